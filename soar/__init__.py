@@ -1,0 +1,1 @@
+"""Security orchestration, automation and response on Celery."""

@@ -1,0 +1,169 @@
+"""
+Reads the manifests: which app offers "url reputation", with which parameters.
+
+In: ``manifest.toml`` of each vendor room. Out: frozen specifications, looked up by name.
+Never: an import of a vendor's code; a manifest is data.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from typing import Any
+
+from soar.domain.errors import NotFound
+
+KINDS = ("investigate", "contain", "correct", "generic", "test")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FieldSpec:
+    """One field: a parameter of an action or a setting of an asset."""
+
+    name: str
+    description: str = ""
+    type: str = "string"
+    required: bool = False
+    secret: bool = False
+    default: Any = None
+    contains: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ActionSpec:
+    """One action that an app offers."""
+
+    app: str
+    name: str
+    function: str
+    kind: str
+    impact: str
+    read_only: bool
+    timeout: int
+    description: str
+    undo: str
+    parameters: tuple[FieldSpec, ...]
+
+    @property
+    def task_name(self) -> str:
+        """The name of its Celery task, which leads to its file."""
+        return f"soar.tasks.{self.app}.{self.function}"
+
+    @property
+    def high_impact(self) -> bool:
+        """Whether an analyst's decision must stand before it."""
+        return self.kind == "contain" and self.impact == "high"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AppSpec:
+    """One vendor room: its names, the settings of its assets, its actions."""
+
+    slug: str
+    name: str
+    vendor: str
+    product: str
+    version: str
+    settings: tuple[FieldSpec, ...]
+    actions: tuple[ActionSpec, ...]
+
+    def action(self, name: str) -> ActionSpec | None:
+        """Return the action of that name, in any case and spacing."""
+        wanted = " ".join(name.lower().split())
+        return next((spec for spec in self.actions if spec.name == wanted), None)
+
+    @property
+    def secrets(self) -> frozenset[str]:
+        """The settings that are sealed at rest."""
+        return frozenset(spec.name for spec in self.settings if spec.secret)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Catalog:
+    """All apps of this installation."""
+
+    apps: tuple[AppSpec, ...]
+
+    @property
+    def actions(self) -> tuple[ActionSpec, ...]:
+        """Every action of every app."""
+        return tuple(spec for app in self.apps for spec in app.actions)
+
+    def app(self, name: str) -> AppSpec:
+        """Find an app by its slug, display name or product, in any case."""
+        wanted = name.strip().lower()
+        for app in self.apps:
+            if wanted in {app.slug, app.name.lower(), app.product.lower()}:
+                return app
+        known = ", ".join(sorted(app.name for app in self.apps))
+        raise NotFound(f"no app is called {name!r}; known apps: {known}")
+
+    def offering(self, action: str) -> tuple[AppSpec, ...]:
+        """The apps that offer an action."""
+        return tuple(app for app in self.apps if app.action(action))
+
+    def by_task(self, task_name: str) -> ActionSpec:
+        """Find an action by the name of its Celery task."""
+        for spec in self.actions:
+            if spec.task_name == task_name:
+                return spec
+        raise NotFound(f"no action has the task {task_name!r}")
+
+
+def _field(name: str, raw: Mapping[str, Any]) -> FieldSpec:
+    values = dict(raw)
+    values["contains"] = tuple(values.get("contains", ()))
+    return FieldSpec(name=name, **values)
+
+
+def _fields(raw: Mapping[str, Mapping[str, Any]]) -> tuple[FieldSpec, ...]:
+    return tuple(_field(name, value) for name, value in raw.items())
+
+
+def _action(app: str, raw: Mapping[str, Any]) -> ActionSpec:
+    kind = raw["type"]
+    if kind not in KINDS:
+        raise ValueError(f"{app}: action {raw['name']!r} has the unknown type {kind!r}")
+    return ActionSpec(
+        app=app,
+        name=raw["name"],
+        function=raw["function"],
+        kind=kind,
+        impact=raw.get("impact", "low"),
+        read_only=raw.get("read_only", kind in {"investigate", "test"}),
+        timeout=raw.get("timeout", 60),
+        description=raw.get("description", ""),
+        undo=raw.get("undo", ""),
+        parameters=_fields(raw.get("parameters", {})),
+    )
+
+
+def parse(slug: str, text: str) -> AppSpec:
+    """Read one manifest; a mistake names the room and the field."""
+    raw = tomllib.loads(text)
+    app = raw["app"]
+    return AppSpec(
+        slug=slug,
+        name=app["name"],
+        vendor=app["vendor"],
+        product=app["product"],
+        version=app["version"],
+        settings=_fields(raw.get("asset", {})),
+        actions=tuple(_action(slug, entry) for entry in raw.get("action", ())),
+    )
+
+
+def _manifests() -> Iterable[tuple[str, str]]:
+    for room in sorted(resources.files("soar.tasks").iterdir(), key=lambda r: r.name):
+        manifest = room / "manifest.toml"
+        if room.is_dir() and manifest.is_file():
+            yield room.name, manifest.read_text(encoding="utf-8")
+
+
+@cache
+def load() -> Catalog:
+    """Read every manifest below ``soar/tasks`` once per process."""
+    return Catalog(apps=tuple(parse(slug, text) for slug, text in _manifests()))

@@ -1,0 +1,285 @@
+"""
+What a connector author imports: the whole door of a vendor room.
+
+In: an action's parameters and an :class:`ActionContext` (the asset, opened, and a session to it).
+Out: an :class:`Output`, or one of the failures, named by what the engine does next.
+Never: Celery, a database, Redis, another vendor, or a sleep: waiting is ``RetryLater``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from typing import Any, TypeVar
+
+import requests
+from requests.adapters import HTTPAdapter
+
+from soar.domain.errors import ActionFailed, BadCredentials, OutcomeUnknown, RetryLater
+from soar.domain.secret import Secret
+
+__all__ = [
+    "ActionContext",
+    "ActionFailed",
+    "AssetConfig",
+    "BadCredentials",
+    "OutcomeUnknown",
+    "Output",
+    "Params",
+    "RetryLater",
+    "Secret",
+    "VendorSession",
+    "action",
+    "check",
+    "retry_after",
+]
+
+JSON = dict[str, Any]
+MAX_REPLY_BYTES = 20 * 1024 * 1024
+TIMEOUTS = (5.0, 20.0)  # seconds to connect, seconds between two bytes
+WRITE_VERBS = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Output:
+    """What a vendor answered: rows of data, a summary to decide on, one line for people."""
+
+    message: str
+    summary: Mapping[str, Any] = field(default_factory=dict)
+    data: tuple[JSON, ...] = ()
+
+
+class Params(Mapping[str, Any]):
+    """The parameters of one call, already checked against the manifest."""
+
+    def __init__(self, values: Mapping[str, Any]) -> None:
+        self._values = dict(values)
+
+    def __getitem__(self, name: str) -> Any:
+        return self._values[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def text(self, name: str, default: str = "") -> str:
+        """Return a parameter as text without surrounding blanks."""
+        value = self._values.get(name)
+        return default if value is None or value == "" else str(value).strip()
+
+    def number(self, name: str, default: int) -> int:
+        """Return a parameter as a whole number, or fail the action with a sentence."""
+        value = self._values.get(name)
+        if value is None or value == "":
+            return default
+        try:
+            return int(value)
+        except (TypeError, ValueError):
+            raise ActionFailed(f"parameter {name!r} must be a whole number, not {value!r}") from None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AssetConfig:
+    """One configured connection to a vendor; its secrets are opened but cannot be printed."""
+
+    slug: str
+    values: Mapping[str, Any] = field(repr=False)
+
+    def text(self, name: str, default: str = "") -> str:
+        """Return a configuration value as text; a missing one is the default."""
+        value = self.values.get(name)
+        return default if value is None or value == "" else str(value)
+
+    def secret(self, name: str) -> Secret:
+        """Return a credential; an asset without it is :class:`BadCredentials`."""
+        value = self.values.get(name)
+        if not isinstance(value, Secret) or not value.reveal():
+            raise BadCredentials(
+                f"asset {self.slug!r} has no {name!r}: set it with "
+                f"`soar asset set {self.slug} {name}=…`"
+            )
+        return value
+
+    def number(self, name: str, default: int) -> int:
+        """Return a configuration value as a whole number."""
+        value = self.values.get(name)
+        return default if value is None or value == "" else int(value)
+
+    def flag(self, name: str, default: bool) -> bool:
+        """Return a configuration value as yes or no."""
+        value = self.values.get(name)
+        if isinstance(value, str):
+            return value.strip().lower() in {"1", "true", "yes", "on"}
+        return default if value is None else bool(value)
+
+
+class _TimedAdapter(HTTPAdapter):
+    """An adapter whose requests always end: a call without timeouts gets ours."""
+
+    def send(self, request: Any, **kwargs: Any) -> requests.Response:  # type: ignore[override]
+        if kwargs.get("timeout") is None:
+            kwargs["timeout"] = TIMEOUTS
+        return super().send(request, **kwargs)
+
+
+class VendorSession(requests.Session):
+    """
+    A pooled HTTP session to one asset: TLS verified, timeouts always set, replies bounded.
+
+    The environment is not trusted: proxies and CA bundles come from the asset (``ca_file``,
+    ``proxy``), so a variable of the machine can neither defeat nor break verification.
+    """
+
+    def __init__(self, *, ca_file: str = "", proxy: str = "", pool_size: int = 32) -> None:
+        super().__init__()
+        self.trust_env = False
+        self.verify = ca_file or True
+        if proxy:
+            self.proxies = {"http": proxy, "https": proxy}
+        adapter = _TimedAdapter(pool_connections=4, pool_maxsize=pool_size)
+        self.mount("https://", adapter)
+        self.mount("http://", adapter)
+
+    def call(
+        self, method: str, url: str, *, writes: bool | None = None, **kwargs: Any
+    ) -> requests.Response:
+        """
+        Send one request; a lost answer becomes the failure that says what to do next.
+
+        *writes* (default: by the verb) decides between :class:`OutcomeUnknown` and
+        :class:`RetryLater` when the request may have been received. Nothing is retried here.
+        """
+        changes = method.upper() in WRITE_VERBS if writes is None else writes
+        kwargs.setdefault("allow_redirects", not changes)
+        try:
+            with self.request(method, url, stream=True, **kwargs) as response:
+                return _bounded(response)
+        except requests.exceptions.SSLError as error:
+            raise ActionFailed(f"TLS to {_host(url)} failed: {_tls_reason(error)}") from None
+        except requests.ConnectTimeout:
+            raise RetryLater(f"{_host(url)} did not accept a connection in time") from None
+        except (requests.Timeout, requests.ConnectionError, requests.exceptions.ChunkedEncodingError) as error:
+            if _never_sent(error):
+                raise RetryLater(f"no connection to {_host(url)}") from None
+            if changes:
+                raise OutcomeUnknown(f"the answer of {_host(url)} was lost") from None
+            raise RetryLater(f"the answer of {_host(url)} was lost") from None
+        except requests.RequestException as error:
+            raise ActionFailed(f"the request to {_host(url)} is not valid: {type(error).__name__}") from None
+
+
+def _bounded(response: requests.Response) -> requests.Response:
+    chunks, size = [], 0
+    for chunk in response.iter_content(65536):
+        size += len(chunk)
+        if size > MAX_REPLY_BYTES:
+            raise ActionFailed(f"the reply is larger than {MAX_REPLY_BYTES // 2**20} MiB")
+        chunks.append(chunk)
+    response._content = b"".join(chunks)
+    return response
+
+
+def _host(url: str) -> str:
+    return requests.utils.urlparse(url).netloc.rpartition("@")[2] or "the vendor"  # type: ignore[attr-defined, no-any-return]
+
+
+def _tls_reason(error: Exception) -> str:
+    text = str(error).lower()
+    if "certificate verify failed" in text or "hostname" in text:
+        return "its certificate is not trusted; set the asset's ca_file"
+    return "the handshake did not succeed"
+
+
+def _never_sent(error: BaseException) -> bool:
+    """Tell whether the connection was never made, so that nothing can have been received."""
+    reason = getattr(error.args[0], "reason", None) if error.args else None
+    return type(reason).__name__ in {"NewConnectionError", "NameResolutionError"}
+
+
+def retry_after(headers: Mapping[str, str], *, now: datetime | None = None) -> timedelta | None:
+    """
+    Read how long a vendor asks us to wait: ``Retry-After`` (seconds or date) or a reset time.
+
+    Sources: RFC 9110 section 10.2.3; ``X-RateLimit-Reset`` and ``X-RateLimit-RetryAfter``
+    are epoch seconds (AbuseIPDB, CrowdStrike). ``None`` where no header says anything.
+    """
+    moment = now or datetime.now(UTC)
+    value = headers.get("Retry-After", "").strip()
+    if value.isdigit():
+        return timedelta(seconds=int(value))
+    if value:
+        try:
+            return max(parsedate_to_datetime(value) - moment, timedelta(0))
+        except (TypeError, ValueError):
+            return None
+    for name in ("X-RateLimit-RetryAfter", "X-RateLimit-Reset"):
+        stamp = headers.get(name, "").strip()
+        if stamp.isdigit():
+            return max(datetime.fromtimestamp(int(stamp), UTC) - moment, timedelta(0))
+    return None
+
+
+def check(response: requests.Response, *, vendor: str, writes: bool = False) -> requests.Response:
+    """
+    Return the response if it is a success, else raise the failure its status stands for.
+
+    401, 403: BadCredentials. 408, 425, 429, 503: RetryLater (as long as the headers say).
+    Other 5xx: OutcomeUnknown after a write, RetryLater after a read. Other 4xx: ActionFailed.
+    """
+    code = response.status_code
+    if code < 400:
+        return response
+    if code in {401, 403}:
+        raise BadCredentials(f"{vendor} refused the asset's credentials ({code})")
+    if code in {408, 425, 429, 503}:
+        raise RetryLater(
+            f"{vendor} asks to wait ({code})", after=retry_after(response.headers)
+        )
+    if code >= 500 and writes:
+        raise OutcomeUnknown(f"{vendor} failed while it was writing ({code})")
+    if code >= 500:
+        raise RetryLater(f"{vendor} cannot answer now ({code})", after=retry_after(response.headers))
+    raise ActionFailed(f"{vendor} refused the request ({code})")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ActionContext:
+    """What one call of an action may use; made anew for each call by the action task."""
+
+    asset: AssetConfig
+    http: VendorSession
+    key: str
+    """The same text on every delivery of this call: run, action and parameters. Put it where
+    the vendor keeps one (correlation_id, a comment's marker) and look for it before a write."""
+    container_id: int = 0
+    container_name: str = ""
+    state: MutableMapping[str, Any] = field(default_factory=dict)
+    """Kept per asset and process between calls (a bearer token and its end). May vanish."""
+    now: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
+
+
+ActionFunction = Callable[[ActionContext, Params], Output]
+VerifyFunction = Callable[[ActionContext, Params], Output | None]
+F = TypeVar("F", bound=ActionFunction)
+
+
+def action(*, verify: VerifyFunction | None = None) -> Callable[[F], F]:
+    """
+    Mark a function as the SOAR action of the same name in this room's manifest.
+
+    *verify* reads from the vendor whether the call already took effect: it returns the
+    :class:`Output` if so, ``None`` if certainly not, and raises ``RetryLater`` while it is
+    under way. The engine asks it before a write that may have been sent is sent again, and
+    each time a write that ended with ``RetryLater`` after it was sent is looked at again.
+    """
+
+    def mark(function: F) -> F:
+        function.__soar_action__ = True  # type: ignore[attr-defined]
+        function.__soar_verify__ = verify  # type: ignore[attr-defined]
+        return function
+
+    return mark

@@ -1,0 +1,165 @@
+"""
+What every simulated vendor has: routes, state under a lock, a request log, fault switches.
+
+In: a WSGI request. Out: the vendor's answer, with its arrival written down first.
+Never: a vendor's dialect; that is in ``soar/lab/vendors``.
+"""
+
+from __future__ import annotations
+
+import socket
+import struct
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from werkzeug.exceptions import HTTPException
+from werkzeug.routing import Map, Rule
+from werkzeug.wrappers import Request, Response
+
+FAULT_KINDS = ("latency", "status", "reset", "lost_answer")
+
+Endpoint = Callable[..., Response]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Arrival:
+    """One request as it reached a vendor's door."""
+
+    vendor: str
+    at: float
+    """Epoch seconds at arrival."""
+    method: str
+    path: str
+    query: dict[str, str]
+    body: str
+
+
+@dataclass(kw_only=True, slots=True)
+class Fault:
+    """
+    One switch: what goes wrong, on which path (a part of it), how many times.
+
+    latency: answer after *value* seconds. status: answer HTTP *value* at once. reset: cut the
+    connection before anything happens. lost_answer: let it take effect, then cut the connection.
+    """
+
+    vendor: str
+    kind: str
+    path: str = ""
+    method: str = ""
+    times: int = 1
+    value: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.kind not in FAULT_KINDS:
+            raise ValueError(f"fault kind must be one of {', '.join(FAULT_KINDS)}, not {self.kind!r}")
+
+
+class CutConnection(Exception):
+    """The answer is lost: the server resets the connection instead of answering."""
+
+
+@dataclass
+class Simulator:
+    """One vendor: named routes to endpoints; subclasses hold the state."""
+
+    vendor: str
+    routes: Iterable[Rule] = ()
+    lock: threading.RLock = field(default_factory=threading.RLock)
+
+    def __post_init__(self) -> None:
+        self.url_map = Map(list(self.routes), strict_slashes=False)
+
+    def state(self) -> Mapping[str, Any]:
+        """What is true at this vendor now, as JSON: blocked addresses, tickets, contained hosts."""
+        return {}
+
+    def not_found(self, request: Request) -> Response:
+        """The vendor's own answer to an unknown path."""
+        return Response("not found", status=404)
+
+
+@dataclass
+class Lab:
+    """All simulators behind one WSGI door, with the log and the switches."""
+
+    simulators: tuple[Simulator, ...]
+    arrivals: list[Arrival] = field(default_factory=list)
+    faults: list[Fault] = field(default_factory=list)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        request = Request(environ)
+        if request.path.startswith("/lab/"):
+            from soar.lab.control import answer
+
+            return answer(self, request)(environ, start_response)
+        try:
+            return self._vendor_answer(request)(environ, start_response)
+        except CutConnection:
+            _reset(environ)
+            return [b""]
+
+    def _vendor_answer(self, request: Request) -> Response:
+        for simulator in self.simulators:
+            adapter = simulator.url_map.bind_to_environ(request.environ)
+            if adapter.test():
+                return self._dispatch(simulator, request)
+        return Response("no vendor of the lab has this path", status=404)
+
+    def _dispatch(self, simulator: Simulator, request: Request) -> Response:
+        self._write_down(simulator.vendor, request)
+        fault = self._take_fault(simulator.vendor, request)
+        if fault and fault.kind == "reset":
+            raise CutConnection
+        if fault and fault.kind == "status":
+            return Response("fault switched on", status=int(fault.value))
+        if fault and fault.kind == "latency":
+            time.sleep(fault.value)
+        response = self._answer(simulator, request)
+        if fault and fault.kind == "lost_answer":
+            raise CutConnection
+        return response
+
+    @staticmethod
+    def _answer(simulator: Simulator, request: Request) -> Response:
+        try:
+            endpoint, values = simulator.url_map.bind_to_environ(request.environ).match()
+            with simulator.lock:
+                return endpoint(request, **values)  # type: ignore[operator, no-any-return]
+        except HTTPException as error:
+            return error.get_response()  # type: ignore[return-value]
+
+    def _write_down(self, vendor: str, request: Request) -> None:
+        arrival = Arrival(
+            vendor=vendor, at=time.time(), method=request.method, path=request.path,
+            query=request.args.to_dict(), body=request.get_data(as_text=True)[:10_000],
+        )
+        with self.lock:
+            self.arrivals.append(arrival)
+
+    def _take_fault(self, vendor: str, request: Request) -> Fault | None:
+        with self.lock:
+            for fault in self.faults:
+                if fault.vendor == vendor and fault.path in request.path and fault.times > 0 and (
+                    not fault.method or fault.method == request.method
+                ):
+                    fault.times -= 1
+                    return fault
+        return None
+
+    def log(self, vendor: str = "") -> list[dict[str, Any]]:
+        """Every arrival so far, in order."""
+        with self.lock:
+            return [asdict(a) for a in self.arrivals if not vendor or a.vendor == vendor]
+
+
+def _reset(environ: Mapping[str, Any]) -> None:
+    """Send a TCP reset: linger 0, then close (what a died proxy or firewall does)."""
+    connection: socket.socket = environ["werkzeug.socket"]
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    connection.shutdown(socket.SHUT_RD)
+    connection.close()

@@ -1,0 +1,1 @@
+"""One module per simulated vendor; each offers ``build(world) -> Simulator``."""

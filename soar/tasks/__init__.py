@@ -1,0 +1,1 @@
+"""Every SOAR action is a Celery task, named ``soar.tasks.<vendor>.<action>``."""

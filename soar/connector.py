@@ -8,6 +8,7 @@ Never: Celery, a database, Redis, another vendor, or a sleep: waiting is ``Retry
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -17,7 +18,13 @@ from typing import Any, TypeVar
 import requests
 from requests.adapters import HTTPAdapter
 
-from soar.domain.errors import ActionFailed, BadCredentials, OutcomeUnknown, RetryLater
+from soar.domain.errors import (
+    ActionError,
+    ActionFailed,
+    BadCredentials,
+    OutcomeUnknown,
+    RetryLater,
+)
 from soar.domain.secret import Secret
 
 __all__ = [
@@ -159,7 +166,7 @@ class VendorSession(requests.Session):
             with self.request(method, url, stream=True, **kwargs) as response:
                 return _bounded(response)
         except requests.exceptions.SSLError as error:
-            raise ActionFailed(f"TLS to {_host(url)} failed: {_tls_reason(error)}") from None
+            raise _tls_failure(_host(url), error, changes=changes) from None
         except requests.ConnectTimeout:
             raise RetryLater(f"{_host(url)} did not accept a connection in time") from None
         except (requests.Timeout, requests.ConnectionError, requests.exceptions.ChunkedEncodingError) as error:
@@ -170,6 +177,9 @@ class VendorSession(requests.Session):
             raise RetryLater(f"the answer of {_host(url)} was lost") from None
         except requests.RequestException as error:
             raise ActionFailed(f"the request to {_host(url)} is not valid: {type(error).__name__}") from None
+        except OSError:
+            # requests says so when it opens the CA bundle, before anything is sent.
+            raise ActionFailed("the asset's ca_file cannot be read") from None
 
 
 def _bounded(response: requests.Response) -> requests.Response:
@@ -184,14 +194,26 @@ def _bounded(response: requests.Response) -> requests.Response:
 
 
 def _host(url: str) -> str:
-    return requests.utils.urlparse(url).netloc.rpartition("@")[2] or "the vendor"  # type: ignore[attr-defined, no-any-return]
+    return requests.utils.urlparse(url).netloc.rpartition("@")[2] or "the vendor"  # type: ignore[attr-defined]
 
 
-def _tls_reason(error: Exception) -> str:
-    text = str(error).lower()
-    if "certificate verify failed" in text or "hostname" in text:
-        return "its certificate is not trusted; set the asset's ca_file"
-    return "the handshake did not succeed"
+def _tls_failure(host: str, error: BaseException, *, changes: bool) -> ActionError:
+    """
+    Name a TLS error: only a refused certificate proves that nothing was sent.
+
+    A server or proxy that dies ends the stream without TLS's own goodbye, also after a write.
+    """
+    causes, cause = set(), error.__context__
+    while cause is not None:
+        causes.add(type(cause))
+        cause = cause.__context__
+    if ssl.SSLCertVerificationError in causes:
+        return ActionFailed(f"the certificate of {host} is not trusted; set the asset's ca_file")
+    if changes:
+        return OutcomeUnknown(f"the answer of {host} was lost")
+    if ssl.SSLEOFError in causes or ssl.SSLZeroReturnError in causes:
+        return RetryLater(f"the answer of {host} was lost")
+    return ActionFailed(f"TLS to {host} failed: the handshake did not succeed")
 
 
 def _never_sent(error: BaseException) -> bool:

@@ -38,6 +38,9 @@ class _QuietHandler(WSGIRequestHandler):
     def log(self, type: str, message: str, *args: object) -> None:
         return None
 
+    def connection_dropped(self, error: BaseException, environ: object = None) -> None:
+        self.close_connection = True
+
 
 def simulators(world: World) -> tuple[Simulator, ...]:
     """Build every vendor module that offers ``build``."""

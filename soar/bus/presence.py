@@ -1,0 +1,54 @@
+"""
+The lease of a worker process: a heartbeat in PostgreSQL.
+
+In: the process's owner name. Out: one row that lives as long as the process does.
+Never: a lease that outlives its process by more than its seconds; the sweep then takes back
+what the process had claimed.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+import uuid
+
+from soar.store.calls import HEARTBEAT
+from soar.store.database import Database
+from soar.telemetry import log
+
+
+class Presence:
+    """Beats from a thread of the process that calls :meth:`start`, after any fork."""
+
+    def __init__(self, database: Database, role: str, *, seconds: int) -> None:
+        self._database, self._role, self._seconds = database, role, seconds
+        self._stopped = threading.Event()
+        self._pid = 0
+        self.owner = ""
+
+    def start(self) -> str:
+        """Begin to beat and return the owner name of this process."""
+        if self._pid != os.getpid():
+            self._pid = os.getpid()
+            self._stopped = threading.Event()
+            self.owner = f"{socket.gethostname()}-{self._pid}-{uuid.uuid4().hex[:8]}"
+            self._beat()
+            threading.Thread(target=self._run, args=(self._stopped,), daemon=True).start()
+        return self.owner
+
+    def stop(self) -> None:
+        """Stop beating; the lease runs out by itself."""
+        self._stopped.set()
+
+    def _run(self, stopped: threading.Event) -> None:
+        while not stopped.wait(self._seconds / 3):
+            try:
+                self._beat()
+            except Exception as error:
+                log.warning("heartbeat_failed", role=self._role, error=type(error).__name__)
+
+    def _beat(self) -> None:
+        self._database.run(
+            HEARTBEAT, {"owner": self.owner, "role": self._role, "seconds": self._seconds}
+        )

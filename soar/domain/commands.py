@@ -1,0 +1,129 @@
+"""
+What a playbook block may ask for.
+
+In: made by the ``phantom`` face while a block runs. Out: read by the planner, in order.
+Never: carried out here; a block that is run twice asks twice and nothing has happened.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Act:
+    """Run an action once per parameter set and asset."""
+
+    action: str
+    name: str
+    parameters: tuple[Mapping[str, Any], ...] | None = None
+    assets: tuple[str, ...] = ()
+    sources: tuple[Mapping[str, Any], ...] = ()
+    """Where a target's values are looked up when no parameters were given, best first."""
+    context: Mapping[str, Any] = field(default_factory=dict)
+    """What ties the results to where they came from (``artifact_id``)."""
+    callback: str = ""
+    handle: Any = None
+    start_time: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ActTogether:
+    """Run several actions as one chord with one callback over all their results."""
+
+    name: str
+    acts: tuple[Act, ...]
+    callback: str = ""
+    handle: Any = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Prompt:
+    """Ask a person or role; the answer calls the callback."""
+
+    to: str
+    message: str
+    name: str
+    minutes: int
+    options: tuple[str, ...] = ()
+    callback: str = ""
+    handle: Any = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CallPlaybook:
+    """Start another playbook on the same container."""
+
+    playbook: str
+    name: str
+    inputs: Mapping[str, Any] = field(default_factory=dict)
+    callback: str = ""
+    handle: Any = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class UpdateContainer:
+    """Change fields of a container."""
+
+    container_id: int
+    changes: Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AddArtifact:
+    """Add an artifact with an id that was reserved for it."""
+
+    container_id: int
+    artifact_id: int
+    fields: Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AddNote:
+    """Write a note or comment on a container."""
+
+    container_id: int
+    content: str
+    title: str = ""
+    kind: str = "comment"
+    format: str = "markdown"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SaveRunData:
+    """Keep a text under a key for later blocks of this run."""
+
+    key: str
+    value: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SaveOutputs:
+    """Set the outputs that the calling playbook reads."""
+
+    values: Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Log:
+    """A line for the run's log."""
+
+    level: str
+    message: str
+
+
+Command = (
+    Act
+    | ActTogether
+    | Prompt
+    | CallPlaybook
+    | UpdateContainer
+    | AddArtifact
+    | AddNote
+    | SaveRunData
+    | SaveOutputs
+    | Log
+)

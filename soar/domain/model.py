@@ -1,0 +1,139 @@
+"""
+The values that travel between rooms: frozen, keyword-only, with typed ids.
+
+In: built by the store from rows, or by a door from what came in.
+Out: read everywhere. Never: a method that does I/O, or an opened secret.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, NewType
+
+from soar.domain.errors import BadInput
+
+ContainerId = NewType("ContainerId", int)
+RunId = NewType("RunId", int)
+ActionRunId = NewType("ActionRunId", int)
+AppRunId = NewType("AppRunId", int)
+ApprovalId = NewType("ApprovalId", int)
+
+SEVERITIES = ("critical", "high", "medium", "low")
+SEVERITY_RANK = {name: rank for rank, name in enumerate(SEVERITIES)}
+CONTAINER_STATUSES = ("new", "open", "closed")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Budget:
+    """At most *calls* in any window of *per*."""
+
+    calls: int
+    per: timedelta
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Asset:
+    """One configured connection to a vendor, credentials sealed."""
+
+    id: int
+    slug: str
+    app: str
+    configuration: Mapping[str, Any] = field(repr=False)
+    budget: Budget | None
+    disabled: bool = False
+    broken: str = ""
+    """Why the vendor refused its credentials, until somebody edits the asset."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NewArtifact:
+    """One indicator of an alert, checked."""
+
+    name: str
+    label: str
+    severity: str
+    cef: Mapping[str, Any]
+    type: str = ""
+    source_id: str = ""
+    tags: tuple[str, ...] = ()
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NewContainer:
+    """An alert, checked, before it has an id."""
+
+    asset: str
+    source_id: str
+    name: str
+    label: str
+    severity: str
+    description: str = ""
+    tags: tuple[str, ...] = ()
+    data: Mapping[str, Any] = field(default_factory=dict)
+    artifacts: tuple[NewArtifact, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Trigger:
+    """Which new containers start a playbook."""
+
+    name: str
+    playbook: str
+    labels: tuple[str, ...]
+    severities: tuple[str, ...]
+    active: bool = True
+    run_as: str = "automation"
+
+    def matches(self, label: str, severity: str) -> bool:
+        """Tell whether a container of that label and severity starts the playbook."""
+        return (
+            self.active
+            and (not self.labels or label in self.labels or "*" in self.labels)
+            and (not self.severities or severity in self.severities)
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Claim:
+    """A call that this worker has claimed: all it needs to make it."""
+
+    id: AppRunId
+    run_id: RunId
+    container_id: ContainerId
+    asset: str
+    app: str
+    action: str
+    task: str
+    parameters: Mapping[str, Any]
+    attempt: int
+    tries: int
+    waited_since: datetime | None
+    approval_id: ApprovalId | None
+    effect: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Outcome:
+    """How a call ended; its repr shows nothing, since Celery puts it into events and logs."""
+
+    app_run_id: int
+    attempt: int
+    succeeded: bool
+    message: str
+    summary: Mapping[str, Any] = field(default_factory=dict)
+    data: tuple[Mapping[str, Any], ...] = ()
+    effect: str = "none"
+
+    def __repr__(self) -> str:
+        return f"<outcome of app run {self.app_run_id}>"
+
+
+def severity(value: Any, *, field_name: str = "severity") -> str:
+    """Return a known severity (default medium), or say which ones are known."""
+    text = str(value or "medium").lower()
+    if text not in SEVERITY_RANK:
+        raise BadInput(field_name, f"{value!r} is none of {', '.join(SEVERITIES)}")
+    return text

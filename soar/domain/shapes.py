@@ -1,0 +1,74 @@
+"""
+Rows in the shapes that Splunk SOAR's playbooks and REST clients know.
+
+In: rows as mappings. Out: plain dictionaries, the same for a callback and for REST.
+Never: I/O.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+Shape = dict[str, Any]
+
+
+def stamp(moment: datetime | None) -> str | None:
+    """Return a time as Splunk writes it: UTC with six digits and a Z."""
+    if moment is None:
+        return None
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def artifact(row: Mapping[str, Any]) -> Shape:
+    """Return an artifact."""
+    return {
+        "id": row["id"],
+        "container": row["container_id"],
+        "container_id": row["container_id"],
+        "name": row["name"],
+        "label": row["label"],
+        "type": row["type"] or None,
+        "severity": row["severity"],
+        "cef": dict(row["cef"]),
+        "cef_types": {},
+        "tags": list(row["tags"]),
+        "data": dict(row["data"]),
+        "source_data_identifier": row["source_id"],
+        "create_time": stamp(row["create_time"]),
+        "start_time": stamp(row["create_time"]),
+        "playbook_run": row["run_id"],
+    }
+
+
+def container(row: Mapping[str, Any], artifacts: Iterable[Mapping[str, Any]] = ()) -> Shape:
+    """Return a container with the artifacts given."""
+    shown = [artifact(a) for a in artifacts]
+    return {
+        "id": row["id"],
+        "name": row["name"],
+        "label": row["label"],
+        "severity": row["severity"],
+        "status": row["status"],
+        "description": row["description"],
+        "sensitivity": row["sensitivity"] or "amber",
+        "owner_name": row["owner_name"],
+        "container_type": row["kind"],
+        "tags": list(row["tags"]),
+        "data": dict(row["data"]),
+        "custom_fields": dict(row["custom_fields"]),
+        "asset": row["asset"],
+        "source_data_identifier": row["source_id"],
+        "create_time": stamp(row["create_time"]),
+        "start_time": stamp(row["create_time"]),
+        "close_time": stamp(row["close_time"]),
+        "container_update_time": stamp(row["update_time"]),
+        "artifact_count": row.get("artifact_count", len(shown)),
+        "artifacts": shown,
+    }
+
+
+def case_number(row: Mapping[str, Any]) -> str:
+    """Return the number people use for a container: SOAR-2024-08921."""
+    return f"SOAR-{row['create_time']:%Y}-{row['id']:05d}"

@@ -1,0 +1,236 @@
+"""
+Turns the commands of one block into a plan.
+
+In: the commands, and the run's container, assets and catalog. Out: a :class:`Plan`.
+Never: I/O. The store writes the rows and ``chords`` rings the chords.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from soar.catalog import ActionSpec, AppSpec, Catalog
+from soar.domain import cef
+from soar.domain.commands import (
+    Act,
+    ActTogether,
+    AddArtifact,
+    AddNote,
+    CallPlaybook,
+    Command,
+    Log,
+    Prompt,
+    SaveOutputs,
+    SaveRunData,
+    UpdateContainer,
+)
+from soar.domain.errors import NotFound
+from soar.domain.gate import HeldCall
+from soar.domain.model import Asset
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Member:
+    """One call to make: what an app run's row will hold."""
+
+    action: str
+    asset: str
+    app: str = ""
+    app_version: str = ""
+    task: str = ""
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    context: Mapping[str, Any] = field(default_factory=dict)
+    failed: str = ""
+    parked_for: str | None = None
+    due_at: str | None = None
+    high_impact: bool = False
+
+    @property
+    def held(self) -> HeldCall:
+        """The call as an approval covers it."""
+        return HeldCall(
+            action=self.action, asset=self.asset, app=self.app, app_version=self.app_version,
+            parameters=self.parameters,
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PlannedAct:
+    """One act with its calls."""
+
+    action: str
+    name: str
+    members: tuple[Member, ...]
+    problem: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Join:
+    """One chord: the acts that a callback waits for."""
+
+    name: str
+    callback: str
+    handle: Any
+    acts: tuple[PlannedAct, ...]
+    together: bool = False
+
+
+@dataclass(kw_only=True, slots=True)
+class Plan:
+    """Everything that one block asked for, in the order of each kind."""
+
+    joins: list[Join] = field(default_factory=list)
+    prompts: list[Prompt] = field(default_factory=list)
+    children: list[CallPlaybook] = field(default_factory=list)
+    updates: list[UpdateContainer] = field(default_factory=list)
+    artifacts: list[AddArtifact] = field(default_factory=list)
+    notes: list[AddNote] = field(default_factory=list)
+    logs: list[Log] = field(default_factory=list)
+    run_data: dict[str, str] = field(default_factory=dict)
+    outputs: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def held(self) -> list[HeldCall]:
+        """Every high-impact call of the plan."""
+        return [
+            m.held for join in self.joins for act in join.acts for m in act.members
+            if m.high_impact and not m.failed
+        ]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Situation:
+    """What the planner knows of the run."""
+
+    catalog: Catalog
+    assets: Mapping[str, Asset]
+    artifacts: Sequence[Mapping[str, Any]] = ()
+
+
+def plan(commands: Iterable[Command], situation: Situation) -> Plan:
+    """Sort commands into a plan; an act that cannot be made becomes a failed call that says why."""
+    made = Plan()
+    for command in commands:
+        match command:
+            case Act():
+                acts = (_act(command, situation),)
+                made.joins.append(
+                    Join(name=command.name, callback=command.callback, handle=command.handle, acts=acts)
+                )
+            case ActTogether():
+                made.joins.append(_together(command, situation))
+            case Prompt():
+                made.prompts.append(command)
+            case CallPlaybook():
+                made.children.append(command)
+            case UpdateContainer():
+                made.updates.append(command)
+            case AddArtifact():
+                made.artifacts.append(command)
+            case AddNote():
+                made.notes.append(command)
+            case Log():
+                made.logs.append(command)
+            case SaveRunData():
+                made.run_data[command.key] = command.value
+            case SaveOutputs():
+                made.outputs.update(command.values)
+    return made
+
+
+def _together(command: ActTogether, situation: Situation) -> Join:
+    return Join(
+        name=command.name, callback=command.callback, handle=command.handle, together=True,
+        acts=tuple(_act(act, situation) for act in command.acts),
+    )
+
+
+def _act(act: Act, situation: Situation) -> PlannedAct:
+    slugs, problem = _assets(act, situation)
+    if problem:
+        members: tuple[Member, ...] = (Member(action=act.action, asset="", failed=problem),)
+    else:
+        members = tuple(m for slug in slugs for m in _members(act, slug, situation))
+    if not members:
+        problem = f"{act.action}: no parameters were given"
+    return PlannedAct(action=act.action, name=act.name, members=members, problem=problem)
+
+
+def _assets(act: Act, situation: Situation) -> tuple[tuple[str, ...], str]:
+    if not situation.catalog.offering(act.action):
+        return (), f"no app offers the action {act.action!r}"
+    if act.assets:
+        return act.assets, ""
+    apps = {app.slug for app in situation.catalog.offering(act.action)}
+    found = tuple(s for s, asset in situation.assets.items() if asset.app in apps and not asset.disabled)
+    return found, "" if found else f"no asset offers the action {act.action!r}"
+
+
+def _members(act: Act, slug: str, situation: Situation) -> Iterable[Member]:
+    app, spec, problem = _offered(act, slug, situation)
+    if app is None or spec is None:
+        return [Member(action=act.action, asset=slug, failed=problem)]
+    given = act.parameters
+    if given is None:
+        given = (_from_target(act, spec, situation),)
+    return [_member(act, slug, app, spec, dict(parameters)) for parameters in given]
+
+
+def _offered(
+    act: Act, slug: str, situation: Situation
+) -> tuple[AppSpec | None, ActionSpec | None, str]:
+    asset = situation.assets.get(slug)
+    if asset is None:
+        return None, None, f"there is no asset {slug!r}: add it with `soar asset add`"
+    if asset.disabled:
+        return None, None, f"asset {slug!r} is disabled"
+    try:
+        app = situation.catalog.app(asset.app)
+    except NotFound as error:
+        return None, None, str(error)
+    spec = app.action(act.action)
+    if spec is None:
+        return None, None, f"asset {slug!r} is of {app.name}, which does not offer {act.action!r}"
+    return app, spec, ""
+
+
+def _member(
+    act: Act, slug: str, app: AppSpec, spec: ActionSpec, parameters: dict[str, Any]
+) -> Member:
+    context = {**act.context, **dict(parameters.pop("context", None) or {})}
+    due = act.start_time.isoformat() if act.start_time else None
+    return Member(
+        action=spec.name, asset=slug, app=app.slug, app_version=app.version, task=spec.task_name,
+        parameters=parameters, context=context, high_impact=spec.high_impact,
+        failed=_missing(spec, parameters), due_at=due, parked_for="schedule" if due else None,
+    )
+
+
+def _missing(spec: ActionSpec, parameters: Mapping[str, Any]) -> str:
+    for parameter in spec.parameters:
+        if parameter.required and parameters.get(parameter.name) in (None, ""):
+            return f"{spec.name}: parameter {parameter.name!r} is missing"
+    return ""
+
+
+def _from_target(act: Act, spec: ActionSpec, situation: Situation) -> dict[str, Any]:
+    """Look an action's typed parameters up in its target, then in the container's artifacts."""
+    found = {}
+    for parameter in spec.parameters:
+        if not parameter.contains:
+            continue
+        value = cef.resolve(act.sources, parameter.name, parameter.contains)
+        if value is None:
+            value = _only_one(parameter.name, parameter.contains, situation.artifacts)
+        if value is not None:
+            found[parameter.name] = value
+    return found
+
+
+def _only_one(name: str, contains: tuple[str, ...], artifacts: Sequence[Mapping[str, Any]]) -> Any:
+    """Return the value that all artifacts agree on; two different ones are no answer."""
+    values = [cef.find(a["cef"], name, contains) for a in artifacts]
+    distinct = list(dict.fromkeys(v for v in values if v is not None))
+    return distinct[0] if len(distinct) == 1 else None

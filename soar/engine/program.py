@@ -1,0 +1,165 @@
+"""
+Loads a playbook, names its blocks, and lends it the ``phantom`` alias (this process only).
+
+In: the text of one version. Out: a :class:`Program` whose blocks can be called by name.
+Never: I/O of ours; what the playbook's own module level does is its author's.
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import inspect
+import sys
+import types
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import soar.phantom.rules as rules
+from soar.domain.errors import SoarError
+
+PURE_MODULES = frozenset(
+    {
+        "phantom", "soar", "json", "datetime", "re", "math", "itertools", "collections",
+        "urllib", "ipaddress", "base64", "hashlib", "string", "textwrap", "operator", "functools",
+        "typing", "dataclasses", "enum", "copy", "__future__",
+    }
+)
+IMPURE_NAMES = frozenset({"open", "exec", "eval", "compile", "__import__", "input", "breakpoint"})
+
+
+class BadPlaybook(SoarError):
+    """A playbook cannot be loaded; the sentence names the line."""
+
+
+class MissingBlock(SoarError):
+    """A callback names a function that the playbook does not have."""
+
+
+@dataclass(frozen=True, slots=True)
+class Undefined:
+    """Stands for a name used as ``callback=`` that the playbook never defines."""
+
+    __name__: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Program:
+    """One loaded version of a playbook."""
+
+    name: str
+    namespace: Mapping[str, Any]
+    pure: bool
+    """Whether its blocks can only ask: they import nothing that acts, so they may be rehearsed."""
+
+    def has(self, block: str) -> bool:
+        """Tell whether the playbook has a block of that name."""
+        return inspect.isfunction(self.namespace.get(block))
+
+    def call(self, block: str, positional: Sequence[Any], keywords: Mapping[str, Any]) -> Any:
+        """Call a block with as many positionals as it takes and the keywords it accepts."""
+        if not self.has(block):
+            raise MissingBlock(
+                f"callback {block!r} does not exist in playbook {self.name!r}: define a function"
+                f" of that name, or remove the callback"
+            )
+        function = self.namespace[block]
+        return function(*_fitting(function, positional), **_accepted(function, keywords))
+
+
+def _fitting(function: Callable[..., Any], positional: Sequence[Any]) -> list[Any]:
+    parameters = inspect.signature(function).parameters.values()
+    if any(p.kind is p.VAR_POSITIONAL for p in parameters):
+        return list(positional)
+    taken = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    return list(positional[: len(taken)])
+
+
+def _accepted(function: Callable[..., Any], keywords: Mapping[str, Any]) -> dict[str, Any]:
+    parameters = inspect.signature(function).parameters
+    if any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
+        return dict(keywords)
+    return {name: value for name, value in keywords.items() if name in parameters}
+
+
+def lend_alias() -> None:
+    """Make ``import phantom.rules`` find our face in this process."""
+    package = types.ModuleType("phantom")
+    package.__path__ = []
+    package.rules = rules  # type: ignore[attr-defined]
+    sys.modules["phantom"] = package
+    sys.modules["phantom.rules"] = rules
+
+
+def parse(name: str, source: str) -> ast.Module:
+    """Return the syntax tree, or say which line cannot be read."""
+    try:
+        return ast.parse(source, filename=f"{name}.py")
+    except SyntaxError as error:
+        raise BadPlaybook(
+            f"playbook {name!r}, line {error.lineno}: {error.msg}"
+        ) from None
+    except ValueError as error:
+        raise BadPlaybook(f"playbook {name!r}: {error}") from None
+
+
+@lru_cache(maxsize=256)
+def load(name: str, source: str) -> Program:
+    """Compile and run the module level of a playbook once per process."""
+    tree = parse(name, source)
+    if "phantom" not in sys.modules or not hasattr(sys.modules["phantom"], "rules"):
+        lend_alias()
+    namespace: dict[str, Any] = {"__name__": f"playbook.{name}", "__builtins__": builtins}
+    namespace.update({missing: Undefined(missing) for missing in undefined_callbacks(tree)})
+    try:
+        exec(compile(tree, f"{name}.py", "exec"), namespace)  # noqa: S102 - a playbook is code
+    except Exception as error:
+        raise BadPlaybook(f"playbook {name!r} cannot be loaded: {explain(error, name)}") from error
+    return Program(name=name, namespace=namespace, pure=_is_pure(tree))
+
+
+def undefined_callbacks(tree: ast.Module) -> list[str]:
+    """Return the names given as ``callback=`` that nothing in the playbook binds."""
+    bound = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and not _is_load(n)}
+    bound |= {n.name for n in ast.walk(tree) if isinstance(n, ast.FunctionDef | ast.ClassDef)}
+    bound |= {a.arg for a in ast.walk(tree) if isinstance(a, ast.arg)}
+    bound |= {
+        (alias.asname or alias.name).partition(".")[0]
+        for n in ast.walk(tree) if isinstance(n, ast.Import | ast.ImportFrom) for alias in n.names
+    }
+    used = [
+        k.value.id for n in ast.walk(tree) if isinstance(n, ast.Call) for k in n.keywords
+        if k.arg == "callback" and isinstance(k.value, ast.Name)
+    ]
+    return [name for name in dict.fromkeys(used) if name not in bound and not hasattr(builtins, name)]
+
+
+def _is_load(node: ast.Name) -> bool:
+    return isinstance(node.ctx, ast.Load)
+
+
+def _is_pure(tree: ast.Module) -> bool:
+    for node in ast.walk(tree):
+        modules: list[str] = []
+        if isinstance(node, ast.Import):
+            modules = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            modules = [node.module or ""]
+        if any(module.partition(".")[0] not in PURE_MODULES for module in modules):
+            return False
+        if isinstance(node, ast.Name) and node.id in IMPURE_NAMES:
+            return False
+    return True
+
+
+def explain(error: BaseException, name: str) -> str:
+    """Say in one line what went wrong and where in the playbook."""
+    line, trace = None, error.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_code.co_filename == f"{name}.py":
+            line = trace.tb_lineno
+        trace = trace.tb_next
+    where = f"line {line}: " if line else ""
+    return f"{where}{type(error).__name__}: {error}"

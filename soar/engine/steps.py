@@ -1,0 +1,245 @@
+"""
+The Celery steps of a run: start, resume, finish.
+
+In: a message that names a run. Out: the next block, delivered; its plan, written and sent.
+Never: two blocks of one run at once. Whoever holds the run's row delivers everything that is
+ready; whoever does not get the row leaves, because the holder looks again after letting go.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from soar.bus.app import REPORT_QUEUE, RESUME_RUN, START_RUN, WRITE_REPORT
+from soar.catalog import Catalog
+from soar.domain import shapes
+from soar.domain.commands import Prompt
+from soar.domain.gate import HeldCall
+from soar.domain.states import RunStatus
+from soar.engine import writing
+from soar.engine.activation import Activation, activate
+from soar.engine.planner import Situation, plan
+from soar.engine.program import BadPlaybook, Program, load
+from soar.phantom.desk import View
+from soar.phantom.results import PromptResults, Results, of_calls
+from soar.settings import Settings
+from soar.store.database import Database
+from soar.store.rows import Row
+from soar.store.work import Work
+from soar.telemetry import log
+
+
+def queue_run(
+    work: Work, *, container_id: int, playbook: Mapping[str, Any], started_by: str,
+    run_as: str = "automation",
+) -> int:
+    """Queue a run of a playbook on a container; its start leaves with the commit."""
+    run_id = work.runs.add(
+        container_id=container_id, playbook_id=playbook["id"], started_by=started_by,
+        run_as=run_as,
+    )
+    work.send_task(START_RUN, run_id)
+    return run_id
+
+
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    """Reads for a block inside the transaction of its event."""
+
+    work: Work
+
+    def container(self, container_id: int) -> dict[str, Any]:
+        """Return a container with its artifacts."""
+        row = self.work.containers.get(container_id)
+        return shapes.container(row, self.work.containers.artifacts(container_id))
+
+    def artifacts(self, container_id: int) -> list[dict[str, Any]]:
+        """Return the artifacts of a container."""
+        return [shapes.artifact(a) for a in self.work.containers.artifacts(container_id)]
+
+    def new_artifact_id(self) -> int:
+        """Reserve an artifact's id."""
+        return self.work.containers.next_artifact_id()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Event:
+    """What a block is told: its five positionals, and the block's name."""
+
+    block: str
+    positional: tuple[Any, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Engine:
+    """Delivers events to runs; one per process."""
+
+    database: Database
+    catalog: Catalog
+    settings: Settings
+
+    def start_run(self, run_id: int) -> None:
+        """Start a queued run, or go on with one that was started."""
+        self.drain(run_id)
+
+    def resume_run(self, run_id: int, join_id: int) -> None:
+        """Tell a run what has ended; *join_id* is a hint, the rows say what is ready."""
+        self.drain(run_id)
+
+    def drain(self, run_id: int) -> None:
+        """Deliver everything that is ready for a run, block by block, each in a transaction."""
+        moved = True
+        while moved or self._is_ready(run_id):
+            with self.database.begin() as work:
+                run = work.runs.lock(run_id)
+                if run is None:
+                    return
+                moved = self._advance(work, run)
+
+    def _is_ready(self, run_id: int) -> bool:
+        with self.database.begin() as work:
+            return work.runs.has_event(run_id)
+
+    def _advance(self, work: Work, run: Row) -> bool:
+        """Deliver one event or end the run; False when it waits for something."""
+        try:
+            program = load(run["playbook"], run["source"])
+        except BadPlaybook as error:
+            work.runs.log(run["id"], [("error", "", str(error))])
+            work.runs.save(run["id"], run_data=None, outputs=None, error=str(error))
+            self._end(work, work.runs.get(run["id"]))
+            return True
+        if run["status"] == RunStatus.QUEUED:
+            work.runs.started(run["id"])
+            self._call(work, run, program, Event(block="on_start", positional=()))
+            return True
+        event = work.runs.next_event(run["id"])
+        if event is not None:
+            work.runs.delivered(event["id"])
+            self._deliver(work, run, program, event)
+            return True
+        if work.runs.open_joins(run["id"]):
+            return False
+        self._finish(work, run, program)
+        return True
+
+    def _deliver(self, work: Work, run: Row, program: Program, join: Row) -> None:
+        if not join["callback"]:
+            return
+        success, results = self._results(work, join)
+        action = {
+            "action_run_id": join["id"], "action_name": join["name"], "name": join["name"],
+            "action": join["action"] or join["kind"],
+        }
+        positional = (action, success, None, results, join["handle"])
+        self._call(work, run, program, Event(block=join["callback"], positional=positional))
+
+    def _results(self, work: Work, join: Row) -> tuple[bool, Results]:
+        if join["kind"] == "prompt":
+            approval = work.approvals.of_action_run(join["id"]) or {}
+            answered = approval.get("status") == "answered"
+            return answered, PromptResults(
+                message=approval.get("message", ""), user=approval.get("answered_by") or "",
+                response=approval.get("answer") if answered else None,
+                status="success" if answered else "failed",
+            )
+        if join["kind"] == "playbook":
+            child = work.runs.child_of(join["id"]) or {"outputs": {}}
+            row = {
+                "status": join["status"], "message": join["message"], "name": join["name"],
+                "summary": dict(child["outputs"]), "data": [dict(child["outputs"])],
+                "playbook": join["action"],
+            }
+            return join["status"] == "success", Results([row])
+        results = of_calls(work.runs.results(join["id"]))
+        return any(r["status"] == "success" for r in results), results
+
+    def _call(self, work: Work, run: Row, program: Program, event: Event) -> None:
+        """Run one block and write down everything that it asked for."""
+        view = self._view(work, run)
+        arguments = _with_container(event, view)
+        done = activate(program, event.block, arguments, view)
+        self._write(work, run, program, view, event.block, done)
+
+    def _view(self, work: Work, run: Row) -> View:
+        reader = _Reader(work)
+        return View(
+            run_id=run["id"], playbook=run["playbook"], inputs=run["inputs"],
+            container=reader.container(run["container_id"]), reader=reader,
+            run_data=work.runs.data(run["id"]),
+            delivered=frozenset(work.runs.delivered_names(run["id"])),
+        )
+
+    def _write(
+        self, work: Work, run: Row, program: Program, view: View, block: str, done: Activation
+    ) -> None:
+        situation = self._situation(work, view)
+        made = plan(done.commands, situation)
+        at = writing.Desk(
+            run=run, container=work.containers.get(run["container_id"]),
+            approvers=self.settings.approvers, gate_minutes=self.settings.action_gate_minutes,
+            rehearse=lambda prompt, option: _rehearse(program, prompt, option, view, situation),
+        )
+        writing.write(work, made, at)
+        work.runs.log(run["id"], [(line.level, block, line.message) for line in made.logs])
+        work.runs.save(run["id"], run_data=made.run_data, outputs=made.outputs, error=done.error)
+        if done.error:
+            work.runs.log(run["id"], [("error", block, done.error)])
+            log.warning("block_failed", run=run["id"], block=block)
+
+    def _situation(self, work: Work, view: View) -> Situation:
+        return Situation(
+            catalog=self.catalog, assets={a.slug: a for a in work.assets.all()},
+            artifacts=view.container["artifacts"],
+        )
+
+    def _finish(self, work: Work, run: Row, program: Program) -> None:
+        """Call on_finish once; when nothing is open after it, end the run."""
+        if not run["finishing"] and program.has("on_finish"):
+            work.runs.finishing(run["id"])
+            self._call(work, run, program, Event(block="on_finish", positional=({},)))
+            return
+        self._end(work, work.runs.get(run["id"]))
+
+    def _end(self, work: Work, run: Row) -> None:
+        """End a run; tell its parent, or have the report written."""
+        failed = bool(run["error"])
+        container = work.containers.get(run["container_id"])
+        auto = not failed and container["status"] == "closed" and not work.approvals.granting(run["id"])
+        work.runs.ended(
+            run["id"], RunStatus.FAILED if failed else RunStatus.SUCCEEDED, auto_resolved=auto
+        )
+        parent = run["parent_action_run_id"]
+        if parent is None:
+            work.send_task(WRITE_REPORT, run["container_id"], run["id"], queue=REPORT_QUEUE)
+            return
+        if work.runs.end_join(parent, succeeded=not failed, message=run["error"]):
+            work.send_task(RESUME_RUN, work.runs.action_run(parent)["run_id"], parent)
+
+
+def _with_container(event: Event, view: View) -> list[Any]:
+    container = {**view.container, "artifacts": [dict(a) for a in view.container["artifacts"]]}
+    if len(event.positional) == 5:
+        action, success, _, results, handle = event.positional
+        return [action, success, container, results, handle]
+    return [container, *event.positional]
+
+
+def _rehearse(
+    program: Program, prompt: Prompt, option: str, view: View, situation: Situation
+) -> list[HeldCall]:
+    """
+    Return the high-impact calls that an answer would lead to, by asking its callback in advance.
+
+    A block only asks, so a rehearsal does nothing. A playbook that imports what could act is not
+    rehearsed: its calls are held one by one instead.
+    """
+    if not program.pure or not program.has(prompt.callback):
+        return []
+    results = PromptResults(message=prompt.message, response=option, user="", status="success")
+    action = {"action_name": prompt.name, "name": prompt.name, "action": "prompt", "action_run_id": 0}
+    event = Event(block=prompt.callback, positional=(action, True, None, results, prompt.handle))
+    done = activate(program, event.block, _with_container(event, view), view)
+    return [] if done.error else plan(done.commands, situation).held

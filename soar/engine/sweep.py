@@ -1,0 +1,112 @@
+"""
+The sweep: finds what a crash, a lost message or a due time left behind, and moves it on.
+
+In: the clock of the database. Out: bells rung again with the same ids, calls reclaimed, lanes
+pumped, overdue questions closed. Any number may run: each row is taken with ``skip locked``.
+Never: an effect of its own; everything it sends is claimed before it acts.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from soar import parking
+from soar.bus.app import RESUME_RUN, START_RUN
+from soar.bus.relay import Relay
+from soar.domain.model import Outcome
+from soar.limiter import Limiter
+from soar.settings import Settings
+from soar.store import outbox
+from soar.store.calls import END_AND_COUNT, end_values, messages
+from soar.store.database import Database
+from soar.telemetry import log
+
+OUTBOX_SECONDS = 3
+BELL_SECONDS = 5
+UNHEARD_SECONDS = 15
+STUCK_SECONDS = 15
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sweep:
+    """One pass over everything that can be left behind."""
+
+    database: Database
+    relay: Relay
+    limiter: Limiter
+    settings: Settings
+
+    def __call__(self) -> None:
+        """Run every rule once; one that fails does not keep the others from running."""
+        for rule in (
+            self.send_late_messages, self.reclaim_calls, self.wake_calls, self.pump_lanes,
+            self.expire_approvals, self.ring_lost_bells, self.move_stuck_runs,
+        ):
+            try:
+                rule()
+            except Exception:
+                log.exception("sweep_rule_failed", rule=rule.__name__)
+
+    def send_late_messages(self) -> None:
+        """Send what a commit left in the outbox and nobody sent."""
+        late = outbox.late(self.database, seconds=OUTBOX_SECONDS)
+        if late:
+            self.relay(late)
+
+    def reclaim_calls(self) -> None:
+        """Take the calls of dead workers back; fail those whose workers died again and again."""
+        with self.database.begin() as work:
+            for body in messages(work.calls.reclaim()):
+                work.send("member", body)
+                log.warning("call_reclaimed", app_run=body["app_run_id"])
+            poisoned = work.calls.poisoned()
+            work.calls.expired_workers()
+        for row in poisoned:
+            self._fail_poisoned(row["id"], row["attempt"], row["effect"])
+
+    def _fail_poisoned(self, app_run_id: int, attempt: int, effect: str) -> None:
+        unknown = effect == "sent"
+        outcome = Outcome(
+            app_run_id=app_run_id, attempt=attempt, succeeded=False,
+            message="its worker died three times while it was making this call",
+            effect="unknown" if unknown else effect,
+        )
+        self.database.run(END_AND_COUNT, end_values(outcome))
+
+    def wake_calls(self) -> None:
+        """Send the calls whose schedule is due."""
+        with self.database.begin() as work:
+            parking.wake_due(work)
+
+    def pump_lanes(self) -> None:
+        """Send the heads of the lanes whose budgets are free."""
+        with self.database.begin() as work:
+            parking.pump_lanes(work, self.limiter)
+
+    def expire_approvals(self) -> None:
+        """Close overdue questions: contain nothing, and tell their runs."""
+        with self.database.begin() as work:
+            for row in work.approvals.expire():
+                work.people.audit("system", "approval expired", {"approval": row["id"]})
+                message = f"nobody answered {row['name']!r} in time: nothing was done"
+                if row["kind"] == "prompt":
+                    work.runs.end_join(row["action_run_id"], succeeded=False, message=message)
+                    work.send_task(RESUME_RUN, row["run_id"], row["action_run_id"])
+                for join in work.calls.withdraw(row["id"], message):
+                    work.send_task(RESUME_RUN, join["run_id"], join["id"])
+
+    def ring_lost_bells(self) -> None:
+        """Ring again for calls that nobody claimed and joins that nobody delivered."""
+        with self.database.begin() as work:
+            for body in messages(work.calls.unheard(seconds=UNHEARD_SECONDS)):
+                work.send("member", body)
+            for run_id, join_id in work.runs.lost_bells(seconds=BELL_SECONDS):
+                work.send_task(RESUME_RUN, run_id, join_id)
+
+    def move_stuck_runs(self) -> None:
+        """Start queued runs whose bell was lost, and end runs that wait for nothing."""
+        with self.database.begin() as work:
+            stuck = [row["id"] for row in work.runs.stuck(seconds=STUCK_SECONDS)]
+            work.runs.touch(stuck)
+            for run_id in stuck:
+                work.send_task(START_RUN, run_id)

@@ -1,0 +1,229 @@
+"""
+Writes a plan: every row that a block asked for, in the transaction of its event.
+
+In: a plan and the run it belongs to. Out: rows, opened approvals, and chords in the outbox.
+Never: a high-impact call that may start before a person has decided.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from soar.bus.app import START_RUN
+from soar.domain import gate
+from soar.domain.commands import AddArtifact, CallPlaybook, Prompt
+from soar.domain.errors import NotFound
+from soar.domain.gate import HeldCall
+from soar.domain.model import SEVERITY_RANK, NewArtifact, severity
+from soar.engine import chords
+from soar.engine.planner import Join, Member, Plan, PlannedAct
+from soar.store.work import Work
+
+Rehearse = Callable[[Prompt, str], list[HeldCall]]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Desk:
+    """The run that a plan is written for, and the house rules for gates."""
+
+    run: Mapping[str, Any]
+    container: Mapping[str, Any]
+    approvers: str
+    gate_minutes: int
+    rehearse: Rehearse
+
+    @property
+    def ids(self) -> dict[str, int]:
+        """The ids that every row of the run carries."""
+        return {"run_id": self.run["id"], "container_id": self.run["container_id"]}
+
+
+def write(work: Work, plan: Plan, at: Desk) -> None:
+    """Write everything of a plan."""
+    for update in plan.updates:
+        changes = dict(update.changes)
+        if "container_type" in changes:
+            changes.setdefault("kind", changes["container_type"])
+        work.containers.update(update.container_id, changes)
+    for artifact in plan.artifacts:
+        _write_artifact(work, artifact, at)
+    for note in plan.notes:
+        work.containers.add_note(
+            note.container_id, content=note.content, title=note.title, kind=note.kind,
+            format=note.format, author=at.run["playbook"], run_id=at.run["id"],
+        )
+    for join in plan.joins:
+        _write_join(work, join, at)
+    for prompt in plan.prompts:
+        _write_prompt(work, prompt, at)
+    for child in plan.children:
+        _write_child(work, child, at)
+
+
+def _write_artifact(work: Work, artifact: AddArtifact, at: Desk) -> None:
+    fields = artifact.fields
+    new = NewArtifact(
+        name=str(fields["name"]), label=str(fields["label"]), type=str(fields["type"]),
+        severity=severity(fields["severity"]), cef=fields["cef"],
+        source_id=str(fields["source_data_identifier"]), tags=tuple(fields["tags"]),
+    )
+    work.containers.add_artifact(
+        artifact.container_id, new, artifact_id=artifact.artifact_id, run_id=at.run["id"]
+    )
+
+
+def _write_join(work: Work, join: Join, at: Desk) -> None:
+    open_calls = sum(not m.failed for act in join.acts for m in act.members)
+    problems = "; ".join(act.problem for act in join.acts if act.problem)
+    first = join.acts[0] if join.acts else None
+    join_id = work.runs.add_action_run(
+        **at.ids, kind="group" if join.together else "act", name=join.name,
+        action=first.action if first and not join.together else "", callback=join.callback,
+        handle=join.handle, remaining=open_calls, failed="" if open_calls else problems or "no calls",
+    )
+    ready: list[tuple[int, str, str]] = []
+    held: list[tuple[int, Member]] = []
+    for act in join.acts:
+        act_id = join_id if not join.together else _write_act(work, act, join_id, at)
+        _write_members(work, act, act_id, join_id, at, ready, held)
+    _hold(work, join_id, held, ready, at)
+    _log_failed(work, join, at)
+    if ready:
+        work.send("chord", chords.message(at.run["id"], join_id, ready))
+    elif not open_calls:
+        work.send_task("soar.engine.resume_run", at.run["id"], join_id)
+
+
+def _write_act(work: Work, act: PlannedAct, join_id: int, at: Desk) -> int:
+    return work.runs.add_action_run(
+        **at.ids, kind="act", action=act.action, name=act.name, join_id=join_id
+    )
+
+
+def _write_members(
+    work: Work, act: PlannedAct, act_id: int, join_id: int, at: Desk,
+    ready: list[tuple[int, str, str]], held: list[tuple[int, Member]],
+) -> None:
+    for member in act.members:
+        waits = member.high_impact and not member.failed
+        number = work.calls.add(
+            action_run_id=act_id, join_id=join_id, **at.ids, member=_row(member, waits=waits),
+            severity_rank=SEVERITY_RANK.get(at.container["severity"], 2),
+        )
+        if waits:
+            held.append((number, member))
+        elif not member.failed and not member.parked_for:
+            ready.append((number, member.task, member.asset))
+
+
+def _row(member: Member, *, waits: bool) -> dict[str, Any]:
+    return {
+        "action": member.action, "asset": member.asset, "app": member.app,
+        "app_version": member.app_version, "task": member.task, "failed": member.failed,
+        "parameters": member.parameters, "context": member.context, "due_at": member.due_at,
+        "parked_for": "approval" if waits else member.parked_for,
+    }
+
+
+def _hold(
+    work: Work, join_id: int, held: Sequence[tuple[int, Member]],
+    ready: list[tuple[int, str, str]], at: Desk,
+) -> None:
+    """Let covered calls go; open one question for those that no answer covers."""
+    answers = work.approvals.granting(at.run["id"]) if held else []
+    asked: list[tuple[int, Member]] = []
+    for number, member in held:
+        approval_id = _covering(work, answers, member, at)
+        if approval_id is None:
+            asked.append((number, member))
+        else:
+            work.calls.release(number, approval_id)
+            ready.append((number, member.task, member.asset))
+    if asked:
+        approval_id = _ask_for(work, join_id, [m for _, m in asked], at)
+        work.calls.hold([number for number, _ in asked], approval_id)
+
+
+def _covering(work: Work, answers: Sequence[Mapping[str, Any]], member: Member, at: Desk) -> int | None:
+    for row in answers:
+        covered = gate.covers(row["payload"], row["answer"] or "", [at.run["id"]], member.held)
+        if covered and not work.calls.already_under(row["id"], member.asset, member.parameters):
+            return int(row["id"])
+    return None
+
+
+def _ask_for(work: Work, join_id: int, members: list[Member], at: Desk) -> int:
+    lines = [f"{m.action} on {m.asset}: {_shown(m.parameters)}" for m in members]
+    message = f"Playbook {at.run['title']} asks for a high-impact action:\n" + "\n".join(lines)
+    return _open(
+        work, at, join_id=join_id, kind="action", name=members[0].action, to=at.approvers,
+        message=message, options=[gate.APPROVE, gate.DENY], minutes=at.gate_minutes,
+        effects={gate.APPROVE: [m.held for m in members], gate.DENY: []},
+    )
+
+
+def _shown(parameters: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name}={value}" for name, value in parameters.items())
+
+
+def _write_prompt(work: Work, prompt: Prompt, at: Desk) -> None:
+    join_id = work.runs.add_action_run(
+        **at.ids, kind="prompt", action="prompt", name=prompt.name, callback=prompt.callback,
+        handle=prompt.handle, remaining=1,
+    )
+    _open(
+        work, at, join_id=join_id, kind="prompt", name=prompt.name, to=prompt.to or at.approvers,
+        message=prompt.message, options=list(prompt.options), minutes=prompt.minutes,
+        effects={option: at.rehearse(prompt, option) for option in prompt.options},
+    )
+
+
+def _open(
+    work: Work, at: Desk, *, join_id: int, kind: str, name: str, to: str, message: str,
+    options: list[str], minutes: int, effects: Mapping[str, list[HeldCall]],
+) -> int:
+    due = datetime.now(UTC) + timedelta(minutes=minutes)
+    public_id = secrets.token_hex(8)
+    shown = gate.payload(
+        approval=public_id, run_id=at.run["id"], container_id=at.run["container_id"], assignee=to,
+        message=message, options=options, effects=effects, due=due.isoformat(),
+    )
+    return work.approvals.open(
+        public_id=public_id, **at.ids, action_run_id=join_id, kind=kind, name=name, assignee=to,
+        message=message, options=options, payload=shown, payload_digest=gate.digest(shown),
+        due_at=due,
+    )
+
+
+def _write_child(work: Work, child: CallPlaybook, at: Desk) -> None:
+    join_id = work.runs.add_action_run(
+        **at.ids, kind="playbook", action=child.playbook, name=child.name,
+        callback=child.callback, handle=child.handle, remaining=1,
+    )
+    try:
+        playbook = work.playbooks.newest(child.playbook)
+    except NotFound as error:
+        work.runs.log(at.run["id"], [("error", child.name, str(error))])
+        work.runs.end_join(join_id, succeeded=False, message=str(error))
+        work.send_task("soar.engine.resume_run", at.run["id"], join_id)
+        return
+    run_id = work.runs.add(
+        container_id=at.run["container_id"], playbook_id=playbook["id"],
+        started_by=at.run["playbook"], run_as=at.run["run_as"], inputs=child.inputs,
+        parent_action_run_id=join_id,
+    )
+    work.send_task(START_RUN, run_id)
+
+
+def _log_failed(work: Work, join: Join, at: Desk) -> None:
+    """Say in the run's log why a call could not even be tried."""
+    lines = [
+        ("error", join.name, member.failed)
+        for act in join.acts for member in act.members if member.failed
+    ]
+    lines += [("error", join.name, act.problem) for act in join.acts if act.problem and not act.members]
+    work.runs.log(at.run["id"], lines)

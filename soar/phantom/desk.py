@@ -1,0 +1,83 @@
+"""
+The desk of one running block: what it may read, and the list of what it asks for.
+
+In: a view, laid out by the engine. Out: commands, in the order they were asked.
+Never: shared between two blocks; each thread and task sees its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from soar.domain.commands import Command
+from soar.domain.errors import SoarError
+
+
+class Reader(Protocol):
+    """How a block reads what is not on its desk yet."""
+
+    def container(self, container_id: int) -> dict[str, Any]:
+        """Return a container in Splunk's shape."""
+
+    def artifacts(self, container_id: int) -> list[dict[str, Any]]:
+        """Return the artifacts of a container in Splunk's shape."""
+
+    def new_artifact_id(self) -> int:
+        """Reserve the id of an artifact that the block adds."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class View:
+    """What a block sees of its run."""
+
+    run_id: int
+    playbook: str
+    container: Mapping[str, Any]
+    run_data: Mapping[str, str]
+    inputs: Mapping[str, Any]
+    delivered: frozenset[str]
+    reader: Reader
+
+
+@dataclass
+class Desk:
+    """What one block has asked for so far."""
+
+    view: View
+    commands: list[Command] = field(default_factory=list)
+    run_data: dict[str, str] = field(default_factory=dict)
+    changes: dict[int, dict[str, Any]] = field(default_factory=dict)
+    added: dict[int, list[dict[str, Any]]] = field(default_factory=dict)
+
+    def ask(self, command: Command) -> None:
+        """Put a command on the list."""
+        self.commands.append(command)
+
+
+class NoBlock(SoarError):
+    """A phantom function was called where no block is running."""
+
+
+_current: ContextVar[Desk] = ContextVar("desk")
+
+
+def desk() -> Desk:
+    """Return the desk of the block that is running."""
+    try:
+        return _current.get()
+    except LookupError:
+        raise NoBlock("phantom functions can only be called from a playbook's blocks") from None
+
+
+@contextmanager
+def seated(at: Desk) -> Iterator[Desk]:
+    """Let what runs inside use this desk."""
+    token = _current.set(at)
+    try:
+        yield at
+    finally:
+        _current.reset(token)

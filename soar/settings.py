@@ -1,0 +1,76 @@
+"""
+Environment to frozen settings; the only reader of the environment.
+
+In: variables that begin with ``SOAR_``. Out: one frozen :class:`Settings` per process.
+Never: a default credential, or a secret in a repr.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from soar.domain.errors import BadInput
+from soar.domain.secret import Secret
+
+
+class Settings(BaseSettings):
+    """Everything that an operator can set; documented in ``docs/reference/settings.md``."""
+
+    model_config = SettingsConfigDict(env_prefix="SOAR_", frozen=True, extra="ignore")
+
+    database_url: SecretStr = SecretStr("")
+    redis_url: SecretStr = SecretStr("")
+    data_dir: Path = Path("data")
+    vault_keys: SecretStr = SecretStr("")
+    vault_key_file: Path | None = None
+    signing_key_file: Path | None = None
+    verify_key_file: Path | None = None
+    http_host: str = "127.0.0.1"
+    http_port: int = 8080
+    flower_port: int = 5555
+    flower_basic_auth: SecretStr = SecretStr("")
+    log_level: str = "INFO"
+    log_json: bool = False
+    alert_stream: str = "soar:alerts"
+    labels: str = "events,phishing,notable,malware,incident,intrusion,vulnerability,enrichment"
+    task_events: bool = True
+    action_threads: int = 16
+    engine_processes: int = 2
+    sweep_seconds: float = 1.0
+    worker_lease_seconds: int = 15
+    retry_attempts: int = 4
+    retry_patience_seconds: int = 900
+    action_gate_minutes: int = 60
+    grant_minutes: int = 60
+    approvers: str = "soc_tier2"
+    visibility_timeout: int = 180
+    token: SecretStr = SecretStr("")
+
+    def vault_key_list(self) -> list[Secret]:
+        """Return the vault keys, newest first, from the variable or the key file."""
+        text = self.vault_keys.get_secret_value()
+        if not text and self.vault_key_file:
+            try:
+                text = self.vault_key_file.read_text()
+            except OSError:
+                raise BadInput(
+                    "SOAR_VAULT_KEY_FILE", f"{self.vault_key_file} cannot be read"
+                ) from None
+        return [Secret(key) for key in text.replace(",", "\n").split()]
+
+    def label_list(self) -> tuple[str, ...]:
+        """Return the labels that alerts may carry besides those that triggers name."""
+        return tuple(label.strip() for label in self.labels.split(",") if label.strip())
+
+
+def load() -> Settings:
+    """Read the environment; a value that cannot be used is named."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = "SOAR_" + "_".join(str(part) for part in first["loc"]).upper()
+        raise BadInput(name, first["msg"]) from None

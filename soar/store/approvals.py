@@ -1,0 +1,109 @@
+"""
+Questions to humans: opened, answered once, or overdue.
+
+In: exactly what was asked, with its digest. Out: rows; ``None`` where an answer came too late.
+Never: a second answer: the status moves by compare-and-set.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from soar.domain.errors import NotFound
+from soar.store.rows import Queries, Row, as_json, storable
+
+
+class Approvals(Queries):
+    """Named queries on approvals."""
+
+    def open(
+        self, *, public_id: str, run_id: int, action_run_id: int, container_id: int, kind: str,
+        name: str, assignee: str, message: str, options: list[str], payload: Mapping[str, Any],
+        payload_digest: str, due_at: datetime,
+    ) -> int:
+        """Open a question."""
+        return int(
+            self._value(
+                """
+                insert into approval (public_id, run_id, action_run_id, container_id, kind, name,
+                  assignee, message, options, payload, payload_digest, due_at)
+                values (:public_id, :run_id, :action_run_id, :container_id, :kind, :name,
+                  :assignee, :message, cast(:options as jsonb), cast(:payload as jsonb),
+                  :digest, :due_at) returning id
+                """,
+                public_id=public_id, run_id=run_id, action_run_id=action_run_id,
+                container_id=container_id, kind=kind, name=storable(name), assignee=assignee,
+                message=storable(message), options=as_json(options), payload=as_json(payload),
+                digest=payload_digest, due_at=due_at,
+            )
+        )
+
+    def get(self, approval_id: int) -> Row:
+        """Return one approval."""
+        row = self._one("select * from approval where id = :id", id=approval_id)
+        if row is None:
+            raise NotFound(f"there is no approval {approval_id}")
+        return row
+
+    def pending(self) -> list[Row]:
+        """Return the open questions, the most urgent first."""
+        return self._all(
+            """
+            select a.*, c.name as container_name from approval a
+            join container c on c.id = a.container_id
+            where a.status = 'open' order by a.due_at, a.id limit 1000
+            """
+        )
+
+    def answer(
+        self, approval_id: int, *, digest: str, answer: str, reason: str, by: str,
+        signed: Mapping[str, Any], signature: str, key_id: str,
+    ) -> Row | None:
+        """Answer an open question that is not overdue and still asks the same; else None."""
+        return self._one(
+            """
+            update approval set status = 'answered', answer = :answer, reason = :reason,
+            answered_by = :by, signed = cast(:signed as jsonb), signature = :signature,
+            key_id = :key_id, close_time = now()
+            where id = :id and status = 'open' and due_at > now() and payload_digest = :digest
+            returning *
+            """,
+            id=approval_id, answer=answer, reason=storable(reason), by=by, digest=digest,
+            signed=as_json(signed), signature=signature, key_id=key_id,
+        )
+
+    def expire(self, limit: int = 200) -> list[Row]:
+        """Close the overdue questions and return them."""
+        return self._all(
+            """
+            update approval set status = 'expired', close_time = now() where id in (
+              select id from approval where status = 'open' and due_at <= now()
+              order by due_at limit :limit for update skip locked) returning *
+            """,
+            limit=limit,
+        )
+
+    def cancel(self, run_id: int) -> None:
+        """Close the open questions of a run that was cancelled."""
+        self._do(
+            "update approval set status = 'cancelled', close_time = now()"
+            " where run_id = :id and status = 'open'",
+            id=run_id,
+        )
+
+    def granting(self, run_id: int, limit: int = 50) -> list[Row]:
+        """Return the answered questions of a run, newest first: what may cover a call."""
+        return self._all(
+            "select * from approval where run_id = :id and status = 'answered'"
+            " order by close_time desc limit :limit",
+            id=run_id, limit=limit,
+        )
+
+    def of_action_run(self, action_run_id: int) -> Row | None:
+        """Return the question that a prompt asked."""
+        return self._one(
+            "select * from approval where action_run_id = :id order by id desc limit 1",
+            id=action_run_id,
+        )

@@ -1,0 +1,105 @@
+"""
+Assets and triggers.
+
+In: checked configurations with their secrets sealed. Out: assets and triggers of the domain.
+Never: an opened secret.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from soar.domain.errors import NotFound
+from soar.domain.model import Asset, Budget, Trigger
+from soar.store.rows import Queries, Row, as_json
+
+MINUTE = timedelta(minutes=1)
+
+
+def budget_of(configuration: Mapping[str, Any]) -> Budget | None:
+    """Return the budget that an asset's configuration states, if it states one."""
+    calls = configuration.get("max_requests_per_minute")
+    if configuration.get("rate_limit") is False or not calls:
+        return None
+    return Budget(calls=int(calls), per=MINUTE)
+
+
+def _asset(row: Row) -> Asset:
+    return Asset(
+        id=row["id"], slug=row["slug"], app=row["app"], configuration=row["configuration"],
+        budget=budget_of(row["configuration"]), disabled=row["disabled"], broken=row["broken"],
+    )
+
+
+def _trigger(row: Row) -> Trigger:
+    return Trigger(
+        name=row["name"], playbook=row["playbook"], labels=tuple(row["labels"]),
+        severities=tuple(row["severities"]), active=row["active"], run_as=row["run_as"],
+    )
+
+
+class Assets(Queries):
+    """Named queries on assets and triggers."""
+
+    def save(
+        self, *, slug: str, app: str, configuration: Mapping[str, Any], product_vendor: str = "",
+        product_name: str = "", disabled: bool = False,
+    ) -> int:
+        """Add an asset or replace its configuration; an edit clears what was broken."""
+        return int(
+            self._value(
+                """
+                insert into asset (slug, app, configuration, product_vendor, product_name, disabled)
+                values (:slug, :app, cast(:configuration as jsonb), :vendor, :product, :disabled)
+                on conflict (slug) do update set app = excluded.app,
+                configuration = excluded.configuration, disabled = excluded.disabled, broken = '',
+                product_vendor = excluded.product_vendor, product_name = excluded.product_name,
+                updated_at = now() returning id
+                """,
+                slug=slug, app=app, configuration=as_json(configuration), vendor=product_vendor,
+                product=product_name, disabled=disabled,
+            )
+        )
+
+    def all(self) -> list[Asset]:
+        """Return every asset by name."""
+        return [_asset(row) for row in self._all("select * from asset order by slug")]
+
+    def get(self, slug: str) -> Asset:
+        """Return one asset."""
+        row = self._one("select * from asset where slug = :slug", slug=slug)
+        if row is None:
+            raise NotFound(f"there is no asset {slug!r}: see `soar asset list`")
+        return _asset(row)
+
+    def delete(self, slug: str) -> bool:
+        """Remove an asset; False where there was none."""
+        return bool(self._do("delete from asset where slug = :slug", slug=slug))
+
+    def mark_broken(self, slug: str, reason: str) -> None:
+        """Note that the vendor refused an asset's credentials."""
+        self._do("update asset set broken = :reason where slug = :slug", slug=slug, reason=reason)
+
+    def save_trigger(self, trigger: Trigger) -> None:
+        """Add a trigger or replace the one of that name."""
+        self._do(
+            """
+            insert into trigger (name, playbook, labels, severities, active, run_as)
+            values (:name, :playbook, :labels, :severities, :active, :run_as)
+            on conflict (name) do update set playbook = excluded.playbook,
+            labels = excluded.labels, severities = excluded.severities, active = excluded.active,
+            run_as = excluded.run_as
+            """,
+            name=trigger.name, playbook=trigger.playbook, labels=list(trigger.labels),
+            severities=list(trigger.severities), active=trigger.active, run_as=trigger.run_as,
+        )
+
+    def triggers(self) -> list[Trigger]:
+        """Return every trigger in the order they were made."""
+        return [_trigger(row) for row in self._all("select * from trigger order by id")]
+
+    def delete_trigger(self, name: str) -> bool:
+        """Remove a trigger; False where there was none."""
+        return bool(self._do("delete from trigger where name = :name", name=name))

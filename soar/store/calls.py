@@ -1,0 +1,263 @@
+"""
+App runs: the single calls of actions, claimed before they act.
+
+In: a plan's members; then what happens to them. Out: claims, counts, what is due.
+Never: a call that ends twice, or that is counted twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from soar.domain.model import Claim, Outcome
+from soar.store.rows import Queries, Row, as_json, storable
+
+OWNER_ALIVE = "exists (select 1 from worker w where w.owner = c.owner and w.expires_at > now())"
+
+CLAIM = f"""
+    update app_run c set status = 'running', owner = %(owner)s, attempt = attempt + 1,
+    start_time = coalesce(start_time, now()), parked_for = null, due_at = null
+    where c.id = %(id)s and (c.status = 'pending' or (c.status = 'running' and not {OWNER_ALIVE}))
+    and c.task = %(task)s
+    returning c.id, c.run_id, c.container_id, c.asset, c.app, c.action, c.task, c.parameters,
+              c.attempt, c.tries, c.waited_since, c.approval_id, c.effect
+"""  # noqa: S608 - a fixed text
+
+END_AND_COUNT = """
+    with ended as (
+        update app_run set status = %(status)s, message = %(message)s,
+        summary = %(summary)s::jsonb, data = %(data)s::jsonb, effect = %(effect)s, end_time = now()
+        where id = %(id)s and status = 'running' and attempt = %(attempt)s returning join_id)
+    update action_run j set remaining = remaining - 1,
+    end_time = case when remaining <= 1 then now() else end_time end
+    from ended where j.id = ended.join_id returning j.remaining, j.run_id, j.id
+"""
+
+PARK = """
+    update app_run set status = 'parked', parked_for = %(reason)s, message = %(message)s,
+    due_at = now() + make_interval(secs => %(seconds)s), tries = tries + %(tries)s,
+    waited_since = coalesce(waited_since, now()), owner = null
+    where id = %(id)s and status = 'running' and attempt = %(attempt)s returning id
+"""
+
+MARK_SENT = """
+    update app_run set effect = 'sent' where id = %(id)s and status = 'running'
+    and attempt = %(attempt)s and effect in ('none', 'sent') returning id
+"""
+
+HEARTBEAT = """
+    insert into worker (owner, role, expires_at)
+    values (%(owner)s, %(role)s, now() + make_interval(secs => %(seconds)s))
+    on conflict (owner) do update set expires_at = excluded.expires_at
+"""
+
+
+def claim_of(row: tuple[Any, ...]) -> Claim:
+    """Read one row of :data:`CLAIM`."""
+    names = (
+        "id", "run_id", "container_id", "asset", "app", "action", "task", "parameters",
+        "attempt", "tries", "waited_since", "approval_id", "effect",
+    )
+    return Claim(**dict(zip(names, row, strict=True)))
+
+
+def end_values(outcome: Outcome) -> dict[str, Any]:
+    """Return the values of :data:`END_AND_COUNT` for one outcome."""
+    return {
+        "id": outcome.app_run_id,
+        "attempt": outcome.attempt,
+        "status": "success" if outcome.succeeded else "failed",
+        "message": storable(outcome.message),
+        "summary": as_json(outcome.summary),
+        "data": as_json(list(outcome.data)),
+        "effect": outcome.effect,
+    }
+
+
+class Calls(Queries):
+    """Named queries on app runs that belong into a transaction."""
+
+    def add(
+        self, *, action_run_id: int, join_id: int, run_id: int, container_id: int,
+        severity_rank: int, member: Mapping[str, Any], approval_id: int | None = None,
+    ) -> int:
+        """Add a member of a join: pending, parked for an approval, or failed at once."""
+        failed, parked = member.get("failed", ""), member.get("parked_for")
+        status = "failed" if failed else "parked" if parked else "pending"
+        return int(
+            self._value(
+                """
+                insert into app_run (action_run_id, join_id, run_id, container_id, severity_rank,
+                  app, app_version, action, asset, task, parameters, context, status, message,
+                  parked_for, due_at, approval_id, rung_at, end_time)
+                values (:action_run_id, :join_id, :run_id, :container_id, :severity_rank, :app,
+                  :app_version, :action, :asset, :task, cast(:parameters as jsonb),
+                  cast(:context as jsonb), :status, :message, :parked_for,
+                  cast(:due_at as timestamptz), :approval_id,
+                  now(), case when :status = 'failed' then now() end) returning id
+                """,
+                action_run_id=action_run_id, join_id=join_id, run_id=run_id,
+                container_id=container_id, severity_rank=severity_rank, app=member.get("app", ""),
+                app_version=member.get("app_version", ""), action=member["action"],
+                asset=member.get("asset", ""), task=member.get("task", ""),
+                parameters=as_json(member.get("parameters", {})),
+                context=as_json(member.get("context", {})), status=status,
+                message=storable(failed), parked_for=parked, due_at=member.get("due_at"),
+                approval_id=approval_id,
+            )
+        )
+
+    def get(self, app_run_id: int) -> Row | None:
+        """Return one call."""
+        return self._one("select * from app_run where id = :id", id=app_run_id)
+
+    def release(self, app_run_id: int, approval_id: int) -> None:
+        """Let a held call go under an answer that covers it."""
+        self._do(
+            "update app_run set status = 'pending', parked_for = null, approval_id = :approval"
+            " where id = :id and status = 'parked' and parked_for = 'approval'",
+            id=app_run_id, approval=approval_id,
+        )
+
+    def hold(self, app_run_ids: list[int], approval_id: int) -> None:
+        """Tie held calls to the question that was opened for them."""
+        self._do(
+            "update app_run set approval_id = :approval where id = any(:ids)"
+            " and status = 'parked' and parked_for = 'approval'",
+            ids=app_run_ids, approval=approval_id,
+        )
+
+    def already_under(self, approval_id: int, asset: str, parameters: Mapping[str, Any]) -> bool:
+        """Tell whether an answer was already used for a call with these parameters."""
+        return bool(
+            self._value(
+                """
+                select exists (select 1 from app_run where approval_id = :id and asset = :asset
+                and parameters = cast(:parameters as jsonb) and status <> 'parked')
+                """,
+                id=approval_id, asset=asset, parameters=as_json(parameters),
+            )
+        )
+
+    def wake_approved(self, approval_id: int) -> list[Row]:
+        """Make the calls pending that an approval held, and return what to send."""
+        return self._wake("approval_id = :id and parked_for = 'approval'", id=approval_id)
+
+    def wake_due(self, limit: int = 500) -> list[Row]:
+        """Make the calls pending whose schedule is due."""
+        return self._wake(
+            """
+            id in (select id from app_run where status = 'parked' and parked_for = 'schedule'
+                   and due_at <= now() order by severity_rank, due_at limit :limit
+                   for update skip locked)
+            """,
+            limit=limit,
+        )
+
+    def wake_head(self, asset: str, count: int) -> list[Row]:
+        """Make the first *count* calls of an asset's lane pending: by severity, then age."""
+        return self._wake(
+            """
+            id in (select id from app_run where status = 'parked' and parked_for = 'budget'
+                   and asset = :asset order by severity_rank, id limit :count
+                   for update skip locked)
+            """,
+            asset=asset, count=count,
+        )
+
+    def _wake(self, condition: str, **values: Any) -> list[Row]:
+        return self._all(
+            f"""
+            update app_run set status = 'pending', parked_for = null, due_at = null,
+            rung_at = now() where status = 'parked' and {condition}
+            returning id, task, asset, join_id, run_id
+            """,  # noqa: S608 - fixed texts
+            **values,
+        )
+
+    def lanes(self) -> list[Row]:
+        """Return the assets that have calls waiting for budget, with their released ones."""
+        return self._all(
+            """
+            select asset, count(*) filter (where status = 'parked') as waiting,
+                   count(*) filter (where status = 'pending') as released
+            from app_run where status in ('parked', 'pending') and (parked_for = 'budget'
+              or (status = 'pending' and waited_since is not null))
+            group by asset having count(*) filter (where status = 'parked') > 0
+            """
+        )
+
+    def unheard(self, *, seconds: int) -> list[Row]:
+        """Return pending calls nobody claimed; each later ring of one waits twice as long."""
+        return self._all(
+            """
+            update app_run set rung_at = now(), rings = rings + 1 where id in (
+              select c.id from app_run c join playbook_run r on r.id = c.run_id
+              where c.status = 'pending' and r.status in ('queued', 'running')
+              and c.rung_at < now() - make_interval(secs => :s * power(2, least(c.rings, 6)))
+              order by c.severity_rank, c.id limit 500 for update of c skip locked)
+            returning id, task, asset, join_id, run_id
+            """,
+            s=float(seconds),
+        )
+
+    def reclaim(self) -> list[Row]:
+        """Make the calls of dead workers pending again, and count the crash."""
+        return self._all(
+            f"""
+            update app_run c set status = 'pending', crashes = crashes + 1, owner = null,
+            rung_at = now() where c.status = 'running' and c.crashes < 3 and not {OWNER_ALIVE}
+            returning id, task, asset, join_id, run_id
+            """  # noqa: S608 - a fixed text
+        )
+
+    def poisoned(self) -> list[Row]:
+        """Return the calls whose workers died three times and again."""
+        return self._all(
+            f"""
+            select c.id, c.attempt, c.effect, c.join_id, c.run_id from app_run c
+            where c.status = 'running' and c.crashes >= 3 and not {OWNER_ALIVE}
+            """  # noqa: S608 - a fixed text
+        )
+
+    def withdraw(self, approval_id: int, message: str) -> list[Row]:
+        """Fail the calls that an approval held: it was denied or is overdue."""
+        return self._all(
+            """
+            with ended as (
+              update app_run set status = 'failed', message = :message, end_time = now()
+              where approval_id = :id and status = 'parked' returning join_id),
+            counted as (select join_id, count(*) as n from ended group by join_id)
+            update action_run j set remaining = remaining - n,
+            end_time = case when remaining - n <= 0 then now() else end_time end
+            from counted where j.id = counted.join_id
+            returning j.id, j.run_id, j.remaining
+            """,
+            id=approval_id, message=storable(message),
+        )
+
+    def cancel_open(self, run_id: int) -> None:
+        """Withdraw what has not started."""
+        self._do(
+            """
+            update app_run set status = 'failed', message = 'the run was cancelled',
+            end_time = now() where run_id = :id and status in ('pending', 'parked')
+            """,
+            id=run_id,
+        )
+
+    def expired_workers(self) -> None:
+        """Forget workers whose lease ended an hour ago."""
+        self._do("delete from worker where expires_at < now() - interval '1 hour'")
+
+
+def messages(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return the bodies of "member" messages: ids and names only."""
+    return [
+        {
+            "app_run_id": row["id"], "task": row["task"], "asset": row["asset"],
+            "join_id": row["join_id"], "run_id": row["run_id"],
+        }
+        for row in rows
+    ]

@@ -1,0 +1,158 @@
+"""
+Containers, artifacts and notes.
+
+In: checked alerts and the changes that blocks ask for. Out: rows as mappings.
+Never: two containers of the same (asset, source id).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from soar.domain.errors import NotFound
+from soar.domain.model import NewArtifact, NewContainer
+from soar.store.rows import Queries, Row, as_json, storable
+
+CHANGEABLE = frozenset(
+    {
+        "name", "label", "severity", "status", "description", "owner_name", "sensitivity",
+        "kind", "template", "tags", "data", "custom_fields",
+    }
+)
+JSON_FIELDS = frozenset({"data", "custom_fields"})
+
+
+class Containers(Queries):
+    """Named queries on containers and what belongs to them."""
+
+    def add(self, new: NewContainer) -> tuple[int, bool]:
+        """Add a container with its artifacts; a repeat returns the first one's id and False."""
+        row = self._one(
+            """
+            insert into container (asset, source_id, name, label, severity, description, tags, data)
+            values (:asset, :source_id, :name, :label, :severity, :description, :tags,
+                    cast(:data as jsonb))
+            on conflict (asset, source_id) do nothing returning id
+            """,
+            asset=new.asset, source_id=new.source_id, name=storable(new.name), label=new.label,
+            severity=new.severity, description=storable(new.description), tags=list(new.tags),
+            data=as_json(new.data),
+        )
+        if row is None:
+            return self.find(new.asset, new.source_id), False
+        for index, artifact in enumerate(new.artifacts):
+            self.add_artifact(row["id"], artifact, default_source=f"{index + 1}")
+        return row["id"], True
+
+    def find(self, asset: str, source_id: str) -> int:
+        """Return the id of the container of an alert."""
+        found = self._value(
+            "select id from container where asset = :asset and source_id = :source_id",
+            asset=asset, source_id=source_id,
+        )
+        if found is None:
+            raise NotFound(f"no container of {asset!r} has the source id {source_id!r}")
+        return int(found)
+
+    def get(self, container_id: int) -> Row:
+        """Return one container."""
+        row = self._one(
+            """
+            select c.*, (select count(*) from artifact a where a.container_id = c.id)
+                   as artifact_count from container c where c.id = :id
+            """,
+            id=container_id,
+        )
+        if row is None:
+            raise NotFound(f"there is no container {container_id}")
+        return row
+
+    def artifacts(self, container_id: int, limit: int = 10_000) -> list[Row]:
+        """Return the artifacts of a container in the order they came."""
+        return self._all(
+            "select * from artifact where container_id = :id order by id limit :limit",
+            id=container_id, limit=limit,
+        )
+
+    def next_artifact_id(self) -> int:
+        """Reserve an id for an artifact that a block adds."""
+        return int(self._value("select nextval(pg_get_serial_sequence('artifact', 'id'))"))
+
+    def add_artifact(
+        self, container_id: int, new: NewArtifact, *, default_source: str = "",
+        artifact_id: int | None = None, run_id: int | None = None,
+    ) -> int | None:
+        """Add an artifact; one of the same source id is left as it is and None returned."""
+        columns = "container_id, source_id, name, label, type, severity, cef, tags, data, run_id"
+        source = new.source_id or default_source or f"artifact-{artifact_id or 'new'}"
+        return self._value(
+            f"""
+            insert into artifact ({'id, ' if artifact_id else ''}{columns})
+            {'overriding system value' if artifact_id else ''}
+            values ({':id, ' if artifact_id else ''}:container_id, :source_id, :name, :label,
+                    :type, :severity, cast(:cef as jsonb), :tags, cast(:data as jsonb), :run_id)
+            on conflict (container_id, source_id) do nothing returning id
+            """,  # noqa: S608 - the two variable parts are fixed texts
+            **({"id": artifact_id} if artifact_id else {}),
+            container_id=container_id, source_id=source, name=storable(new.name), label=new.label,
+            type=new.type, severity=new.severity, cef=as_json(new.cef), tags=list(new.tags),
+            data=as_json(new.data), run_id=run_id,
+        )
+
+    def update(self, container_id: int, changes: Mapping[str, Any]) -> None:
+        """Change fields of a container; ``custom_fields`` are merged, the others replaced."""
+        wanted = {k: v for k, v in changes.items() if k in CHANGEABLE}
+        if not wanted:
+            return
+        sets = [f"{name} = {_placeholder(name)}" for name in sorted(wanted)]
+        if "status" in wanted:
+            sets.append(
+                "close_time = case when :status = 'closed' then coalesce(close_time, now()) end"
+            )
+        values = {n: _storable_field(n, v) for n, v in wanted.items()}
+        self._do(
+            f"update container set {', '.join(sets)}, update_time = now() where id = :id",  # noqa: S608 - names are of CHANGEABLE
+            id=container_id, **values,
+        )
+
+    def add_note(
+        self, container_id: int, *, content: str, author: str, kind: str = "comment",
+        title: str = "", format: str = "markdown", run_id: int | None = None,
+    ) -> int:
+        """Write a note or comment."""
+        return int(
+            self._value(
+                """
+                insert into note (container_id, run_id, kind, title, content, format, author)
+                values (:container_id, :run_id, :kind, :title, :content, :format, :author)
+                returning id
+                """,
+                container_id=container_id, run_id=run_id, kind=kind, title=storable(title),
+                content=storable(content), format=format, author=author,
+            )
+        )
+
+    def save_report(self, container_id: int, text: str, facts: Mapping[str, Any]) -> None:
+        """Keep the execution report of a container, replacing an earlier one."""
+        self._do(
+            """
+            insert into report (container_id, text, facts)
+            values (:id, :text, cast(:facts as jsonb))
+            on conflict (container_id) do update
+            set text = excluded.text, facts = excluded.facts, create_time = now()
+            """,
+            id=container_id, text=storable(text), facts=as_json(facts),
+        )
+
+
+def _placeholder(name: str) -> str:
+    if name == "custom_fields":
+        return "custom_fields || cast(:custom_fields as jsonb)"
+    return f"cast(:{name} as jsonb)" if name in JSON_FIELDS else f":{name}"
+
+
+def _storable_field(name: str, value: Any) -> Any:
+    if name in JSON_FIELDS:
+        return as_json(value)
+    return [str(v) for v in value] if name == "tags" else storable(str(value))

@@ -1,0 +1,107 @@
+"""
+Connections to PostgreSQL: one engine per process, one plain connection per thread.
+
+In: a URL. Out: units of work (:meth:`Database.begin`) and single statements that commit alone.
+Never: a connection that crosses a fork.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg2
+import psycopg2.extras
+from sqlalchemy import Engine, create_engine
+from sqlalchemy.engine import make_url
+
+from soar.store.work import Message, Work
+
+Publish = Callable[[Sequence[tuple[int, Message]]], None]
+
+
+def publish_nothing(messages: Sequence[tuple[int, Message]]) -> None:
+    """Leave every message in the outbox: the sweep sends it."""
+
+
+class Database:
+    """The door to PostgreSQL of one process and, after a fork, of each child."""
+
+    def __init__(self, url: str, *, publish: Publish = publish_nothing) -> None:
+        self._url = make_url(url)
+        self._engines: dict[int, Engine] = {}
+        self._threads = threading.local()
+        self.publish = publish
+
+    def __repr__(self) -> str:
+        return f"Database({self._url.render_as_string(hide_password=True)})"
+
+    @property
+    def engine(self) -> Engine:
+        """The engine of this process; a child process makes its own."""
+        pid = os.getpid()
+        if pid not in self._engines:
+            self._engines = {pid: self._new_engine()}
+        return self._engines[pid]
+
+    def _new_engine(self) -> Engine:
+        return create_engine(
+            self._url, pool_size=5, max_overflow=30, pool_pre_ping=True, pool_recycle=1800,
+            connect_args={"application_name": "soar", "connect_timeout": 10},
+        )
+
+    @contextmanager
+    def begin(self) -> Iterator[Work]:
+        """Run one transaction; what it sent leaves after the commit, or never."""
+        with self.engine.begin() as connection:
+            work = Work(connection)
+            yield work
+            sent = work.store_messages()
+        if sent:
+            self.publish(sent)
+
+    def run(self, statement: str, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+        """
+        Run one statement that commits alone, on this thread's plain connection.
+
+        For the hot path: no ORM, no transaction round trips. A connection that the server
+        closed is opened again once; the statement must therefore be safe to repeat.
+        """
+        try:
+            return self._run(statement, values)
+        except (psycopg2.OperationalError, psycopg2.InterfaceError):
+            self._close_plain()
+            return self._run(statement, values)
+
+    def _run(self, statement: str, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+        with self._plain().cursor() as cursor:
+            cursor.execute(statement, dict(values))
+            return list(cursor.fetchall()) if cursor.description else []
+
+    def _plain(self) -> Any:
+        pid = os.getpid()
+        held = getattr(self._threads, "held", None)
+        if held is None or held[0] != pid or held[1].closed:
+            connection = psycopg2.connect(
+                self._url.set(drivername="postgresql").render_as_string(hide_password=False),
+                application_name="soar-hot", connect_timeout=10,
+            )
+            connection.autocommit = True
+            self._threads.held = held = (pid, connection)
+        return held[1]
+
+    def _close_plain(self) -> None:
+        held = getattr(self._threads, "held", None)
+        if held is not None:
+            held[1].close()
+            self._threads.held = None
+
+    def close(self) -> None:
+        """Close what this process and thread hold."""
+        self._close_plain()
+        for engine in self._engines.values():
+            engine.dispose()
+        self._engines = {}

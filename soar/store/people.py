@@ -1,0 +1,72 @@
+"""
+People, their tokens, and the audit trail.
+
+In: names, roles and hashes of tokens. Out: who a token belongs to.
+Never: a token in clear.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from soar.domain.errors import NotFound
+from soar.store.rows import Queries, Row, as_json
+
+
+class People(Queries):
+    """Named queries on people."""
+
+    def save(self, username: str, roles: list[str], kind: str = "normal") -> int:
+        """Add a person or give them these roles."""
+        return int(
+            self._value(
+                """
+                insert into person (username, roles, kind) values (:username, :roles, :kind)
+                on conflict (username) do update set roles = excluded.roles, kind = excluded.kind,
+                active = true returning id
+                """,
+                username=username, roles=roles, kind=kind,
+            )
+        )
+
+    def get(self, username: str) -> Row:
+        """Return one person."""
+        row = self._one("select * from person where username = :name", name=username)
+        if row is None:
+            raise NotFound(f"there is no person {username!r}: see `soar token create`")
+        return row
+
+    def all(self) -> list[Row]:
+        """Return everybody."""
+        return self._all("select * from person order by username")
+
+    def add_token(self, person_id: int, token_hash: str) -> None:
+        """Keep the hash of a token."""
+        self._do(
+            "insert into token (person_id, hash) values (:id, :hash)", id=person_id, hash=token_hash
+        )
+
+    def by_token(self, token_hash: str) -> Row | None:
+        """Return the person whose token has this hash, if there is one."""
+        return self._one(
+            """
+            select p.*, t.hash as token_hash from token t join person p on p.id = t.person_id
+            where t.hash = :hash
+            """,
+            hash=token_hash,
+        )
+
+    def revoke(self, username: str) -> int:
+        """Remove every token of a person and return how many there were."""
+        return self._do(
+            "delete from token where person_id = (select id from person where username = :name)",
+            name=username,
+        )
+
+    def audit(self, who: str, what: str, detail: Mapping[str, Any]) -> None:
+        """Write down who did what."""
+        self._do(
+            "insert into audit (who, what, detail) values (:who, :what, cast(:detail as jsonb))",
+            who=who, what=what, detail=as_json(detail),
+        )

@@ -1,0 +1,95 @@
+"""
+Rows as they are shown: the joins that read models need.
+
+In: ids. Out: mappings for timeline and report. Never: a write.
+"""
+
+from __future__ import annotations
+
+from soar.store.rows import Queries, Row
+
+
+class Reads(Queries):
+    """Named queries for read models."""
+
+    def runs_of(self, container_id: int) -> list[Row]:
+        """Return the runs of a container with their playbooks, first one first."""
+        return self._all(
+            """
+            select r.*, p.name as playbook, p.title, p.version, p.manual_minutes
+            from playbook_run r join playbook p on p.id = r.playbook_id
+            where r.container_id = :id order by r.id
+            """,
+            id=container_id,
+        )
+
+    def recent_runs(self, limit: int = 50) -> list[Row]:
+        """Return the newest runs, without what they hold, and whether they wait for a human."""
+        return self._all(
+            """
+            select r.id, r.container_id, r.status, r.error, r.create_time, r.start_time, r.end_time,
+            r.auto_resolved, p.name as playbook, p.title, p.version, c.name as container_name,
+            c.severity, exists (select 1 from approval a where a.run_id = r.id
+                                and a.status = 'open') as waiting
+            from playbook_run r join playbook p on p.id = r.playbook_id
+            join container c on c.id = r.container_id order by r.id desc limit :limit
+            """,
+            limit=limit,
+        )
+
+    def actions_of(self, container_id: int) -> list[Row]:
+        """Return the action runs of a container in the order they were asked."""
+        return self._all(
+            "select * from action_run where container_id = :id order by id", id=container_id
+        )
+
+    def calls_of(self, container_id: int) -> list[Row]:
+        """Return every call made for a container, without its data."""
+        return self._all(
+            """
+            select id, action_run_id, join_id, run_id, app, action, asset, parameters, status,
+            message, summary, effect, parked_for, due_at, attempt, tries, create_time, start_time,
+            end_time, approval_id from app_run where container_id = :id order by id
+            """,
+            id=container_id,
+        )
+
+    def approvals_of(self, container_id: int) -> list[Row]:
+        """Return the questions asked about a container."""
+        return self._all(
+            "select * from approval where container_id = :id order by id", id=container_id
+        )
+
+    def notes_of(self, container_id: int) -> list[Row]:
+        """Return the notes and comments of a container."""
+        return self._all("select * from note where container_id = :id order by id", id=container_id)
+
+    def log_of(self, run_id: int) -> list[Row]:
+        """Return the log of a run."""
+        return self._all("select * from run_log where run_id = :id order by id", id=run_id)
+
+    def logs_of(self, container_id: int) -> list[Row]:
+        """Return the logs of all runs of a container."""
+        return self._all(
+            """
+            select l.* from run_log l join playbook_run r on r.id = l.run_id
+            where r.container_id = :id order by l.id
+            """,
+            id=container_id,
+        )
+
+    def report(self, container_id: int) -> Row | None:
+        """Return the execution report of a container, if it was written."""
+        return self._one("select * from report where container_id = :id", id=container_id)
+
+    def recent_calls(self, asset: str, seconds: int) -> int:
+        """Return how many calls an asset got in the last *seconds*."""
+        return int(
+            self._value(
+                """
+                select count(*) from app_run where asset = :asset
+                and start_time > now() - make_interval(secs => :s)
+                """,
+                asset=asset, s=seconds,
+            )
+        )

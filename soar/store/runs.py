@@ -1,0 +1,265 @@
+"""
+Playbook runs, their action runs and logs: claim and move.
+
+In: ids and the plan of a block. Out: rows as mappings; ``None`` where a claim was lost.
+Never: a status that moves against the tables of ``domain.states``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from soar.domain.errors import NotFound
+from soar.domain.states import RUN_MOVES, RunStatus, sources
+from soar.store.rows import Queries, Row, as_json, storable
+
+
+class Runs(Queries):
+    """Named queries on runs."""
+
+    def add(
+        self, *, container_id: int, playbook_id: int, started_by: str, run_as: str,
+        inputs: Mapping[str, Any] | None = None, parent_action_run_id: int | None = None,
+    ) -> int:
+        """Queue a run of one playbook version on one container."""
+        return int(
+            self._value(
+                """
+                insert into playbook_run (container_id, playbook_id, started_by, run_as, inputs,
+                                          parent_action_run_id)
+                values (:container_id, :playbook_id, :started_by, :run_as,
+                        cast(:inputs as jsonb), :parent) returning id
+                """,
+                container_id=container_id, playbook_id=playbook_id, started_by=started_by,
+                run_as=run_as, inputs=as_json(inputs or {}), parent=parent_action_run_id,
+            )
+        )
+
+    def get(self, run_id: int) -> Row:
+        """Return one run with the name, title and version of its playbook."""
+        row = self._one(
+            """
+            select r.*, p.name as playbook, p.title, p.version, p.manual_minutes
+            from playbook_run r join playbook p on p.id = r.playbook_id where r.id = :id
+            """,
+            id=run_id,
+        )
+        if row is None:
+            raise NotFound(f"there is no playbook run {run_id}")
+        return row
+
+    def lock(self, run_id: int) -> Row | None:
+        """Lock an unfinished run with its program, or None: it is finished, or held elsewhere."""
+        return self._one(
+            """
+            select r.*, p.name as playbook, p.title, p.version, p.source, p.sha256, p.details
+            from playbook_run r join playbook p on p.id = r.playbook_id
+            where r.id = :id and r.status in ('queued', 'running')
+            for update of r skip locked
+            """,
+            id=run_id,
+        )
+
+    def next_event(self, run_id: int) -> Row | None:
+        """Return the join of a run that ended first and was not delivered yet."""
+        return self._one(
+            """
+            select * from action_run where run_id = :id and join_id = id
+            and end_time is not null and delivered_at is null order by end_time, id limit 1
+            """,
+            id=run_id,
+        )
+
+    def has_event(self, run_id: int) -> bool:
+        """Tell whether a join of an unfinished run waits for delivery."""
+        return bool(
+            self._value(
+                """
+                select exists (select 1 from action_run a join playbook_run r on r.id = a.run_id
+                where a.run_id = :id and a.join_id = a.id and a.end_time is not null
+                and a.delivered_at is null and r.status in ('queued', 'running'))
+                """,
+                id=run_id,
+            )
+        )
+
+    def open_joins(self, run_id: int) -> int:
+        """Return how many joins of a run have not been delivered."""
+        return int(
+            self._value(
+                "select count(*) from action_run where run_id = :id and join_id = id"
+                " and delivered_at is null",
+                id=run_id,
+            )
+        )
+
+    def started(self, run_id: int) -> None:
+        """Move a locked run from queued to running."""
+        self._move(run_id, RunStatus.RUNNING, "start_time = now()")
+
+    def delivered(self, join_id: int) -> None:
+        """Mark the event of a join as delivered, and give its acts their end."""
+        self._do(
+            """
+            update action_run a set delivered_at = now(), end_time = coalesce(end_time, now()),
+            status = case when a.kind <> 'act' then
+                       case when a.status = 'running' then 'success' else a.status end
+                     when exists (select 1 from app_run c where c.action_run_id = a.id
+                                  and c.status = 'success') then 'success' else 'failed' end
+            where join_id = :id
+            """,
+            id=join_id,
+        )
+
+    def results(self, join_id: int) -> list[Row]:
+        """Return every call that a join waited for, in the order they were asked."""
+        return self._all(
+            """
+            select c.*, a.name as action_name from app_run c
+            join action_run a on a.id = c.action_run_id where c.join_id = :id order by c.id
+            """,
+            id=join_id,
+        )
+
+    def delivered_names(self, run_id: int) -> set[str]:
+        """Return the names whose completion this run has been told of."""
+        return {
+            row["name"]
+            for row in self._all(
+                "select distinct name from action_run where run_id = :id"
+                " and delivered_at is not null",
+                id=run_id,
+            )
+        }
+
+    def data(self, run_id: int) -> dict[str, str]:
+        """Return the run data of a run as its blocks have left it."""
+        return dict(self._value("select run_data from playbook_run where id = :id", id=run_id) or {})
+
+    def child_of(self, action_run_id: int) -> Row | None:
+        """Return the run that an action run started."""
+        return self._one(
+            "select * from playbook_run where parent_action_run_id = :id order by id limit 1",
+            id=action_run_id,
+        )
+
+    def save(
+        self, run_id: int, *, run_data: Mapping[str, str] | None, outputs: Mapping[str, Any] | None,
+        error: str,
+    ) -> None:
+        """Keep what a block left: run data, outputs, and the first error of the run."""
+        if not (run_data or outputs or error):
+            return
+        self._do(
+            """
+            update playbook_run set run_data = run_data || cast(:data as jsonb),
+            outputs = outputs || cast(:outputs as jsonb),
+            error = case when error = '' then :error else error end, update_time = now()
+            where id = :id
+            """,
+            id=run_id, data=as_json(run_data or {}), outputs=as_json(outputs or {}),
+            error=storable(error),
+        )
+
+    def finishing(self, run_id: int) -> None:
+        """Note that on_finish of a run was called."""
+        self._do("update playbook_run set finishing = true where id = :id", id=run_id)
+
+    def ended(self, run_id: int, status: RunStatus, *, auto_resolved: bool = False) -> None:
+        """Move a run to its end."""
+        self._move(run_id, status, "end_time = now(), auto_resolved = :auto", auto=auto_resolved)
+
+    def _move(self, run_id: int, status: RunStatus, also: str, **values: Any) -> None:
+        self._do(
+            f"update playbook_run set status = :status, update_time = now(), {also}"  # noqa: S608 - a fixed text
+            " where id = :id and status = any(:from)",
+            id=run_id, status=status.value, **values, **{"from": sources(RUN_MOVES, status)},
+        )
+
+    def add_action_run(
+        self, *, run_id: int, container_id: int, kind: str, action: str, name: str,
+        callback: str = "", handle: Any = None, remaining: int = 0, join_id: int | None = None,
+        failed: str = "",
+    ) -> int:
+        """Add an act, group, prompt or sub-playbook; *join_id* None makes it its own join."""
+        row = self._one(
+            """
+            insert into action_run (run_id, container_id, join_id, kind, action, name, callback,
+                                    handle, remaining, status, message, end_time)
+            values (:run_id, :container_id,
+                    coalesce(:join_id,
+                             currval(pg_get_serial_sequence('action_run', 'id'))),
+                    :kind, :action, :name, :callback, cast(:handle as jsonb), :remaining,
+                    case when :failed = '' then 'running' else 'failed' end, :failed,
+                    case when :remaining = 0 and :kind in ('act', 'group')
+                         and :join_id is null then now() end)
+            returning id
+            """.replace(":join_id", "cast(:join_id as bigint)"),
+            run_id=run_id, container_id=container_id, join_id=join_id, kind=kind, action=action,
+            name=storable(name), callback=callback, handle=as_json(handle), remaining=remaining,
+            failed=storable(failed),
+        )
+        assert row is not None
+        return int(row["id"])
+
+    def end_join(self, join_id: int, *, succeeded: bool, message: str = "") -> bool:
+        """End a prompt or sub-playbook; False when it had ended before."""
+        return bool(
+            self._do(
+                """
+                update action_run set end_time = now(), status = :status, message = :message,
+                remaining = 0 where id = :id and end_time is null
+                """,
+                id=join_id, status="success" if succeeded else "failed", message=storable(message),
+            )
+        )
+
+    def action_run(self, action_run_id: int) -> Row:
+        """Return one action run."""
+        row = self._one("select * from action_run where id = :id", id=action_run_id)
+        if row is None:
+            raise NotFound(f"there is no action run {action_run_id}")
+        return row
+
+    def log(self, run_id: int, lines: Sequence[tuple[str, str, str]]) -> None:
+        """Write lines (level, block, message) into a run's log."""
+        for level, block, message in lines:
+            self._do(
+                "insert into run_log (run_id, level, block, message)"
+                " values (:id, :level, :block, :message)",
+                id=run_id, level=level, block=block, message=storable(message)[:20_000],
+            )
+
+    def lost_bells(self, *, seconds: int) -> list[tuple[int, int]]:
+        """Return (run, join) of ended joins that nobody delivered in *seconds*, marking them."""
+        rows = self._all(
+            """
+            update action_run set rung_at = now() where id in (
+              select a.id from action_run a join playbook_run r on r.id = a.run_id
+              where a.delivered_at is null and a.end_time < now() - make_interval(secs => :s)
+              and coalesce(a.rung_at, '-infinity') < now() - make_interval(secs => :s)
+              and a.join_id = a.id and r.status in ('queued', 'running') limit 500)
+            returning id, run_id
+            """,
+            s=seconds,
+        )
+        return [(row["run_id"], row["id"]) for row in rows]
+
+    def stuck(self, *, seconds: int) -> list[Row]:
+        """Return unfinished runs that nobody moved in *seconds* and that wait for nothing."""
+        return self._all(
+            """
+            select id, status from playbook_run r where status in ('queued', 'running')
+            and update_time < now() - make_interval(secs => :s)
+            and not exists (select 1 from action_run a where a.run_id = r.id
+                            and a.delivered_at is null) limit 200
+            """,
+            s=seconds,
+        )
+
+    def touch(self, run_ids: Iterable[int]) -> None:
+        """Note that a bell was rung for these runs."""
+        self._do(
+            "update playbook_run set update_time = now() where id = any(:ids)", ids=list(run_ids)
+        )

@@ -1,0 +1,103 @@
+"""
+One unit of work: one transaction, and the messages that leave after its commit.
+
+In: an open connection. Out: the named queries of every noun, and an outbox.
+Never: a message that leaves before the facts are committed.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from sqlalchemy import Connection, text
+
+from soar.store.approvals import Approvals
+from soar.store.assets import Assets
+from soar.store.calls import Calls
+from soar.store.containers import Containers
+from soar.store.people import People
+from soar.store.playbooks import Playbooks
+from soar.store.reads import Reads
+from soar.store.runs import Runs
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Message:
+    """Something to send: a task by name, a chord, or one member of a chord again."""
+
+    kind: str
+    body: Mapping[str, Any]
+
+
+@dataclass
+class Work:
+    """The facts of one transaction."""
+
+    connection: Connection
+    messages: list[Message] = field(default_factory=list)
+
+    @cached_property
+    def containers(self) -> Containers:
+        """Containers, artifacts and notes."""
+        return Containers(self.connection)
+
+    @cached_property
+    def runs(self) -> Runs:
+        """Playbook runs, their action runs and logs."""
+        return Runs(self.connection)
+
+    @cached_property
+    def calls(self) -> Calls:
+        """App runs: the single calls of actions."""
+        return Calls(self.connection)
+
+    @cached_property
+    def assets(self) -> Assets:
+        """Assets and triggers."""
+        return Assets(self.connection)
+
+    @cached_property
+    def playbooks(self) -> Playbooks:
+        """Playbooks and their versions."""
+        return Playbooks(self.connection)
+
+    @cached_property
+    def approvals(self) -> Approvals:
+        """Questions to humans."""
+        return Approvals(self.connection)
+
+    @cached_property
+    def people(self) -> People:
+        """People, tokens and the audit trail."""
+        return People(self.connection)
+
+    @cached_property
+    def reads(self) -> Reads:
+        """Rows as they are shown."""
+        return Reads(self.connection)
+
+    def send(self, kind: str, body: Mapping[str, Any]) -> None:
+        """Send a message once this transaction has been committed."""
+        self.messages.append(Message(kind=kind, body=body))
+
+    def send_task(self, name: str, *args: int, queue: str = "engine") -> None:
+        """Send a task by name; its id is made of name and ids, so a repeat has the same."""
+        task_id = "-".join([name.rpartition(".")[2], *map(str, args)])
+        self.send("task", {"name": name, "args": list(args), "queue": queue, "id": task_id})
+
+    def store_messages(self) -> list[tuple[int, Message]]:
+        """Write the outbox; called by the unit of work just before its commit."""
+        if not self.messages:
+            return []
+        rows = self.connection.execute(
+            text(
+                "insert into outbox (kind, body) select m.kind, m.body from jsonb_to_recordset("
+                "cast(:messages as jsonb)) as m(kind text, body jsonb) returning id"
+            ),
+            {"messages": json.dumps([{"kind": m.kind, "body": m.body} for m in self.messages])},
+        ).scalars()
+        return list(zip(sorted(rows), self.messages, strict=True))

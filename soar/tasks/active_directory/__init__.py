@@ -1,0 +1,1 @@
+"""Active Directory's room: accounts, read, disabled and enabled over LDAPS."""

@@ -1,0 +1,1 @@
+"""ServiceNow's room: tickets, each opened once."""

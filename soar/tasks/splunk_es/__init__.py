@@ -1,0 +1,1 @@
+"""Splunk Enterprise Security's room: notable events, updated and turned into alerts."""

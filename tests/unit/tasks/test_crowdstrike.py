@@ -1,0 +1,563 @@
+"""
+CrowdStrike's room against the lab's tenant: isolates, releases, waits, refuses, verifies.
+
+In: the running lab. Out: what an action said, and what is true at the tenant afterwards.
+Never: a sleep; a pending change is brought on by looking at it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from werkzeug.wrappers import Request, Response
+
+from soar.connector import (
+    ActionContext,
+    ActionFailed,
+    BadCredentials,
+    OutcomeUnknown,
+    Output,
+    Params,
+    RetryLater,
+    Secret,
+)
+from soar.lab.server import LabServer
+from soar.lab.simulator import Fault
+from soar.lab.vendors.crowdstrike import CrowdStrike
+from soar.lab.world import Host
+from soar.tasks.crowdstrike import actions
+from soar.tasks.crowdstrike.client import fql_text
+
+NAME = "WORKSTATION-042"
+DEVICE_ID = "a1b2c3d4e5f60718293a4b5c6d7e8f90"
+
+Opened = Callable[..., ActionContext]
+Call = Callable[[ActionContext, Params], Output]
+
+
+@pytest.fixture
+def tenant(lab: LabServer) -> Iterator[CrowdStrike]:
+    """
+    The lab's tenant as if nobody had talked to it.
+    """
+    simulator = next(s for s in lab.lab.simulators if isinstance(s, CrowdStrike))
+    clock, reads = simulator.clock, simulator.pending_reads
+    with simulator.lock:
+        simulator.reset()
+    yield simulator
+    simulator.clock, simulator.pending_reads = clock, reads
+
+
+@pytest.fixture
+def opened(lab: LabServer, context: Callable[..., ActionContext], tenant: CrowdStrike) -> Opened:
+    """
+    An asset of the lab's tenant; keywords change its settings, ``more`` the context.
+    """
+
+    def make(more: dict[str, Any] | None = None, **settings: Any) -> ActionContext:
+        keys = tenant.world.keys
+        config = {
+            "base_url": lab.url,
+            "client_id": keys["crowdstrike_id"],
+            "client_secret": Secret(keys["crowdstrike_secret"]),
+            **settings,
+        }
+        return context(config, "crowdstrike", **(more or {}))
+
+    return make
+
+
+def named(hostname: str = NAME) -> Params:
+    return Params({"hostname": hostname})
+
+
+def verify_of(call: Call) -> Callable[[ActionContext, Params], Output | None]:
+    return call.__soar_verify__  # type: ignore[attr-defined, no-any-return]
+
+
+def settle(ctx: ActionContext, call: Call, params: Params) -> Output:
+    """Call once, then do what the engine does on each return: ask verify."""
+    look: Callable[[ActionContext, Params], Output | None] = call
+    for _ in range(10):
+        try:
+            output = look(ctx, params)
+        except RetryLater:
+            look = verify_of(call)
+            continue
+        if output is not None:
+            return output
+        look = call
+    raise AssertionError("the action never ended")
+
+
+def answer_with(
+    patch: pytest.MonkeyPatch, tenant: CrowdStrike, path: str, answer: Callable[[], Response]
+) -> None:
+    """Let the tenant give this answer on one path, and its own everywhere else."""
+    own = tenant._turned_away
+
+    def choose(request: Request) -> Response | None:
+        return answer() if path in request.path else own(request)
+
+    patch.setattr(tenant, "_turned_away", choose)
+
+
+# Containment
+
+
+def test_a_quarantined_device_is_pending_and_then_isolated(
+    opened: Opened, tenant: CrowdStrike
+) -> None:
+    """
+    Quarantine ends with RetryLater while Falcon works, and verify says when it is in effect.
+    """
+    ctx = opened()
+    with pytest.raises(RetryLater, match=f"containment of {NAME} is pending") as waiting:
+        actions.quarantine_device(ctx, named())
+    assert waiting.value.after == timedelta(seconds=2)
+    for _ in range(2):
+        with pytest.raises(RetryLater, match=f"containment of {NAME} is pending"):
+            actions.device_is_quarantined(ctx, named())
+    output = actions.device_is_quarantined(ctx, named())
+    assert output is not None
+    assert output.message == f"{NAME} isolated"
+    assert output.summary == {
+        "device_id": DEVICE_ID,
+        "hostname": NAME,
+        "status": "contained",
+        "platform": "Windows",
+    }
+    assert tenant.state()["devices"][NAME] == "contained"
+    assert tenant.state()["containments"] == {NAME: 1}
+
+
+def test_quarantining_twice_asks_once(opened: Opened, tenant: CrowdStrike) -> None:
+    """
+    A host that is isolated already is a success without a request.
+    """
+    settle(opened(), actions.quarantine_device, named())
+    output = actions.quarantine_device(opened(), named())
+    assert output.message == f"{NAME} is already isolated"
+    assert tenant.state()["contain_calls"] == {NAME: 1}
+
+
+def test_a_redelivery_while_pending_waits_and_asks_nothing(
+    opened: Opened, tenant: CrowdStrike
+) -> None:
+    """
+    A second delivery during containment waits for the first one's effect.
+    """
+    for _ in range(2):
+        with pytest.raises(RetryLater, match="is pending"):
+            actions.quarantine_device(opened(), named())
+    assert tenant.state()["contain_calls"] == {NAME: 1}
+
+
+def test_a_released_device_is_back_and_the_second_time_was_not_isolated(
+    opened: Opened, tenant: CrowdStrike
+) -> None:
+    """
+    Unquarantine undoes quarantine; a host that is free already is a success that says so.
+    """
+    settle(opened(), actions.quarantine_device, named())
+    ctx = opened()
+    with pytest.raises(RetryLater, match=f"release of {NAME} is pending"):
+        actions.unquarantine_device(ctx, named())
+    output = settle(ctx, actions.unquarantine_device, named())
+    assert (output.message, output.summary["status"]) == (f"{NAME} released", "normal")
+    again = actions.unquarantine_device(ctx, named())
+    assert again.message == f"{NAME} was not isolated"
+    assert tenant.state()["devices"][NAME] == "normal"
+    assert tenant.state()["lift_calls"] == {NAME: 1}
+
+
+def test_verify_says_certainly_not_in_the_opposite_state(
+    opened: Opened, tenant: CrowdStrike
+) -> None:
+    """
+    Normal means not quarantined, contained means not released.
+    """
+    assert actions.device_is_quarantined(opened(), named()) is None
+    tenant.sensors[DEVICE_ID].status = "contained"
+    assert actions.device_is_released(opened(), named()) is None
+
+
+def test_quarantine_waits_for_a_release_under_way(opened: Opened, tenant: CrowdStrike) -> None:
+    """
+    While somebody's release is pending nothing is asked; afterwards the host is contained.
+    """
+    sensor = tenant.sensors[DEVICE_ID]
+    sensor.status, sensor.reads_left = "lift_containment_pending", 1
+    with pytest.raises(RetryLater, match=f"release of {NAME} is pending"):
+        actions.quarantine_device(opened(), named())
+    assert tenant.state()["contain_calls"] == {}
+    assert settle(opened(), actions.quarantine_device, named()).message == f"{NAME} isolated"
+
+
+def test_other_hosts_are_not_touched(opened: Opened, tenant: CrowdStrike) -> None:
+    """
+    Only the named host changes.
+    """
+    settle(opened(), actions.quarantine_device, named())
+    others = {n: s for n, s in tenant.state()["devices"].items() if n != NAME}
+    assert set(others.values()) == {"normal"}
+
+
+@pytest.mark.parametrize("call", [actions.quarantine_device, actions.unquarantine_device])
+@pytest.mark.parametrize("kind", ["lost_answer", "reset"])
+def test_a_lost_answer_is_unknown_and_has_one_effect_in_the_end(
+    lab: LabServer, opened: Opened, tenant: CrowdStrike, call: Call, kind: str
+) -> None:
+    """
+    Whether the request was received or not, verify finds out and one effect remains.
+    """
+    if call is actions.unquarantine_device:
+        tenant.sensors[DEVICE_ID].status = "contained"
+    ctx = opened()
+    lab.lab.faults.append(
+        Fault(vendor="crowdstrike", kind=kind, path="devices-actions", method="POST")
+    )
+    with pytest.raises(OutcomeUnknown):
+        call(ctx, named())
+    if kind == "lost_answer":
+        with pytest.raises(RetryLater):
+            verify_of(call)(ctx, named())
+    else:
+        assert verify_of(call)(ctx, named()) is None
+    settle(ctx, call, named())
+    state = tenant.state()
+    asked = "contain_calls" if call is actions.quarantine_device else "lift_calls"
+    assert state[asked] == {NAME: 1}
+
+
+@pytest.mark.parametrize(
+    ("status", "message"), [("contained", f"{NAME} isolated"), ("normal", None)]
+)
+def test_a_conflict_is_settled_by_looking_again(
+    opened: Opened,
+    tenant: CrowdStrike,
+    monkeypatch: pytest.MonkeyPatch,
+    status: str,
+    message: str | None,
+) -> None:
+    """
+    A 409 means that the host moved between look and request: its status decides.
+    """
+
+    def move() -> Response:
+        tenant.sensors[DEVICE_ID].status = status
+        return tenant._error(409, "device is not in a state to contain")
+
+    answer_with(monkeypatch, tenant, "devices-actions", move)
+    if message:
+        assert actions.quarantine_device(opened(), named()).message == message
+    else:
+        with pytest.raises(RetryLater, match="is pending"):
+            actions.quarantine_device(opened(), named())
+
+
+def test_a_status_that_nobody_knows_is_not_acted_on(opened: Opened, tenant: CrowdStrike) -> None:
+    """
+    An unknown containment status fails the action before a request.
+    """
+    tenant.sensors[DEVICE_ID].status = "frozen"
+    with pytest.raises(ActionFailed, match="'frozen', which nobody knows"):
+        actions.quarantine_device(opened(), named())
+    assert tenant.state()["contain_calls"] == {}
+
+
+# Which host
+
+
+def test_a_host_is_found_by_name_in_any_case_or_by_its_id(opened: Opened) -> None:
+    """
+    The name in any case, the ID, and both together mean the same host.
+    """
+    for values in (
+        {"hostname": "workstation-042"},
+        {"device_id": DEVICE_ID},
+        {"device_id": DEVICE_ID.upper(), "hostname": NAME},
+    ):
+        output = actions.get_device_info(opened(), Params(values))
+        assert output.message == f"{NAME} is normal (Windows)"
+        assert output.data[0]["local_ip"] == "10.20.30.42"
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({}, "give a hostname or a device_id"),
+        ({"hostname": "  "}, "give a hostname or a device_id"),
+        ({"hostname": "NOBODY"}, "no Falcon host is called 'NOBODY'"),
+        ({"device_id": "0" * 32}, "no Falcon host has the device ID 0000"),
+        ({"device_id": "a1b2&ids=x"}, "is not a Falcon device ID"),
+        ({"device_id": DEVICE_ID, "hostname": "SRV-FILE-01"}, "is called 'WORKSTATION-042', not"),
+    ],
+)
+def test_a_host_that_is_not_exactly_named_is_never_contained(
+    opened: Opened, tenant: CrowdStrike, values: dict[str, str], words: str
+) -> None:
+    """
+    Missing, unknown, malformed or contradicting names fail with a sentence that helps.
+    """
+    for call in (
+        actions.quarantine_device,
+        actions.unquarantine_device,
+        actions.get_device_info,
+        actions.device_is_quarantined,
+    ):
+        with pytest.raises(ActionFailed, match=words):
+            call(opened(), Params(values))
+    assert tenant.state()["contain_calls"] == {}
+
+
+def test_a_name_of_several_hosts_says_how_many_and_asks_for_the_id(
+    opened: Opened, tenant: CrowdStrike
+) -> None:
+    """
+    Among several hosts of one name nobody guesses; the ID still works.
+    """
+    tenant.add_host(Host(device_id="f" * 32, hostname=NAME, local_ip="10.20.30.99"))
+    with pytest.raises(ActionFailed, match=r"2 Falcon hosts are called .*: give the device_id"):
+        actions.quarantine_device(opened(), named())
+    output = settle(opened(), actions.quarantine_device, Params({"device_id": "f" * 32}))
+    assert output.summary["device_id"] == "f" * 32
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "x'+platform_name:'Windows",
+        "WORKSTATION-042'",
+        "x',hostname:'WORKSTATION-042",
+        "x\\'+platform_name:'Windows",
+        "x\\",
+        "*",
+        "WORKSTATION-*",
+    ],
+)
+def test_a_name_cannot_change_the_filter(opened: Opened, tenant: CrowdStrike, name: str) -> None:
+    """
+    Quotes, backslashes and wildcards are parts of a name, and no host is called that.
+    """
+    with pytest.raises(ActionFailed, match="no Falcon host is called"):
+        actions.quarantine_device(opened(), named(name))
+    assert tenant.state()["contain_calls"] == {}
+
+
+def test_a_match_that_is_too_wide_is_narrowed_to_the_exact_name(
+    opened: Opened, tenant: CrowdStrike, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    Where Falcon answers more hosts than asked for, only the exact name counts.
+    """
+    monkeypatch.setattr("soar.lab.vendors.crowdstrike._matches", lambda facts, terms: True)
+    assert actions.get_device_info(opened(), named()).summary["hostname"] == NAME
+    with pytest.raises(ActionFailed, match="no Falcon host is called 'WORKSTATION'"):
+        actions.quarantine_device(opened(), named("WORKSTATION"))
+
+
+def test_an_fql_text_ends_where_it_should() -> None:
+    """
+    Backslashes are escaped before quotes.
+    """
+    assert fql_text("a'b\\c\\'d") == "'a\\'b\\\\c\\\\\\'d'"
+
+
+# Tokens
+
+
+def test_one_token_serves_many_calls_and_is_renewed_before_its_end(
+    opened: Opened, tenant: CrowdStrike
+) -> None:
+    """
+    A token is kept in the asset's state and replaced two minutes before it ends.
+    """
+    now = [datetime(2026, 1, 1, tzinfo=UTC)]
+    ctx = opened({"now": lambda: now[0]})
+    for minutes, tokens in ((0, 1), (27, 1), (1, 2), (1, 2)):
+        now[0] += timedelta(minutes=minutes)
+        actions.get_device_info(ctx, named())
+        assert tenant.state()["tokens_given"] == tokens
+
+
+def test_a_token_that_was_revoked_is_renewed_once(opened: Opened, tenant: CrowdStrike) -> None:
+    """
+    After a 401 the call goes on with a new token and nothing is noticed.
+    """
+    ctx = opened()
+    actions.get_device_info(ctx, named())
+    tenant.tokens.clear()
+    assert actions.get_device_info(ctx, named()).summary["status"] == "normal"
+    assert tenant.state()["tokens_given"] == 2
+
+
+def test_the_state_of_an_asset_cannot_print_its_token(opened: Opened) -> None:
+    """
+    The kept token is a Secret, and it is in no failure.
+    """
+    ctx = opened()
+    actions.get_device_info(ctx, named())
+    assert "Secret(***)" in repr(ctx.state)
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_client_without_the_scope_is_bad_credentials_after_one_renewal(
+    lab: LabServer, opened: Opened, tenant: CrowdStrike, status: int
+) -> None:
+    """
+    A refusal that a new token does not cure marks the asset.
+    """
+    lab.lab.faults.append(
+        Fault(vendor="crowdstrike", kind="status", path="/devices/", value=status, times=2)
+    )
+    with pytest.raises(BadCredentials):
+        actions.get_device_info(opened(), named())
+    assert tenant.state()["tokens_given"] == 2
+
+
+def test_a_wrong_secret_is_bad_credentials_and_stays_secret(opened: Opened) -> None:
+    """
+    Falcon's refusal of the API client names neither ID nor secret.
+    """
+    with pytest.raises(BadCredentials, match="refused the API client") as refused:
+        actions.test_connectivity(opened(client_secret=Secret("wrong-secret")), Params({}))
+    assert "wrong-secret" not in str(refused.value)
+
+
+@pytest.mark.parametrize("missing", ["client_id", "client_secret"])
+def test_an_asset_without_client_says_what_is_missing(opened: Opened, missing: str) -> None:
+    """
+    A missing half of the API client is BadCredentials that names it.
+    """
+    with pytest.raises(BadCredentials, match=missing):
+        actions.test_connectivity(opened(**{missing: None}), Params({}))
+
+
+def test_a_member_tenant_is_asked_for_by_its_id(lab: LabServer, opened: Opened) -> None:
+    """
+    The asset's member_cid goes with the request for a token.
+    """
+    before = len(lab.lab.log("crowdstrike"))
+    actions.test_connectivity(opened(member_cid="ABCD-12"), Params({}))
+    assert "member_cid=ABCD-12" in lab.lab.log("crowdstrike")[before]["body"]
+
+
+def test_connectivity_reads_hosts(opened: Opened, tenant: CrowdStrike) -> None:
+    """
+    Test connectivity proves the token and the scope, and says whether hosts are visible.
+    """
+    output = actions.test_connectivity(opened(), Params({}))
+    assert output.message == "Connected to CrowdStrike Falcon; hosts are visible"
+    tenant.sensors.clear()
+    assert "no hosts" in actions.test_connectivity(opened(), Params({})).message
+
+
+# Errors
+
+
+def test_a_spent_rate_limit_waits_until_falcon_s_reset(opened: Opened, tenant: CrowdStrike) -> None:
+    """
+    A 429 is RetryLater until the epoch second that the header names.
+    """
+    ctx = opened()
+    actions.get_device_info(ctx, named())
+    tenant.throttled = 1
+    with pytest.raises(RetryLater) as waiting:
+        actions.quarantine_device(ctx, named())
+    assert waiting.value.after is not None
+    assert timedelta(seconds=25) < waiting.value.after <= timedelta(seconds=30)
+
+
+@pytest.mark.parametrize(
+    ("status", "reading", "writing"),
+    [
+        (308, ActionFailed, ActionFailed), (400, ActionFailed, ActionFailed),
+        (404, ActionFailed, ActionFailed), (408, RetryLater, RetryLater),
+        (429, RetryLater, RetryLater), (500, RetryLater, OutcomeUnknown),
+        (502, RetryLater, OutcomeUnknown), (503, RetryLater, RetryLater),
+        (200, ActionFailed, OutcomeUnknown),
+    ],
+)  # fmt: skip
+def test_every_http_status_is_one_of_the_four_failures(
+    lab: LabServer,
+    opened: Opened,
+    status: int,
+    reading: type[Exception],
+    writing: type[Exception],
+) -> None:
+    """
+    A page, a redirect and a server error are classified by what may have happened.
+    """
+    for path in ("/devices/queries", "devices-actions"):
+        lab.lab.faults.append(Fault(vendor="crowdstrike", kind="status", path=path, value=status))
+    with pytest.raises(reading):
+        actions.get_device_info(opened(), named())
+    with pytest.raises(writing):
+        actions.quarantine_device(opened(), named())
+
+
+@pytest.mark.parametrize(
+    ("code", "reading", "writing"),
+    [
+        (400, ActionFailed, ActionFailed), (403, BadCredentials, BadCredentials),
+        (429, RetryLater, RetryLater), (500, RetryLater, OutcomeUnknown),
+    ],
+)  # fmt: skip
+def test_an_error_inside_a_success_is_an_error(
+    opened: Opened,
+    tenant: CrowdStrike,
+    monkeypatch: pytest.MonkeyPatch,
+    code: int,
+    reading: type[Exception],
+    writing: type[Exception],
+) -> None:
+    """
+    An envelope with errors is judged by its code, whatever the HTTP status says.
+    """
+
+    def failing() -> Response:
+        errors = [{"code": code, "message": "switched on"}]
+        return tenant._json(tenant._envelope([], errors=errors), 200)
+
+    answer_with(monkeypatch, tenant, "devices-actions", failing)
+    with pytest.raises(writing):
+        actions.quarantine_device(opened(), named())
+    answer_with(monkeypatch, tenant, "/devices/queries", failing)
+    with pytest.raises(reading):
+        actions.get_device_info(opened(), named())
+
+
+def test_a_host_that_left_between_query_and_details_does_not_hide_the_other(
+    opened: Opened, tenant: CrowdStrike, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    An ID that is gone is an error beside the host that was found, and the host counts.
+    """
+
+    def stale() -> Response:
+        return tenant._json(tenant._envelope(["0" * 32, DEVICE_ID]), 200)
+
+    answer_with(monkeypatch, tenant, "/devices/queries", stale)
+    assert actions.get_device_info(opened(), named()).summary["device_id"] == DEVICE_ID
+
+
+@pytest.mark.parametrize("path", ["/oauth2/token", "/devices/queries", "/entities/devices/v2"])
+def test_a_lost_answer_to_a_read_is_later(lab: LabServer, opened: Opened, path: str) -> None:
+    """
+    Tokens and lookups change nothing, also where they are sent as POST.
+    """
+    lab.lab.faults.append(Fault(vendor="crowdstrike", kind="lost_answer", path=path))
+    with pytest.raises(RetryLater, match="was lost"):
+        actions.quarantine_device(opened(), named())
+
+
+def test_a_tenant_that_cannot_be_reached_is_later(opened: Opened) -> None:
+    """
+    A connection that was never made changed nothing.
+    """
+    with pytest.raises(RetryLater, match="no connection"):
+        actions.quarantine_device(opened(base_url="http://127.0.0.1:9"), named())

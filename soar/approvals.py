@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,18 +17,10 @@ from soar import parking
 from soar.bus.app import RESUME_RUN
 from soar.domain import gate
 from soar.domain.errors import BadInput, Conflict, NotAllowed
+from soar.domain.model import Person
 from soar.signing import Signer
 from soar.store.rows import Row
 from soar.store.work import Work
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Person:
-    """Somebody who has shown a token."""
-
-    username: str
-    roles: tuple[str, ...]
-    kind: str = "normal"
 
 
 def may_answer(person: Person, approval: Mapping[str, Any]) -> bool:

@@ -208,7 +208,9 @@ def _tls_failure(host: str, error: BaseException, *, changes: bool) -> ActionErr
         causes.add(type(cause))
         cause = cause.__context__
     if ssl.SSLCertVerificationError in causes:
-        return ActionFailed(f"the certificate of {host} is not trusted; set the asset's ca_file")
+        return ActionFailed(
+            f"TLS to {host} failed: its certificate is not trusted; set the asset's ca_file"
+        )
     if changes:
         return OutcomeUnknown(f"the answer of {host} was lost")
     if ssl.SSLEOFError in causes or ssl.SSLZeroReturnError in causes:

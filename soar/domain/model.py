@@ -131,6 +131,15 @@ class Outcome:
         return f"<outcome of app run {self.app_run_id}>"
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Person:
+    """Somebody who has shown a token; kind "automation" is a machine."""
+
+    username: str
+    roles: tuple[str, ...]
+    kind: str = "normal"
+
+
 def severity(value: Any, *, field_name: str = "severity") -> str:
     """Return a known severity (default medium), or say which ones are known."""
     text = str(value or "medium").lower()

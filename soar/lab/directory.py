@@ -21,8 +21,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ldaptor.entry import BaseLDAPEntry
-from ldaptor.entryhelpers import MatchMixin
 from ldaptor.protocols import pureldap
 from ldaptor.protocols.ldap import ldaperrors
 from ldaptor.protocols.ldap.ldapserver import BaseLDAPServer
@@ -76,8 +74,36 @@ class User:
         return uuid.uuid5(uuid.NAMESPACE_DNS, f"{self.username}.directory.lab")
 
 
-class Entry(MatchMixin, BaseLDAPEntry):  # type: ignore[misc]
-    """An LDAP entry that a filter can be held against."""
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One entry of the tree, as LDAP sees it."""
+
+    dn: str
+    attributes: dict[str, list[bytes]]
+
+    def matches(self, wanted: Any) -> bool:
+        """Hold a filter against it: and, or, not, present and equal, without case."""
+        match wanted:
+            case pureldap.LDAPFilter_and():
+                return all(self.matches(part) for part in wanted)
+            case pureldap.LDAPFilter_or():
+                return any(self.matches(part) for part in wanted)
+            case pureldap.LDAPFilter_not():
+                return not self.matches(wanted.value)
+            case pureldap.LDAPFilter_present():
+                return bool(self._values(wanted.value))
+            case pureldap.LDAPFilter_equalityMatch():
+                asked = wanted.assertionValue.value.lower()
+                return asked in [v.lower() for v in self._values(wanted.attributeDesc.value)]
+        raise ldaperrors.LDAPUnwillingToPerform("this directory does not know such a filter")
+
+    def asked_for(self, names: list[bytes]) -> list[tuple[str, list[bytes]]]:
+        """Return the attributes with these names; all of them where none is given."""
+        wanted = {name.decode().lower() for name in names} - {"*"}
+        return [(n, v) for n, v in self.attributes.items() if not wanted or n.lower() in wanted]
+
+    def _values(self, name: bytes) -> list[bytes]:
+        return next((v for _, v in self.asked_for([name])), [])
 
 
 @dataclass
@@ -202,7 +228,8 @@ class Session(BaseLDAPServer):  # type: ignore[misc]
     def handle_LDAPSearchRequest(self, request: Any, controls: Any, reply: Reply) -> Any:  # noqa: ARG002, N802
         """Answer the rootDSE to anybody, and users to those who signed in."""
         for entry in self._found(request):
-            reply(_as_asked(entry, request.attributes))
+            found = entry.asked_for(request.attributes)
+            reply(pureldap.LDAPSearchResultEntry(objectName=entry.dn, attributes=found))
         return pureldap.LDAPSearchResultDone(resultCode=0)
 
     def handle_LDAPModifyRequest(self, request: Any, controls: Any, reply: Reply) -> Any:  # noqa: ARG002, N802
@@ -235,7 +262,7 @@ class Session(BaseLDAPServer):  # type: ignore[misc]
         entries = [domain.entry(user) for user in users if user]
         if not entries:
             raise ldaperrors.LDAPNoSuchObject(NO_OBJECT)
-        return [entry for entry in entries if entry.match(request.filter)]
+        return [entry for entry in entries if entry.matches(request.filter)]
 
     def _changeable(self, dn: bytes) -> User:
         target = self.domain.at(dn)
@@ -255,13 +282,6 @@ def _bind_refusal(user: User | None, password: bytes) -> str:
     if password.decode(errors="replace") != user.password:
         return "52e"
     return "533" if user.control & DISABLED else user.bind_code
-
-
-def _as_asked(entry: Entry, names: list[bytes]) -> Any:
-    """Return the attributes that were asked for; all of them where none was named."""
-    wanted = {name.decode().lower() for name in names} - {"*"}
-    shown = [(n, list(v)) for n, v in entry.items() if not wanted or n.lower() in wanted]
-    return pureldap.LDAPSearchResultEntry(objectName=entry.dn.getText(), attributes=shown)
 
 
 def _new_control(modification: Any) -> int:

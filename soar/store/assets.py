@@ -78,6 +78,13 @@ class Assets(Queries):
         """Remove an asset; False where there was none."""
         return bool(self._do("delete from asset where slug = :slug", slug=slug))
 
+    def reseal(self, slug: str, configuration: Mapping[str, Any]) -> None:
+        """Replace the sealed values of an asset and nothing else."""
+        self._do(
+            "update asset set configuration = cast(:c as jsonb) where slug = :slug",
+            slug=slug, c=as_json(configuration),
+        )
+
     def mark_broken(self, slug: str, reason: str) -> None:
         """Note that the vendor refused an asset's credentials."""
         self._do("update asset set broken = :reason where slug = :slug", slug=slug, reason=reason)

@@ -82,7 +82,7 @@ class Directory:
 
     def __init__(self, connection: Any, base_dn: str) -> None:
         self._connection = connection
-        self.base_dn = base_dn or self._default_base()
+        self.base_dn = _IDLE_BLANKS.sub(",", base_dn) or self._default_base()
 
     def account(self, name: str) -> Account:
         """Return the one account with that name; none, or several, is a failure."""
@@ -192,40 +192,51 @@ def _tls(asset: AssetConfig) -> VerifiedTls:
         raise ActionFailed(f"asset {asset.slug!r}: its ca_file cannot be read") from None
 
 
-def _bound(asset: AssetConfig) -> Any:
-    """Return a connection that is open, verified and signed in."""
-    (host, port), tls = _address(asset), _tls(asset)
-    password = asset.secret("password").reveal()
+def _connection(asset: AssetConfig, tls: VerifiedTls) -> Any:
+    host, port = _address(asset)
+    if not asset.text("username"):
+        raise BadCredentials(f"asset {asset.slug!r} has no username")
     server = Server(
         host, port, use_ssl=True, tls=tls, get_info=NONE, connect_timeout=CONNECT_SECONDS
     )
+    return Connection(
+        server,
+        asset.text("username"),
+        asset.secret("password").reveal(),
+        authentication=SIMPLE,
+        auto_referrals=False,  # a referral followed would show the password to its target
+        receive_timeout=RECEIVE_SECONDS,
+    )
+
+
+def _sign_in(connection: Any, tls: VerifiedTls) -> None:
+    host, port = connection.server.host, connection.server.port
     try:
-        connection = Connection(
-            server,
-            asset.text("username"),
-            password,
-            authentication=SIMPLE,
-            auto_referrals=False,  # a referral followed would show the password to its target
-            receive_timeout=RECEIVE_SECONDS,
-        )
         connection.open()
         connection.bind()
     except LDAPException:
         if tls.untrusted:
             raise ActionFailed(
-                f"the certificate of {host} is not trusted; set the asset's ca_file"
+                f"TLS to {host} failed: its certificate is not trusted; set the asset's ca_file"
             ) from None
         raise RetryLater(f"no connection to the directory at {host}:{port}") from None
-    _judge(connection.result, asset.text("username"))
-    return connection
+    _judge(connection.result, connection.user)
+
+
+def _hang_up(connection: Any) -> None:
+    with suppress(LDAPException):
+        connection.unbind()
+    if connection.socket:  # ldap3 leaves it open where opening failed half-way
+        connection.socket.close()
 
 
 @contextmanager
 def opened(asset: AssetConfig) -> Iterator[Directory]:
-    """Lend the directory of an asset, and sign out at the end whatever happens."""
-    connection = _bound(asset)
+    """Lend the directory of an asset, signed in; hang up at the end whatever happens."""
+    tls = _tls(asset)
+    connection = _connection(asset, tls)
     try:
+        _sign_in(connection, tls)
         yield Directory(connection, asset.text("base_dn"))
     finally:
-        with suppress(LDAPException):
-            connection.unbind()
+        _hang_up(connection)

@@ -160,7 +160,7 @@ def _category(ctx: ActionContext) -> str:
 
 def _marker(ctx: ActionContext) -> str:
     """The commit's description: by it a later look finds this call's own job."""
-    return f"soar {ctx.key}"[:255]
+    return ctx.key[:255]
 
 
 def _device(ctx: ActionContext) -> str:

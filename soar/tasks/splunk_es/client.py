@@ -24,6 +24,7 @@ from soar.connector import (
     AssetConfig,
     OutcomeUnknown,
     RetryLater,
+    Secret,
     VendorSession,
     check,
 )
@@ -119,7 +120,7 @@ class SearchHead:
 
 def _identity(asset: AssetConfig) -> dict[str, Any]:
     """Return how requests identify themselves: a bearer token, or a user with a password."""
-    if asset.text("username") and "token" not in asset.values:
+    if asset.text("username") and asset.values.get("token") in (None, "", Secret("")):
         password = asset.secret("password").reveal()
         return {"auth": (asset.text("username").encode(), password.encode())}
     return {"headers": {"Authorization": f"Bearer {asset.secret('token').reveal()}"}}

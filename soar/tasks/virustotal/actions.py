@@ -66,7 +66,7 @@ def _report(found: Mapping[str, Any] | None) -> Output:
     summary = counts | {
         "total_engines": total,
         "positives": counts["malicious"],
-        "known": found is not None,
+        "known": total > 0,
         "threat_name": _threat_name(attributes),
     }
     data = () if found is None else (dict(found),)

@@ -18,8 +18,6 @@ from soar.lab.vendors.crowdstrike import CrowdStrike
 
 DEVICE_ID = "a1b2c3d4e5f60718293a4b5c6d7e8f90"
 
-pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:falconpy")
-
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabServer]:
@@ -29,6 +27,14 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabServer]:
     running = build(tmp_path_factory.mktemp("lab")).start()
     yield running
     running.stop()
+
+
+@pytest.fixture(autouse=True)
+def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    A proxy of the machine is not asked for loopback.
+    """
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
 
 
 @pytest.fixture
@@ -42,15 +48,15 @@ def tenant(server: LabServer) -> CrowdStrike:
 
 
 @pytest.fixture
-def hosts(server: LabServer, tenant: CrowdStrike) -> Iterator[Any]:
+def hosts(server: LabServer, tenant: CrowdStrike) -> Any:
     """
     The SDK, logged in with the API client of the lab.
     """
-    yield from opened(server, tenant.world.keys["crowdstrike_secret"])
+    return opened(server, tenant.world.keys["crowdstrike_secret"])
 
 
-def opened(server: LabServer, secret: str) -> Iterator[Any]:
-    yield Hosts(base_url=server.url, client_id="lab-crowdstrike-client", client_secret=secret)
+def opened(server: LabServer, secret: str) -> Any:
+    return Hosts(base_url=server.url, client_id="lab-crowdstrike-client", client_secret=secret)
 
 
 def test_the_sdk_logs_in_and_finds_a_host_by_name(hosts: Any) -> None:
@@ -122,7 +128,7 @@ def test_the_sdk_is_refused_with_a_wrong_secret(server: LabServer, tenant: Crowd
     """
     A wrong secret gives no token, and without a token no host.
     """
-    hosts = next(opened(server, "wrong"))
+    hosts = opened(server, "wrong")
     assert hosts.query_devices_by_filter()["status_code"] in {401, 403}
     assert hosts.token_status == 403
     assert tenant.state()["tokens_given"] == 0

@@ -11,10 +11,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from pan.xapi import PanXapiError
-from panos.errors import PanDeviceXapiError, PanNoSuchNode
-from panos.firewall import Firewall
-from panos.objects import CustomUrlCategory
+from pan.xapi import PanXapiError  # type: ignore[import-untyped]
+from panos.errors import PanDeviceXapiError, PanNoSuchNode  # type: ignore[import-untyped]
+from panos.firewall import Firewall  # type: ignore[import-untyped]
+from panos.objects import CustomUrlCategory  # type: ignore[import-untyped]
 
 from soar.lab.server import LabServer, build
 from soar.lab.vendors.palo_alto import ADMIN, PASSWORD, PaloAlto
@@ -30,6 +30,14 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabServer]:
     running = build(tmp_path_factory.mktemp("lab")).start()
     yield running
     running.stop()
+
+
+@pytest.fixture(autouse=True)
+def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    A proxy of the machine is not asked for loopback.
+    """
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
 
 
 @pytest.fixture
@@ -96,9 +104,9 @@ def test_the_sdk_sees_a_duplicate_in_the_device_s_words(firewall: Any) -> None:
     """
     firewall.userid.ignore_dup_errors = False
     firewall.userid.register(BAD_IP, "soar-block")
-    with pytest.raises(PanDeviceXapiError, match="tag soar-block already exists, ignore$"):
+    with pytest.raises(PanDeviceXapiError, match=r"tag soar-block already exists, ignore$"):
         firewall.userid.register(BAD_IP, "soar-block")
-    with pytest.raises(PanDeviceXapiError, match="tag other does not exist, ignore unreg$"):
+    with pytest.raises(PanDeviceXapiError, match=r"tag other does not exist, ignore unreg$"):
         firewall.userid.unregister(BAD_IP, "other")
 
 

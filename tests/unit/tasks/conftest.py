@@ -2,18 +2,20 @@
 What every vendor room's tests stand on: a running lab, and a context to call an action with.
 
 In: nothing. Out: ``lab`` (one per test file), ``context``, a factory of action contexts, and
-``saying``, a session to a vendor that says one thing, for answers that the lab never gives.
+``saying`` and ``astray``, sessions to vendors that answer as the lab never does.
 Never: an address other than loopback, or a switch that one test leaves on for the next.
 """
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import pytest
 import requests
+from requests.adapters import HTTPAdapter
 
 from soar.connector import ActionContext, AssetConfig, VendorSession
 from soar.lab.server import LabServer, build
@@ -37,6 +39,23 @@ class SayingSession(VendorSession):
     ) -> requests.Response:
         """Answer as the test said."""
         return self.answer
+
+
+class AstrayAdapter(HTTPAdapter):
+    """A wire on which every request is answered with a redirect to another host."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sent: list[requests.PreparedRequest] = []
+
+    def send(self, request: requests.PreparedRequest, **_: Any) -> requests.Response:  # type: ignore[override]
+        """Write the request down and redirect its sender."""
+        self.sent.append(request)
+        answer = requests.Response()
+        answer.status_code, answer.url, answer.request = 302, request.url or "", request
+        answer.headers["Location"] = f"https://elsewhere.example/{len(self.sent)}"
+        answer.raw = io.BytesIO()
+        return answer
 
 
 @pytest.fixture(scope="module")
@@ -93,3 +112,13 @@ def saying() -> Callable[..., VendorSession]:
         return SayingSession(status, body, headers or {})
 
     return make
+
+
+@pytest.fixture
+def astray() -> tuple[VendorSession, list[requests.PreparedRequest]]:
+    """
+    A session whose every request is redirected to another host, and the requests it sent.
+    """
+    session, adapter = VendorSession(), AstrayAdapter()
+    session.mount("https://", adapter)
+    return session, adapter.sent

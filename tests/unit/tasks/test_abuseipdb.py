@@ -175,6 +175,17 @@ def test_abuseipdbs_own_reason_is_told_without_the_key(abuseipdb: Open, saying: 
         actions.ip_reputation(abuseipdb(http=saying(422, refusal)), Params({"ip": "192.0.2.45"}))
 
 
+def test_the_key_does_not_travel_with_a_redirect(abuseipdb: Open, astray: Any) -> None:
+    """
+    A redirect is a failure: the other host gets no request, and so no key.
+    """
+    session, sent = astray
+
+    with pytest.raises(ActionFailed, match="302"):
+        actions.test_connectivity(abuseipdb(http=session), Params({}))
+    assert [request.headers["Key"] for request in sent] == [KEY]
+
+
 @pytest.mark.parametrize("body", ["<html>", "[]", {"data": []}, {"errors": "none"}])
 def test_an_answer_that_is_no_report_is_a_failure(abuseipdb: Open, saying: Any, body: Any) -> None:
     """

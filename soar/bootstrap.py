@@ -1,0 +1,155 @@
+"""
+The composition root: which parts a process gets, and which it must not have.
+
+In: settings. Out: one ready process. The engine gets no vault; only action workers and http
+open one; only http and the command line hold the signing key.
+Never: a part that its process has no use for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from celery import Celery, signals
+
+from soar import catalog as catalogs
+from soar import limiter as limiters
+from soar import report
+from soar.bus import app as bus
+from soar.bus.presence import Presence
+from soar.bus.queues import consume_assets
+from soar.bus.relay import Relay
+from soar.domain.errors import BadInput
+from soar.engine import chords
+from soar.engine.program import lend_alias
+from soar.engine.steps import Engine
+from soar.engine.sweep import Sweep
+from soar.ingest.stream import StreamReader
+from soar.limiter import Limiter
+from soar.settings import Settings
+from soar.signing import Signer, load_signer, load_verifier
+from soar.store.database import Database
+from soar.tasks.base import Shop
+from soar.tasks.binding import bind
+from soar.telemetry import configure
+from soar.vault import Vault
+
+
+@dataclass(frozen=True, kw_only=True)
+class House:
+    """What every process has: settings, database, broker, catalog."""
+
+    settings: Settings
+    database: Database
+    app: Celery
+    catalog: catalogs.Catalog
+
+    def signer(self) -> Signer:
+        """Return the key that signs answers; only http and the command line ask for it."""
+        if self.settings.signing_key_file is None:
+            raise BadInput("SOAR_SIGNING_KEY_FILE", "is not set: make a key with `soar signing-key`")
+        return load_signer(self.settings.signing_key_file)
+
+    def vault(self) -> Vault:
+        """Return the vault; only action workers, http and the command line ask for it."""
+        return Vault(self.settings.vault_key_list())
+
+    def limiter(self) -> Limiter:
+        """Return the door to the budgets of assets."""
+        return Limiter(
+            limiters.connect(self.settings.redis_url.get_secret_value()), self._recent_calls
+        )
+
+    def _recent_calls(self, slug: str, seconds: int) -> int:
+        with self.database.begin() as work:
+            return work.reads.recent_calls(slug, seconds)
+
+
+def house(settings: Settings, *, chord: Callable[..., None] | None = None) -> House:
+    """Connect the parts that every process has."""
+    for name in ("database_url", "redis_url"):
+        if not getattr(settings, name).get_secret_value():
+            raise BadInput(f"SOAR_{name.upper()}", "is not set: see deploy/env.example")
+    configure(settings.log_level, json=settings.log_json)
+    database = Database(settings.database_url.get_secret_value())
+    app = bus.create(settings, database=database)
+    database.publish = Relay(app, database, chord=chord)
+    return House(settings=settings, database=database, app=app, catalog=catalogs.load())
+
+
+def for_engine(settings: Settings) -> House:
+    """Make a process that runs playbooks, sweeps and writes reports. It holds no key."""
+    made = house(settings, chord=chords.ring)
+    lend_alias()
+    engine = Engine(database=made.database, catalog=made.catalog, settings=settings)
+    relay = Relay(made.app, made.database, chord=chords.ring)
+    sweep = Sweep(
+        database=made.database, relay=relay, limiter=made.limiter(), settings=settings
+    )
+    _task(made.app, bus.START_RUN, engine.start_run)
+    _task(made.app, bus.RESUME_RUN, engine.resume_run)
+    _task(made.app, bus.SWEEP, sweep.__call__)
+    _task(made.app, bus.WRITE_REPORT, lambda container_id, run_id: _report(made, container_id))
+    return made
+
+
+def _report(made: House, container_id: int) -> None:
+    with made.database.begin() as work:
+        report.write(work, container_id)
+
+
+def for_actions(settings: Settings) -> House:
+    """Make a process that calls vendors: it opens the vault and runs no playbook."""
+    if settings.verify_key_file is None:
+        raise BadInput("SOAR_VERIFY_KEY_FILE", "is not set: action workers check approvals with it")
+    made = house(settings)
+    shop = Shop(
+        database=made.database, catalog=made.catalog, settings=settings, limiter=made.limiter(),
+        vault=made.vault(), verifier=load_verifier(settings.verify_key_file), owner="",
+    )
+    bind(made.app, made.catalog, shop)
+    consume_assets(made.app)
+    _be_present(Presence(made.database, "actions", seconds=settings.worker_lease_seconds), shop)
+    return made
+
+
+def _be_present(presence: Presence, shop: Shop) -> None:
+    """Take a lease in each process that makes calls: the worker itself, or each child."""
+
+    def begin(**_: Any) -> None:
+        shop.owner = presence.start()
+
+    signals.worker_process_init.connect(begin, weak=False)
+    signals.worker_ready.connect(begin, weak=False)
+
+
+def for_ingest(settings: Settings, consumer: str) -> StreamReader:
+    """Make a process that reads the alert stream."""
+    made = house(settings)
+    client = limiters.connect(settings.redis_url.get_secret_value())
+    return StreamReader(
+        database=made.database, client=client, stream=settings.alert_stream, consumer=consumer,
+        labels=settings.label_list(),
+    )
+
+
+def for_clock(settings: Settings) -> Celery:
+    """Make the process that only says when the sweep is due."""
+    return house(settings).app
+
+
+def for_http(settings: Settings) -> House:
+    """Make a process that people and clients talk to."""
+    return house(settings)
+
+
+def _task(app: Celery, name: str, function: Callable[..., None]) -> None:
+    """Register a plain function as a task that runs late-acknowledged and keeps no result."""
+
+    def run(*args: int) -> None:
+        function(*args)
+
+    run.__name__ = name.rpartition(".")[2]
+    app.task(name=name, acks_late=True, ignore_result=True, typing=False)(run)

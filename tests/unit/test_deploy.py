@@ -1,0 +1,453 @@
+"""
+What deploy/ promises: pinned images, no credential, and each key only where it is needed.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import re
+import shlex
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from soar.settings import Settings
+
+ROOT = Path(__file__).parents[2]
+DEPLOY = ROOT / "deploy"
+ROLES = {"engine", "actions", "ingest", "beat", "http", "flower"}
+KEYS_OF = {"actions": {"vault", "verify"}, "http": {"vault", "signing", "verify"}}
+KEY_SETTINGS = {f"SOAR_{key}_KEY_FILE" for key in ("VAULT", "SIGNING", "VERIFY")}
+# Read by deploy/flower/flowerconfig.py alone, or by compose.yaml alone.
+NOT_OF_THE_PRODUCT = {"SOAR_FLOWER_HOST", "SOAR_SECRETS_DIR"}
+# Given by compose.yaml to single services, or of no use in a container.
+NOT_FOR_ALL = {
+    *KEY_SETTINGS,
+    "SOAR_VAULT_KEYS",
+    "SOAR_DATA_DIR",
+    "SOAR_TOKEN",
+    "SOAR_HTTP_HOST",
+    "SOAR_HTTP_PORT",
+    "SOAR_FLOWER_HOST",
+    "SOAR_FLOWER_PORT",
+    "SOAR_FLOWER_BASIC_AUTH",
+    "SOAR_SECRETS_DIR",
+}
+Document = dict[str, Any]
+
+
+def documents(path: Path) -> list[Document]:
+    """All YAML documents of one file."""
+    return list(yaml.safe_load_all(path.read_text()))
+
+
+def compose() -> Document:
+    """The parsed compose.yaml."""
+    return documents(DEPLOY / "compose.yaml")[0]
+
+
+def services() -> dict[str, Document]:
+    """The services of compose.yaml by name."""
+    found: dict[str, Document] = compose()["services"]
+    return found
+
+
+def pods() -> Iterator[tuple[str, Document]]:
+    """The component and pod of every workload in k8s/."""
+    for path in sorted((DEPLOY / "k8s").glob("*.yaml")):
+        for document in documents(path):
+            if document["kind"] in {"Deployment", "Job"}:
+                name = document["metadata"]["labels"]["app.kubernetes.io/component"]
+                yield name, document["spec"]["template"]["spec"]
+
+
+def keys_in(environment: Mapping[str, object]) -> set[str]:
+    """Which keys an environment names, as vault, signing, verify."""
+    return {name.split("_")[1].lower() for name in environment if name in KEY_SETTINGS}
+
+
+def example() -> dict[str, str]:
+    """The settings of env.example; one behind a # has no value."""
+    found: dict[str, str] = {}
+    for line in (DEPLOY / "env.example").read_text().splitlines():
+        if match := re.fullmatch(r"(#?)([A-Z_]+)=(.*)", line):
+            hidden, name, value = match.groups()
+            assert name not in found, f"{name} stands there twice"
+            assert not (hidden and value), f"{name} is hidden and has a value"
+            found[name] = value
+    return found
+
+
+def unit(name: str) -> dict[str, list[str]]:
+    """The settings of a systemd unit, each with all its values."""
+    found: dict[str, list[str]] = {}
+    for line in (DEPLOY / "systemd" / name).read_text().splitlines():
+        if line and line[0] not in "#[":
+            key, _, value = line.partition("=")
+            found.setdefault(key, []).append(value)
+    return found
+
+
+def test_every_role_is_a_service_with_its_command() -> None:
+    """
+    compose.yaml runs each role by `soar worker ROLE`, all from one image.
+    """
+    for role in ROLES:
+        assert services()[role]["command"] == ["soar", "worker", role]
+        assert services()[role]["image"] == services()["migrate"]["image"]
+    assert set(services()) == {*ROLES, "migrate", "postgres", "valkey"}
+    assert services()["migrate"]["command"] == ["soar", "migrate"]
+
+
+def test_every_image_is_pinned_by_a_tag() -> None:
+    """
+    No image of compose, k8s or the Dockerfile floats on `latest` or on no tag at all.
+    """
+    images = [service["image"] for service in services().values()]
+    images += [container["image"] for _, pod in pods() for container in pod["containers"]]
+    images += re.findall(r"^FROM (\S+)", (DEPLOY / "Dockerfile").read_text(), re.MULTILINE)
+
+    assert len(images) > 15
+    for image in images:
+        assert re.fullmatch(r"[\w./-]+:[\w.-]*\d[\w.-]*", image), image
+
+
+@pytest.mark.parametrize("name", sorted({*ROLES, "postgres", "valkey", "migrate"}))
+def test_every_service_is_checked_limited_and_restarted(name: str) -> None:
+    """
+    A service has a health check, limits and a restart policy, unless it runs once and ends.
+    """
+    service = services()[name]
+
+    assert {"mem_limit", "cpus", "pids_limit"} <= set(service)
+    assert "no-new-privileges:true" in service["security_opt"]
+    if name == "migrate":
+        assert (service["restart"], service["healthcheck"]) == ("no", {"disable": True})
+    else:
+        assert service["restart"] == "unless-stopped"
+        assert service["healthcheck"]["test"][0] in {"CMD", "CMD-SHELL"}
+    if name != "postgres":
+        assert (service["read_only"], service["cap_drop"]) == (True, ["ALL"])
+
+
+@pytest.mark.parametrize("role", sorted(ROLES))
+def test_roles_wait_for_servers_and_schema(role: str) -> None:
+    """
+    No role starts before both servers are well and the migration has succeeded.
+    """
+    assert services()[role]["depends_on"] == {
+        "postgres": {"condition": "service_healthy"},
+        "valkey": {"condition": "service_healthy"},
+        "migrate": {"condition": "service_completed_successfully"},
+    }
+
+
+def test_compose_gives_each_key_only_to_its_roles() -> None:
+    """
+    The vault key goes to actions and http, the signing key to http alone, to others none.
+    """
+    for name, service in services().items():
+        expected = KEYS_OF.get(name, set())
+        assert {key.removesuffix("_key") for key in service.get("secrets", [])} == expected
+        assert keys_in(service.get("environment", {})) == expected
+        assert "SOAR_VAULT_KEYS" not in service.get("environment", {})
+        assert "env_file" not in service, "an env file would hand on more than was meant"
+
+
+def test_k8s_gives_each_key_only_to_its_roles() -> None:
+    """
+    The same holds for the manifests: mounted secrets and named files agree with the roles.
+    """
+    seen = set()
+    for name, pod in pods():
+        seen.add(name)
+        container = pod["containers"][0]
+        mounted = {v["name"] for v in pod["volumes"] if "secret" in v}
+        named = {entry["name"]: entry for entry in container.get("env", [])}
+        assert mounted == keys_in(named) == KEYS_OF.get(name, set())
+        assert {m["name"] for m in container["volumeMounts"]} == {*mounted, "tmp"}
+        assert container["args"] == (
+            ["soar", "migrate"] if name == "migrate" else ["soar", "worker", name]
+        )
+    assert seen == {*ROLES, "migrate"}
+
+
+def test_k8s_pods_are_closed() -> None:
+    """
+    Every pod runs as an ordinary user on a read-only root, without capabilities or a token.
+    """
+    for name, pod in pods():
+        container = pod["containers"][0]
+        assert pod["securityContext"]["runAsNonRoot"] is True
+        assert pod["automountServiceAccountToken"] is False
+        assert container["securityContext"] == {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        }
+        assert {"requests", "limits"} == set(container["resources"])
+        assert name == "migrate" or "livenessProbe" in container
+
+
+def test_k8s_holds_no_secret() -> None:
+    """
+    Secrets are named, never written: no Secret object, no literal login, no URL with a password.
+    """
+    for path in (DEPLOY / "k8s").glob("*.yaml"):
+        assert all(document["kind"] != "Secret" for document in documents(path))
+    for _, pod in pods():
+        for entry in pod["containers"][0].get("env", []):
+            if "AUTH" in entry["name"] or "PASSWORD" in entry["name"]:
+                assert "secretKeyRef" in entry["valueFrom"]
+
+
+def test_no_file_has_a_default_password() -> None:
+    """
+    A password is asked for, with a sentence where it is missing; none is written or defaulted.
+    """
+    for path in DEPLOY.rglob("*"):
+        if path.is_file() and path.name not in {".env"} and "secrets" not in path.parts:
+            text = path.read_text()
+            assert not re.search(r"://[^\s/:@]*:(?!PASSWORD@)[^\s/:@$]+@", text), path
+            # ${X:-fallback} for a credential would be a default; ${X:?sentence} is a demand.
+            assert not re.search(r"\$\{\w*(PASSWORD|AUTH|URL|SECRET|TOKEN|KEY)\w*:?-(?!\./)", text)
+    for name, service in services().items():
+        for key, value in service.get("environment", {}).items():
+            if re.search(r"PASSWORD|AUTH|_URL", key):
+                assert value.startswith(f"${{{key}:?"), (name, key)
+
+
+def test_the_example_has_every_setting_and_no_credential() -> None:
+    """
+    env.example lists what the product reads, no more and no less, and leaves credentials empty.
+    """
+    listed = example()
+
+    product = {f"SOAR_{name.upper()}" for name in Settings.model_fields}
+    assert {name for name in listed if name.startswith("SOAR_")} == product | NOT_OF_THE_PRODUCT
+    for name, value in listed.items():
+        if re.search(r"PASSWORD|AUTH|_URL|TOKEN|KEY", name):
+            assert value == "", f"{name} has a default"
+
+
+def test_every_setting_of_the_example_has_a_comment() -> None:
+    """
+    No setting stands in env.example without a line that says what it is.
+    """
+    lines = (DEPLOY / "env.example").read_text().splitlines()
+    for before, line in itertools.pairwise(lines):
+        if re.match(r"#?[A-Z_]+=", line):
+            assert before.startswith("# ") or re.match(r"#?[A-Z_]+=", before), line
+
+
+def test_compose_hands_on_what_the_example_offers() -> None:
+    """
+    A setting in deploy/.env reaches every role; compose asks for nothing that is not listed.
+    """
+    common = set(compose()["x-environment"])
+    asked = set(re.findall(r"(?<!\$)\$\{(\w+)", (DEPLOY / "compose.yaml").read_text()))
+
+    assert common == {n for n in example() if n.startswith("SOAR_")} - NOT_FOR_ALL
+    assert asked <= set(example())
+
+
+def test_compose_and_example_agree_on_defaults() -> None:
+    """
+    What compose falls back to is what env.example shows.
+    """
+    text = (DEPLOY / "compose.yaml").read_text()
+    for name, value in re.findall(r"\$\{(\w+):-([^}]*)\}", text):
+        assert example()[name] == value, name
+
+
+def test_only_http_and_flower_have_a_port_and_only_on_loopback() -> None:
+    """
+    Servers are not published at all; http and Flower only to the machine they run on.
+    """
+    published = {
+        name: service["ports"] for name, service in services().items() if "ports" in service
+    }
+
+    assert set(published) == {"http", "flower"}
+    assert all(port.startswith("127.0.0.1:") for ports in published.values() for port in ports)
+
+
+def test_the_broker_keeps_what_it_was_given() -> None:
+    """
+    Valkey logs to disk, evicts nothing, and its password stands in no command line.
+    """
+    script = services()["valkey"]["command"][-1]
+    server = script[script.index("exec ") :].replace("\\\n", " ")
+    options = shlex.split(server)
+
+    assert options[options.index("--appendonly") + 1] == "yes"
+    assert options[options.index("--maxmemory-policy") + 1] == "noeviction"
+    assert "PASSWORD" not in server
+
+
+def test_the_image_holds_no_secret_and_runs_as_an_ordinary_user() -> None:
+    """
+    The Dockerfile copies named files only, installs under constraints and ends as user soar.
+    """
+    lines = (DEPLOY / "Dockerfile").read_text().replace("\\\n", " ").splitlines()
+    steps = [line.split(maxsplit=1) for line in lines if line and line[0] not in "# "]
+    stages = "\n".join(" ".join(step) for step in steps).split("FROM ")[1:]
+
+    assert len(stages) == 2, "a stage that builds and a stage that runs"
+    assert "pip install --no-cache-dir -c constraints.txt" in stages[0]
+    assert "pip" not in stages[1]
+    assert [value for word, value in steps if word == "USER"] == ["soar"]
+    assert steps[-1] == ["CMD", '["soar", "worker", "http"]']
+    assert any(word == "HEALTHCHECK" for word, _ in steps)
+    for word, value in steps:
+        assert not (word in {"ENV", "ARG"} and re.search(r"PASSWORD|SECRET|KEY|TOKEN|AUTH", value))
+        assert not (word in {"COPY", "ADD"} and (value.startswith(". ") or ".env" in value))
+
+
+def test_the_builder_sees_what_it_copies_and_no_more() -> None:
+    """
+    The ignore file lets through exactly the files that the Dockerfile copies.
+    """
+    ignored = (DEPLOY / "Dockerfile.dockerignore").read_text().splitlines()
+    allowed = {line[1:] for line in ignored if line.startswith("!")}
+    copied = set()
+    for line in (DEPLOY / "Dockerfile").read_text().splitlines():
+        if line.startswith("COPY ") and "--from" not in line:
+            copied |= {source.removeprefix("./") for source in line.split()[1:-1]}
+
+    assert ignored[1] == "*"
+    assert allowed == copied
+
+
+def test_systemd_runs_every_role_closed() -> None:
+    """
+    One template runs every role, as a user of its own, without rights it does not need.
+    """
+    service = unit("soar@.service")
+
+    assert service["ExecStart"] == ["/opt/soar/bin/soar worker %i"]
+    assert service["Restart"] == ["always"]
+    for right in ("DynamicUser", "NoNewPrivileges", "PrivateTmp", "PrivateDevices", "ProtectHome"):
+        assert service[right] == ["yes"]
+    assert service["ProtectSystem"] == ["strict"]
+    assert service["CapabilityBoundingSet"] == [""]
+
+
+def test_systemd_gives_each_key_only_to_its_roles() -> None:
+    """
+    Keys come by drop-ins, loaded by systemd, to the same roles as everywhere else.
+    """
+    assert not {"LoadCredential", "SetCredential"} & set(unit("soar@.service"))
+    dropins = sorted((DEPLOY / "systemd").glob("*.d/*.conf"))
+    found = {}
+    for path in dropins:
+        settings = unit(str(path.relative_to(DEPLOY / "systemd")))
+        role = path.parent.name.removeprefix("soar@").removesuffix(".service.d")
+        files = {value.partition(".key:")[0] for value in settings["LoadCredential"]}
+        assert keys_in({v.partition("=")[0]: v for v in settings["Environment"]}) == files
+        found[role] = files
+    assert found == KEYS_OF
+
+
+def test_prometheus_scrapes_services_that_exist() -> None:
+    """
+    Each target of Prometheus is a service of compose.yaml, on the port it listens on.
+    """
+    config = documents(DEPLOY / "prometheus" / "prometheus.yml")[0]
+    targets = [
+        t for job in config["scrape_configs"] for s in job["static_configs"] for t in s["targets"]
+    ]
+
+    for target in targets:
+        name, _, port = target.partition(":")
+        assert services()[name]["ports"][0].endswith(f":{port}")
+
+
+READ_FLOWER = """
+import sys, flower.options
+from tornado.options import options
+options.parse_config_file(sys.argv[1])
+task = type("Task", (), dict(args="(7,)", kwargs="{}", result="'x'", traceback="t", name="soar"))()
+shown = options.format_task(task)
+print(options.basic_auth, options.address, options.port, options.read_only, options.enable_events)
+print(options.tasks_columns)
+print(shown.name, shown.args, shown.kwargs, shown.result, shown.traceback)
+"""
+
+
+def flower(**environment: str) -> subprocess.CompletedProcess[str]:
+    """Let Flower's own option parser read our file in this environment."""
+    config = DEPLOY / "flower" / "flowerconfig.py"
+    return subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", READ_FLOWER, str(config)],
+        env={"PATH": os.environ["PATH"], **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_flower_shows_no_contents_and_has_no_buttons() -> None:
+    """
+    Flower accepts our file: a login, loopback, read only, and no argument or result on a page.
+    """
+    shown = flower(SOAR_FLOWER_BASIC_AUTH="ada:s3cret", SOAR_FLOWER_PORT="5999")
+
+    assert shown.stderr == ""
+    first, columns, task = shown.stdout.splitlines()
+    assert first == "['ada:s3cret'] 127.0.0.1 5999 True False"
+    assert columns == "name,uuid,state,routing_key,received,started,runtime,worker"
+    assert task == "soar None None None None"
+
+
+@pytest.mark.parametrize("login", ["", "ada", "ada:", ":s3cret"])
+def test_flower_refuses_to_start_without_a_login(login: str) -> None:
+    """
+    Without a user and a password Flower ends with a sentence that names the setting.
+    """
+    refused = flower(SOAR_FLOWER_BASIC_AUTH=login)
+
+    assert refused.returncode == 1
+    assert "set SOAR_FLOWER_BASIC_AUTH to USER:PASSWORD" in refused.stderr
+
+
+def test_constraints_pin_everything_exactly() -> None:
+    """
+    Every line of constraints.txt is one package at one version: no URL, path or hash.
+    """
+    lines = (ROOT / "constraints.txt").read_text().splitlines()
+
+    assert len(lines) > 50
+    for line in lines:
+        assert re.fullmatch(r'[\w.-]+==[\w.+!-]+( ; python_full_version < "[\d.]+")?', line), line
+    assert lines == sorted(lines, key=str.casefold)
+
+
+def test_the_makefile_explains_every_target() -> None:
+    """
+    `make help` lists every phony target, each with a sentence.
+    """
+    text = (ROOT / "Makefile").read_text()
+    phony = set(re.findall(r"^\.PHONY: (.*)$", text, re.MULTILINE)[0].split())
+    explained = set(re.findall(r"^([a-z]+):.*## \S", text, re.MULTILINE))
+
+    assert phony == explained
+    assert {"help", "install", "demo", "up", "test", "lint", "types", "contracts", "check"} <= phony
+
+
+def test_the_ci_script_can_be_run() -> None:
+    """
+    .ci/run is executable, stops at the first error, and is valid bash.
+    """
+    script = ROOT / ".ci" / "run"
+
+    assert script.stat().st_mode & stat.S_IXUSR
+    assert "set -euo pipefail" in script.read_text()
+    subprocess.run(["bash", "-n", str(script)], check=True)

@@ -1,0 +1,1 @@
+"""The processes: a few lines each; pick a bootstrap, start."""

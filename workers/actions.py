@@ -1,0 +1,21 @@
+"""Calls vendors: threads with one pooled session per asset; holds the vault key."""
+
+from __future__ import annotations
+
+import os
+
+from soar import bootstrap
+from soar.settings import Settings
+
+
+def main(settings: Settings) -> None:
+    """Work until told to stop; the queues are those of the assets."""
+    app = bootstrap.for_actions(settings).app
+    app.worker_main(
+        [
+            "worker", "--pool=threads", f"--concurrency={settings.action_threads}",
+            "--queues=contain", f"--hostname=actions-{os.getpid()}@%h",
+            "--without-gossip", "--without-mingle", f"--loglevel={settings.log_level}",
+        ]
+    )
+

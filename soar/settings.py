@@ -7,6 +7,7 @@ Never: a default credential, or a secret in a repr.
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from pydantic import SecretStr, ValidationError
@@ -19,7 +20,7 @@ from soar.domain.secret import Secret
 class Settings(BaseSettings):
     """Everything that an operator can set; documented in ``docs/reference/settings.md``."""
 
-    model_config = SettingsConfigDict(env_prefix="SOAR_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="SOAR_", frozen=True, extra="ignore", env_ignore_empty=True)
 
     database_url: SecretStr = SecretStr("")
     redis_url: SecretStr = SecretStr("")
@@ -74,3 +75,9 @@ def load() -> Settings:
         first = error.errors()[0]
         name = "SOAR_" + "_".join(str(part) for part in first["loc"]).upper()
         raise BadInput(name, first["msg"]) from None
+
+
+def child_environment(**values: str) -> dict[str, str]:
+    """Return this process's environment for a child: its own ``SOAR_`` variables, none of ours."""
+    inherited = {k: v for k, v in os.environ.items() if not k.startswith("SOAR_")}
+    return {**inherited, **{f"SOAR_{k.upper()}": v for k, v in values.items()}}

@@ -110,13 +110,24 @@ class Supervisor:
         self._children: dict[str, _Child] = {}
         self._deaths: queue.SimpleQueue[_Child] = queue.SimpleQueue()
 
-    def start(self, name: str, argv: Sequence[str], *, foundation: bool = False) -> int:
-        """Start a child that writes to <name>.log; a foundation ends after all that stand on it."""
+    def start(
+        self,
+        name: str,
+        argv: Sequence[str],
+        *,
+        foundation: bool = False,
+        also: Mapping[str, str] | None = None,
+    ) -> int:
+        """
+        Start a child that writes to <name>.log, with *also* in its environment only.
+
+        A foundation ends after all that stand on it.
+        """
         if name in self._children:
             raise BadInput("name", f"a process called {name!r} is running already")
         self._log_dir.mkdir(parents=True, exist_ok=True)
         log = self._log_dir / f"{name}.log"
-        child = _Child(name, self._spawn(argv, log), log, foundation=foundation)
+        child = _Child(name, self._spawn(argv, log, also or {}), log, foundation=foundation)
         self._children[name] = child
         child.watch(self._deaths.put)
         return child.process.pid
@@ -162,7 +173,9 @@ class Supervisor:
     ) -> None:
         self.stop()
 
-    def _spawn(self, argv: Sequence[str], log: Path) -> subprocess.Popen[bytes]:
+    def _spawn(
+        self, argv: Sequence[str], log: Path, also: Mapping[str, str]
+    ) -> subprocess.Popen[bytes]:
         launcher = (sys.executable, "-ISc", PREAMBLE, str(os.getpid()))
         with log.open("ab") as output:
             # A session of its own: Ctrl-C reaches the parent alone, who then stops us in order.
@@ -171,7 +184,7 @@ class Supervisor:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                env=self._environment,
+                env={**self._environment, **also},
                 start_new_session=True,
             )
 

@@ -27,7 +27,7 @@ def _without_contents(task: Any) -> Any:
 
 
 basic_auth = [_login()]
-address = os.environ.get("SOAR_FLOWER_HOST", "127.0.0.1")
+address = os.environ.get("SOAR_HTTP_HOST", "127.0.0.1")
 port = int(os.environ.get("SOAR_FLOWER_PORT", "5555"))
 read_only = True
 tasks_columns = "name,uuid,state,routing_key,received,started,runtime,worker"

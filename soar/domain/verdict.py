@@ -139,3 +139,42 @@ def fold(
         unknown=of(Verdict.UNKNOWN),
         failed=failed,
     )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Handling:
+    """What was done about a container, as far as its disposition needs it."""
+
+    contained: bool = False
+    ticketed: bool = False
+    closed: bool = False
+    asked: int = 0
+    """How many lookups were asked, of which some may still wait."""
+    waiting: int = 0
+
+
+def disposition(folded: Folded, handling: Handling) -> str:
+    """Say in one line what a container turned out to be and who has it now."""
+    match folded.verdict:
+        case Verdict.MALICIOUS:
+            escalated = handling.contained or handling.ticketed
+            return f"True Positive — {'Escalated to IR' if escalated else 'Needs a responder'}"
+        case Verdict.SUSPICIOUS:
+            return "Suspicious — Analyst review"
+    if handling.waiting:
+        return f"Undetermined — {handling.waiting} of {handling.asked} lookups not finished"
+    if folded.closes:
+        return f"False Positive — {'Closed' if handling.closed else 'Not closed'}"
+    return f"Undetermined — Analyst review ({_why_undetermined(folded, handling)})"
+
+
+def _why_undetermined(folded: Folded, handling: Handling) -> str:
+    if not handling.asked:
+        return "nothing was looked up"
+    groups = (("failed", folded.failed), ("unknown to their source", folded.unknown))
+    parts = []
+    for what, opinions in groups:
+        if opinions:
+            sources = ", ".join(dict.fromkeys(o.source or "no source" for o in opinions))
+            parts.append(f"{len(opinions)} of {handling.asked} lookups {what}: {sources}")
+    return "; ".join(parts)

@@ -83,9 +83,11 @@ def running(data_dir: Path, binaries: wheels.Binaries) -> Iterator[str]:
 
 
 def delete(data_dir: Path) -> None:
-    """Delete the database and all that belongs to it."""
+    """Delete the database and all that belongs to it, stopping what a killed starter left."""
     pointer = data_dir / "postgres.place"
     place = Path(pointer.read_text().strip()) if pointer.exists() else data_dir / "postgres"
+    cluster = Cluster(place=place, bin=Path(), account=None)
+    daemons.stop_orphan(_daemon(data_dir, cluster, 0))
     shutil.rmtree(place, ignore_errors=True)
     for left in data_dir.glob("postgres.*"):
         left.unlink()

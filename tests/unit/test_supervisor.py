@@ -84,6 +84,19 @@ def test_a_child_runs_in_its_environment_and_writes_its_log(
     }
 
 
+def test_what_one_child_is_given_no_other_gets(supervisor: Supervisor, tmp_path: Path) -> None:
+    """
+    A variable meant for one child is in its environment, and in nobody else's.
+    """
+    shell = ["/bin/sh", "-c", "echo key=$KEY"]
+    supervisor.start("trusted", shell, also={"KEY": "given"})
+    supervisor.start("other", shell)
+
+    assert {supervisor.watch(timeout=10) is None for _ in range(2)} == {False}
+    assert (tmp_path / "logs/trusted.log").read_text() == "key=given\n"
+    assert (tmp_path / "logs/other.log").read_text() == "key=\n"
+
+
 def test_a_child_that_dies_is_reported_once(supervisor: Supervisor) -> None:
     """
     The watch says who died, how, and how its log ends; a living child is not mentioned.

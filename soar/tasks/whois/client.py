@@ -50,6 +50,7 @@ class Rdap:
             "GET",
             f"{self.base_url}/{kind}/{name}",
             headers={"Accept": MEDIA_TYPE},
+            allow_redirects=True,  # RFC 7480: bootstrap services redirect; no key is sent
             timeout=(5, self.timeout),
         )
         return self._judge(response)

@@ -1,0 +1,1 @@
+def write(work, container_id): return ""

@@ -1,0 +1,114 @@
+"""
+What every test may stand on: real servers, an empty house, a running pool.
+
+In: nothing. Out: ``servers`` (PostgreSQL and Valkey of the session), ``house`` (a process's parts
+on an empty database), ``pool`` (worker processes, the lab and the demo's assets).
+Never: a mock of a part that these tests are about, or an address other than loopback.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+import pytest
+import redis
+
+from soar import bootstrap
+from soar.bootstrap import House
+from soar.demo.stack import keys
+from soar.embedded import EmbeddedServers, Servers
+from soar.settings import Settings
+from soar.store import migrate
+
+for _name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"):
+    os.environ.pop(_name, None)  # some machines export them; tests bring their own CA
+for _name in [n for n in os.environ if n.startswith("SOAR_")]:
+    del os.environ[_name]
+
+SEED = Path(__file__).resolve().parents[1].parent / "shared" / "seed"
+PATIENCE = 60.0
+
+
+@pytest.fixture(scope="session")
+def servers() -> Iterator[Servers]:
+    """One PostgreSQL and one Valkey for all tests of the session."""
+    running = EmbeddedServers(Path(tempfile.mkdtemp(prefix="soar-tests-")))
+    try:
+        yield running.start()
+    finally:
+        running.delete()
+
+
+@pytest.fixture(scope="session")
+def key_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Keys made for this session."""
+    folder = tmp_path_factory.mktemp("keys")
+    keys(folder)
+    return folder
+
+
+def new_database(servers: Servers, name: str) -> str:
+    """Make an empty, migrated database and return its URL."""
+    base = servers.database_url
+    connection = psycopg2.connect(base.replace("postgresql+psycopg2", "postgresql"))
+    connection.autocommit = True
+    with connection.cursor() as cursor:
+        cursor.execute(f"create database {name}")
+    connection.close()
+    url = base.rpartition("/")[0] + f"/{name}"
+    migrate.upgrade(url)
+    return url
+
+
+def settings_for(database_url: str, redis_url: str, folder: Path, **more: Any) -> Settings:
+    """Return the settings of a process on these servers."""
+    return Settings(
+        database_url=database_url, redis_url=redis_url, vault_key_file=folder / "vault.key",
+        signing_key_file=folder / "signing.pem", verify_key_file=folder / "verify.pem",
+        log_level="WARNING", **more,
+    )
+
+
+@pytest.fixture(scope="session")
+def house_database(servers: Servers) -> str:
+    """The database of the ``house`` fixture, migrated once."""
+    return new_database(servers, "house")
+
+
+def empty(url: str) -> None:
+    """Empty every table but the schema's version."""
+    connection = psycopg2.connect(url.replace("postgresql+psycopg2", "postgresql"))
+    with connection, connection.cursor() as cursor:
+        cursor.execute(
+            "select string_agg(format('%I', tablename), ', ') from pg_tables"
+            " where schemaname = 'public' and tablename <> 'alembic_version'"
+        )
+        cursor.execute(f"truncate {cursor.fetchone()[0]} restart identity cascade")
+    connection.close()
+
+
+@pytest.fixture
+def house(servers: Servers, house_database: str, key_folder: Path) -> Iterator[House]:
+    """A process's parts on an empty database and an empty Redis; no worker runs."""
+    empty(house_database)
+    redis.Redis.from_url(servers.redis_url).flushdb()
+    made = bootstrap.for_engine(settings_for(house_database, servers.redis_url, key_folder))
+    yield made
+    made.database.close()
+
+
+def eventually(condition: Callable[[], Any], *, within: float = PATIENCE) -> Any:
+    """Return what *condition* returns once it is true; fail when it stays false for too long."""
+    deadline = time.monotonic() + within
+    while time.monotonic() < deadline:
+        value = condition()
+        if value:
+            return value
+        time.sleep(0.05)
+    raise AssertionError(f"still not true after {within:g} s")

@@ -1,1 +1,1 @@
-""""""
+"""REST: plain Starlette routes for a tolerant ``/rest``."""

@@ -58,8 +58,9 @@ def _conditions(pairs: list[tuple[str, str]], fields: Mapping[str, Field]) -> li
         if name == WITHOUT:
             continue
         if name.startswith((FILTER, EXCLUDE)):
-            target, value = name[len(FILTER) :], literals.read(text, name)
-            found.append(_condition(name, target, value, fields, negated=name.startswith(EXCLUDE)))
+            target = name.removeprefix(FILTER).removeprefix(EXCLUDE)
+            negated, value = name.startswith(EXCLUDE), literals.read(text, name)
+            found.append(_condition(name, target, value, fields, negated=negated))
         elif name == "filter":
             found += _object(text, fields)
     if len(found) > MOST_CONDITIONS:

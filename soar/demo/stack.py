@@ -19,7 +19,7 @@ import requests
 
 from soar import bootstrap, signing, vault
 from soar.bootstrap import House
-from soar.embedded import EmbeddedServers
+from soar.embedded import EmbeddedServers, Servers
 from soar.settings import Settings, child_environment
 from soar.store import migrate
 from soar.supervisor import Supervisor
@@ -71,6 +71,8 @@ class Stack:
 
     given: Settings
     tell: Tell
+    throwaway: bool = False
+    """Whether the servers' data is deleted at the end."""
     settings: Settings = field(init=False)
     flower_password: str = field(init=False, repr=False)
     _open: ExitStack = field(default_factory=ExitStack, init=False)
@@ -126,7 +128,7 @@ class Stack:
         data_dir = given.data_dir.expanduser().resolve()
         if not (database and broker):
             self.tell(f"starting PostgreSQL and Valkey in {data_dir}")
-            servers = self._open.enter_context(EmbeddedServers(data_dir / "servers"))
+            servers = self._embedded(data_dir / "servers")
             database, broker = database or servers.database_url, broker or servers.redis_url
         files = keys(data_dir / "keys")
         self.flower_password = secrets.token_urlsafe(12)
@@ -142,6 +144,12 @@ class Stack:
                 "flower_port": free_port(given.flower_port), "flower_basic_auth": password,
             }
         )
+
+    def _embedded(self, folder: Path) -> Servers:
+        embedded = EmbeddedServers(folder)
+        servers = embedded.start()
+        self._open.callback(embedded.delete if self.throwaway else embedded.stop)
+        return servers
 
     def _common(self) -> dict[str, str]:
         """Return what every process is told: no key at all."""

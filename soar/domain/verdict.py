@@ -7,6 +7,7 @@ Never: an unknown or failed source counted as clean.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -89,11 +90,22 @@ def judge(
     for threshold in (*SCORES.values(), thresholds.get(action)):
         if threshold is None or summary.get(threshold.field) is None:
             continue
-        count = float(summary[threshold.field])
+        count = _number(summary[threshold.field])
+        if count is None:
+            return Verdict.UNKNOWN
         if count > threshold.malicious:
             return Verdict.MALICIOUS
         return Verdict.SUSPICIOUS if count > threshold.suspicious else Verdict.CLEAN
     return Verdict.UNKNOWN if action.endswith("reputation") else None
+
+
+def _number(value: Any) -> float | None:
+    """Return a finite number, or ``None``: what is no number says nothing."""
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        return None
+    return number if math.isfinite(number) else None
 
 
 def opinion(result: Mapping[str, Any], thresholds: Mapping[str, Threshold] = SEED) -> Opinion:

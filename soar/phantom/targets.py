@@ -32,7 +32,9 @@ def _of_result(result: Mapping[str, Any], container: Mapping[str, Any]) -> tuple
     parameter = dict(result.get("parameter") or {})
     context = dict(parameter.pop("context", None) or {})
     artifacts = container.get("artifacts", ())
-    origin = next((a["cef"] for a in artifacts if a["id"] == context.get("artifact_id")), {})
+    origin: Mapping[str, Any] = next(
+        (a["cef"] for a in artifacts if a["id"] == context.get("artifact_id")), {}
+    )
     return (parameter, dict(origin), dict(result.get("summary") or {})), context
 
 

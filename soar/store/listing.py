@@ -208,7 +208,7 @@ def _json_test(sql: str, operator: str, value: Any, name: str) -> str:
         return f"{found} = any(:{name})"
     if operator in TEXT_TESTS:
         return TEXT_TESTS[operator].format(x=found, v=f":{name}")
-    if operator != "exact" and isinstance(value, int | float):
+    if operator != "exact" and _is_number(value):
         kind = f"jsonb_typeof({sql} #> cast(:{name}_path as text[]))"
         number = f"cast({found} as numeric) {COMPARISONS[operator]} :{name}"
         return f"case when {kind} = 'number' then {number} else false end"
@@ -221,9 +221,13 @@ def _plain(operator: str, value: Any) -> Any:
         return value
     if isinstance(value, list):
         return [_plain("in", item) for item in value]
-    if isinstance(value, int | float) and operator in COMPARISONS and operator != "exact":
+    if operator in COMPARISONS and operator != "exact" and _is_number(value):
         return value
     return value if isinstance(value, str) else as_json(value)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _storable_value(value: Any) -> Any:

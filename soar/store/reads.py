@@ -78,6 +78,58 @@ class Reads(Queries):
             id=container_id,
         )
 
+    def origin_of(self, container_id: int) -> Row | None:
+        """Return a container, without its data, and the app of the asset it came from."""
+        return self._one(
+            """
+            select c.id, c.asset, c.name, c.label, c.severity, c.status, c.kind, c.create_time,
+            c.close_time, coalesce(a.app, '') as app from container c
+            left join asset a on a.slug = c.asset where c.id = :id
+            """,
+            id=container_id,
+        )
+
+    def run_lines_of(self, container_id: int) -> list[Row]:
+        """Return the runs of a container without what they hold, each with its parent run."""
+        return self._all(
+            """
+            select r.id, r.status, r.error, r.started_by, r.auto_resolved, r.create_time,
+            r.start_time, r.end_time, p.name as playbook, p.title, p.version, p.manual_minutes,
+            a.run_id as parent_run_id
+            from playbook_run r join playbook p on p.id = r.playbook_id
+            left join action_run a on a.id = r.parent_action_run_id
+            where r.container_id = :id order by r.id
+            """,
+            id=container_id,
+        )
+
+    def uncalled_of(self, container_id: int) -> list[Row]:
+        """Return the acts and sub-playbooks of a container that never came to a call or run."""
+        return self._all(
+            """
+            select a.id, a.run_id, a.kind, a.action, a.name, a.status, a.message, a.create_time,
+            a.end_time from action_run a where a.container_id = :id and a.status = 'failed'
+            and ((a.kind = 'act'
+                  and not exists (select 1 from app_run c where c.action_run_id = a.id))
+              or (a.kind = 'playbook'
+                  and not exists (select 1 from playbook_run r
+                                  where r.parent_action_run_id = a.id)))
+            order by a.id
+            """,
+            id=container_id,
+        )
+
+    def fresh_report(self, container_id: int) -> Row | None:
+        """Return the report of a container unless one of its runs went on after it was written."""
+        return self._one(
+            """
+            select t.* from report t where t.container_id = :id and not exists (
+              select 1 from playbook_run r where r.container_id = t.container_id
+              and (r.status in ('queued', 'running') or r.end_time > t.create_time))
+            """,
+            id=container_id,
+        )
+
     def report(self, container_id: int) -> Row | None:
         """Return the execution report of a container, if it was written."""
         return self._one("select * from report where container_id = :id", id=container_id)

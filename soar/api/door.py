@@ -1,0 +1,128 @@
+"""
+The one door of every endpoint: who asks, one transaction, one answer.
+
+In: a request. Out: a :class:`Call` for the endpoint, its answer as JSON.
+Never: an endpoint without a person, or a GET that can change anything: its transaction is
+read-only.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from soar import access
+from soar.api import bodies, query
+from soar.api.errors import answer_to
+from soar.domain.errors import NotFound
+from soar.domain.model import Person
+from soar.store.listing import Listing, lists
+from soar.store.rows import Row
+from soar.store.work import Work
+
+if TYPE_CHECKING:
+    from soar.bootstrap import House
+
+Shape = dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Call:
+    """One authenticated request inside its transaction."""
+
+    house: House
+    work: Work
+    person: Person
+    parameters: tuple[tuple[str, str], ...]
+    path: Mapping[str, Any]
+    base_url: str
+    body: Any = None
+
+    @property
+    def number(self) -> int:
+        """The id in the address."""
+        text = str(self.path["id"])
+        if not re.fullmatch(r"[0-9]{1,18}", text):
+            raise NotFound(f"{text[:40]!r} is no id")
+        return int(text)
+
+    def one(self, listing: Listing) -> Row:
+        """Return the row that the address names."""
+        return lists(self.work).one(listing, self.number)
+
+    def envelope(
+        self, listing: Listing, shape: Callable[[Row, query.Question], Shape]
+    ) -> dict[str, Any]:
+        """Return one page of a list as clients know it: count, num_pages, data."""
+        question = query.read(self.parameters, listing)
+        found = lists(self.work).page(listing, question.wanted)
+        shown = [shape(row, question) for row in found.rows]
+        data = [{k: v for k, v in s.items() if k not in question.without} for s in shown]
+        return {"count": found.count, "num_pages": found.pages, "data": data}
+
+
+Answer = Callable[[Call], Any]
+
+
+def route(
+    house: House, path: str, *, get: Answer | None = None, post: Answer | None = None
+) -> Route:
+    """Return the route of an address; HEAD is answered like GET."""
+    answers = {"GET": get, "HEAD": get, "POST": post}
+    possible = {verb: answer for verb, answer in answers.items() if answer is not None}
+
+    async def endpoint(request: Request) -> Response:
+        body = b""
+        try:
+            if request.method == "POST":
+                body = await bodies.read(request)
+        except Exception as error:
+            return answer_to(error, path)
+        return await run_in_threadpool(
+            _respond, house, request, path, possible[request.method], body
+        )
+
+    return Route(path, endpoint, methods=list(possible))
+
+
+def _respond(house: House, request: Request, path: str, answer: Answer, body: bytes) -> Response:
+    try:
+        with house.database.begin() as work:
+            made = answer(_call(house, work, request, body))
+        return made if isinstance(made, Response) else JSONResponse(made)
+    except Exception as error:
+        return answer_to(error, path)
+
+
+def _call(house: House, work: Work, request: Request, body: bytes) -> Call:
+    writes = request.method == "POST"
+    if not writes:
+        lists(work).forbid_changes()
+    person = access.authenticate(work, token(request.headers))
+    return Call(
+        house=house, work=work, person=person, path=request.path_params,
+        parameters=tuple(request.query_params.multi_items()),
+        base_url=str(request.base_url).rstrip("/"), body=bodies.parse(body) if writes else None,
+    )
+
+
+def token(headers: Mapping[str, str]) -> str:
+    """Return the token of a request: its own header, or the password of HTTP Basic."""
+    own = headers.get("ph-auth-token", "").strip()
+    scheme, _, credentials = headers.get("authorization", "").partition(" ")
+    if own or scheme.lower() != "basic":
+        return own
+    try:
+        plain = base64.b64decode(credentials.strip(), validate=True).decode()
+    except (binascii.Error, UnicodeDecodeError):
+        return "?"  # something was shown, and nobody has it
+    return plain.partition(":")[2]

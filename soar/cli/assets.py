@@ -1,0 +1,187 @@
+"""
+``soar asset``: the configured connections to vendors.
+
+In: assets in the form of their JSON files. Out: assets in the store, secrets sealed.
+Never: a secret on the screen; it is three stars.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from soar.catalog import AppSpec, Catalog
+from soar.cli import entry
+from soar.cli.screen import AsJson, cell, plain, say, show, table
+from soar.domain.errors import ActionFailed, BadInput, NotFound, SoarError
+from soar.domain.model import Asset
+
+app = typer.Typer(no_args_is_help=True)
+STARS = "***"
+Name = Annotated[str, typer.Argument(help="Name of the asset, as in virustotal_prod.")]
+
+
+@app.command("list")
+def list_assets(as_json: AsJson = False) -> None:
+    """List the assets with their apps, budgets and states."""
+    with entry.working() as (house, work):
+        documents = [_document(asset, house.catalog) for asset in work.assets.all()]
+    rows = [
+        (d["asset_name"], d["app"], d["max_requests_per_minute"] or "", d["state"], _why(d))
+        for d in documents
+    ]
+    columns = ("asset", "app", "calls/min", "state", "")
+    show(as_json, documents, table(columns, rows, empty="No assets: add some with `soar asset add`."))
+
+
+@app.command("show")
+def show_asset(name: Name, as_json: AsJson = False) -> None:
+    """Show one asset's settings; secrets are stars."""
+    with entry.working() as (house, work):
+        document = _document(work.assets.get(name), house.catalog)
+    show(as_json, document, lambda console: _draw(console, document))
+
+
+@app.command(
+    "add",
+    epilog="Examples:\n\nsoar asset add assets.json\n\n"
+    "cat virustotal.json | soar asset add - --json",
+)
+def add_assets(
+    file: Annotated[str, typer.Argument(help="JSON file with one asset or a list; - is stdin.")],
+    as_json: AsJson = False,
+) -> None:
+    """Add the assets of a file, or replace those of the same name: all of them or none."""
+    from soar import inventory
+
+    objects = entry.read_objects(file)
+    names = []
+    with entry.working() as (house, work):
+        vault = house.vault()
+        for place, raw in objects:
+            try:
+                names.append(inventory.save(work, raw, catalog=house.catalog, vault=vault))
+            except BadInput as error:
+                raise entry.at(place, error) from None
+    say(as_json, {"saved": names}, f"Saved: {', '.join(names)}")
+
+
+@app.command(
+    "set",
+    epilog="Examples:\n\nsoar asset set virustotal_prod max_requests_per_minute=240 api_key=-",
+)
+def set_values(
+    name: Name,
+    values: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="KEY=VALUE...",
+            help="Settings to change; KEY=- asks for the value, or takes a line of stdin.",
+        ),
+    ],
+    as_json: AsJson = False,
+) -> None:
+    """Change settings of an asset; what is not named stays as it is."""
+    from soar import inventory
+
+    with entry.working() as (house, work):
+        kinds = _kinds(house.catalog.app(work.assets.get(name).app))
+        changes = dict(_pair(text, kinds) for text in values)
+        inventory.change(work, name, changes, catalog=house.catalog, vault=house.vault())
+    say(as_json, {"asset": name, "changed": sorted(changes)}, f"{name}: {', '.join(changes)} changed")
+
+
+@app.command("test")
+def test_asset(name: Name, as_json: AsJson = False) -> None:
+    """Ask the vendor one thing, to see that the asset reaches it and is let in."""
+    with entry.opened() as house:
+        with house.database.begin() as work:
+            asset = work.assets.get(name)
+        message = _probe(asset, house.catalog, house.vault())
+    say(as_json, {"asset": name, "ok": True, "message": message}, message)
+
+
+@app.command("delete")
+def delete_asset(name: Name, as_json: AsJson = False) -> None:
+    """Remove an asset and its sealed secrets."""
+    with entry.working() as (_, work):
+        if not work.assets.delete(name):
+            raise NotFound(f"there is no asset {name!r}: see `soar asset list`")
+    say(as_json, {"deleted": name}, f"{name} is deleted")
+
+
+def _probe(asset: Asset, catalog: Catalog, vault: Any) -> str:
+    from soar.tasks.base import probe
+    from soar.tasks.binding import function_of
+
+    spec = catalog.app(asset.app).action("test connectivity")
+    if spec is None:
+        raise NotFound(f"the app of {asset.slug} has no connectivity test")
+    function = function_of(spec)
+    try:
+        return probe(asset, vault, function).message
+    except SoarError:
+        raise
+    except Exception as error:
+        # A connector's bug is its author's, and its text may quote what it sent.
+        raise ActionFailed(
+            f"{asset.slug}: an error in the connector ({type(error).__name__})"
+        ) from None
+
+
+def _kinds(spec: AppSpec) -> dict[str, str]:
+    """Return the kind of each setting; a secret is text, whatever it looks like."""
+    return {field.name: "string" if field.secret else field.type for field in spec.settings}
+
+
+def _pair(text: str, kinds: Mapping[str, str]) -> tuple[str, Any]:
+    name, equals, value = text.partition("=")
+    if not (name and equals):
+        # The text is not repeated: it may be a secret whose name was forgotten.
+        raise BadInput("values", "each must be KEY=VALUE (KEY=- asks for the value)")
+    if value == "-":
+        value = entry.read_secret(name)
+    return name, entry.typed(value, kinds.get(name, ""))
+
+
+def _document(asset: Asset, catalog: Catalog) -> dict[str, Any]:
+    """Return an asset as people may see it."""
+    spec = catalog.app(asset.app)
+    missing = [f.name for f in spec.settings if f.required and not asset.configuration.get(f.name)]
+    return {
+        "asset_name": asset.slug, "app": spec.name,
+        "configuration": _shown(asset.configuration, spec.secrets),
+        "max_requests_per_minute": asset.budget.calls if asset.budget else None,
+        "state": _state(asset, missing), "broken": asset.broken, "missing": missing,
+    }
+
+
+def _shown(configuration: Mapping[str, Any], secrets: frozenset[str]) -> dict[str, Any]:
+    from soar import vault
+
+    shown = vault.shown(configuration)
+    return {name: STARS if name in secrets else value for name, value in shown.items()}
+
+
+def _state(asset: Asset, missing: list[str]) -> str:
+    if asset.disabled:
+        return "disabled"
+    if asset.broken:
+        return "broken"
+    return "incomplete" if missing else "ok"
+
+
+def _why(document: Mapping[str, Any]) -> str:
+    if document["broken"]:
+        return str(document["broken"])
+    return f"missing: {', '.join(document['missing'])}" if document["missing"] else ""
+
+
+def _draw(console: Console, document: Mapping[str, Any]) -> None:
+    console.print(f"{document['asset_name']} ({document['app']})", style="bold")
+    console.print(cell(document["state"]), plain(_why(document)))
+    rows = document["configuration"].items()
+    table(("setting", "value"), rows, empty="No settings.")(console)

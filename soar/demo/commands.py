@@ -1,0 +1,198 @@
+"""
+`soar up` and `soar demo`: the whole product with one command.
+
+In: nothing but Python and the wheels, or the URLs of servers. Out: a running pool; for the
+demo, the report of each case and an exit code. Never: a process left behind.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.live import Live
+from rich.prompt import Prompt
+from rich.table import Table
+
+from soar.demo.furnish import furnish, running_lab
+from soar.demo.script import DemoFailed, Progress, Script
+from soar.demo.stack import Stack
+from soar.domain.errors import BadInput
+from soar.settings import Settings, load
+from soar.store.rows import Row
+
+DataDir = Annotated[
+    Path | None, typer.Option(help="Keep the servers' data here (demo: a directory that is deleted).")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
+
+
+def up(
+    data_dir: DataDir = None,
+    lab: Annotated[bool, typer.Option(help="Run the vendor lab and its assets.")] = True,
+    flower: Annotated[bool, typer.Option(help="Run Flower.")] = True,
+    as_json: AsJson = False,
+) -> None:
+    """Start servers, workers, http and Flower, print their URLs, and stay until Ctrl-C."""
+    console = Console(stderr=True)
+    settings = _with_data_dir(load(), data_dir)
+    with _stoppable() as stopped, Stack(settings, _teller(console)) as stack:
+        with _maybe_lab(stack, lab):
+            stack.start_processes(flower=flower)
+            _print_doors(stack, flower=flower, as_json=as_json)
+            while not stopped.is_set():
+                ended = stack.supervisor.watch(timeout=0.5)
+                if ended is not None:
+                    raise DemoFailed(str(ended))
+
+
+def demo(
+    answer: Annotated[
+        str, typer.Option(help="Answer of the analyst, such as 'Isolate Host'; asked if missing.")
+    ] = "",
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Run the whole story once: alerts in, triage, the gate, containment, reports; then stop."""
+    console = Console(stderr=True)
+    if not answer and not sys.stdin.isatty():
+        raise BadInput("--answer", "is needed where there is no terminal, such as 'Isolate Host'")
+    with tempfile.TemporaryDirectory(prefix="soar-demo-") as temporary:
+        settings = _with_data_dir(load(), data_dir or Path(temporary))
+        with _stoppable(), Stack(settings, _teller(console), throwaway=data_dir is None) as stack:
+            problems, reports = _perform(stack, answer, console)
+    _print_end(problems, reports, as_json=as_json)
+    if problems:
+        raise typer.Exit(1)
+
+
+def _perform(stack: Stack, answer: str, console: Console) -> tuple[list[str], list[str]]:
+    folder = stack.settings.data_dir / "lab"
+    with running_lab(folder) as lab:
+        furnish(stack.house, lab, folder)
+        stack.start_processes()
+        with _watched(console) as (show, pause):
+            script = Script(
+                house=stack.house, lab=lab, show=show, ask=lambda row: _ask(row, answer, console, pause)
+            )
+            script.perform()
+        return script.problems(), script.reports()
+
+
+def _ask(row: Row, answer: str, console: Console, pause: Callable[[], Any]) -> str:
+    """Return the given answer, or ask at the terminal what shall be done."""
+    if answer:
+        if answer not in row["options"]:
+            raise BadInput("--answer", f"{answer!r} is none of: {', '.join(row['options'])}")
+        console.print(f"[bold]approval {row['id']}[/] ({row['assignee']}): {answer}")
+        return answer
+    pause()
+    console.print(f"\n[bold yellow]approval {row['id']} for {row['assignee']}[/]\n{row['message']}")
+    for option, calls in row["payload"].get("effects", {}).items():
+        for call in calls:
+            console.print(f"  {option}: {call['action']} {call['parameters']} on {call['asset']}")
+    return Prompt.ask("Your decision", choices=list(row["options"]), console=console)
+
+
+@contextmanager
+def _watched(console: Console) -> Iterator[tuple[Callable[[list[Progress]], None], Callable[[], None]]]:
+    """Show progress: a live table at a terminal, one line per change elsewhere."""
+    if not console.is_terminal:
+        seen: dict[str, str] = {}
+        yield (lambda rows: _print_changes(rows, seen, console)), lambda: None
+        return
+    with Live(console=console, refresh_per_second=5) as live:
+
+        def show(rows: list[Progress]) -> None:
+            if not live.is_started:
+                live.start()
+            live.update(_table(rows))
+
+        yield show, live.stop
+
+
+def _print_changes(rows: list[Progress], seen: dict[str, str], console: Console) -> None:
+    for row in rows:
+        if seen.get(row.title) != row.state:
+            seen[row.title] = row.state
+            console.print(f"{row.title}: {row.state} ({row.done}/{row.total} calls ended)")
+
+
+def _table(rows: list[Progress]) -> Table:
+    table = Table("case", "container", "calls", "state")
+    for row in rows:
+        table.add_row(row.title, str(row.container_id or ""), f"{row.done}/{row.total}", row.state)
+    return table
+
+
+@contextmanager
+def _maybe_lab(stack: Stack, wanted: bool) -> Iterator[None]:
+    if not wanted:
+        yield
+        return
+    folder = stack.settings.data_dir / "lab"
+    with running_lab(folder) as lab:
+        furnish(stack.house, lab, folder)
+        yield
+
+
+@contextmanager
+def _stoppable() -> Iterator[threading.Event]:
+    """Turn SIGTERM and Ctrl-C into an orderly end."""
+    stopped = threading.Event()
+
+    def stop(number: int, _frame: object) -> None:
+        if stopped.is_set() or number == signal.SIGINT:
+            stopped.set()
+            raise KeyboardInterrupt
+        stopped.set()
+        raise KeyboardInterrupt
+
+    before = {n: signal.signal(n, stop) for n in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield stopped
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _teller(console: Console) -> Callable[[str], None]:
+    return lambda text: console.print(f"[dim]{text}[/]")
+
+
+def _with_data_dir(settings: Settings, data_dir: Path | None) -> Settings:
+    return settings.model_copy(update={"data_dir": data_dir}) if data_dir else settings
+
+
+def _print_doors(stack: Stack, *, flower: bool, as_json: bool) -> None:
+    doors = {"web": f"{stack.web_url}/", "rest": f"{stack.web_url}/rest/"}
+    if flower:
+        doors["flower"] = stack.flower_url
+    if as_json:
+        print(json.dumps(doors), flush=True)
+        return
+    console = Console()
+    for name, url in doors.items():
+        console.print(f"{name:8} {url}")
+    if flower and not stack.given.flower_basic_auth.get_secret_value():
+        console.print(f"         user soar, password {stack.flower_password}")
+    console.print("stop with Ctrl-C; make a token with `soar token create --user NAME --role admin`")
+
+
+def _print_end(problems: list[str], reports: list[str], *, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps({"reports": reports, "problems": problems}, ensure_ascii=False))
+        return
+    for text in reports:
+        print(f"\n{text}")
+    for problem in problems:
+        print(f"error: {problem}", file=sys.stderr)

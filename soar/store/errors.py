@@ -1,0 +1,34 @@
+"""
+What can go wrong between this product and its database, by names that other rooms may catch.
+
+In: nothing. Out: exception types, and what one of them means.
+Never: a message of the driver, which may quote a part of the URL.
+"""
+
+from __future__ import annotations
+
+import psycopg2
+import psycopg2.errors
+from alembic.util import CommandError
+from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, OperationalError
+
+UNREACHABLE = (OperationalError, psycopg2.OperationalError, psycopg2.InterfaceError)
+"""The server does not answer, or refuses who is asking."""
+
+UNUSABLE_URL = ArgumentError
+"""The database URL cannot be read, or names a database that is not PostgreSQL."""
+
+OUT_OF_RANGE = DataError
+"""A value does not fit into its column: a number that no row can have."""
+
+NO_SUCH_REVISION = CommandError
+"""A migration was asked for that does not exist."""
+
+REFUSED = DBAPIError
+"""Anything else that the database refused."""
+
+
+def not_migrated(error: BaseException) -> bool:
+    """Tell whether a statement failed because the schema is missing or older than this release."""
+    missing = (psycopg2.errors.UndefinedTable, psycopg2.errors.UndefinedColumn)
+    return isinstance(error, DBAPIError) and isinstance(error.orig, missing)

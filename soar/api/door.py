@@ -12,7 +12,7 @@ import base64
 import binascii
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from starlette.concurrency import run_in_threadpool
@@ -58,6 +58,11 @@ class Call:
     def one(self, listing: Listing) -> Row:
         """Return the row that the address names."""
         return lists(self.work).one(listing, self.number)
+
+    def within(self, name: str) -> Call:
+        """Return this call asking only for what belongs to the row that its address names."""
+        own = (f"_filter_{name}", str(self.number))
+        return replace(self, parameters=(*self.parameters, own))
 
     def envelope(
         self, listing: Listing, shape: Callable[[Row, query.Question], Shape]
@@ -109,9 +114,13 @@ def _call(house: House, work: Work, request: Request, body: bytes) -> Call:
         lists(work).forbid_changes()
     person = access.authenticate(work, token(request.headers))
     return Call(
-        house=house, work=work, person=person, path=request.path_params,
+        house=house,
+        work=work,
+        person=person,
+        path=request.path_params,
         parameters=tuple(request.query_params.multi_items()),
-        base_url=str(request.base_url).rstrip("/"), body=bodies.parse(body) if writes else None,
+        base_url=str(request.base_url).rstrip("/"),
+        body=bodies.parse(body) if writes else None,
     )
 
 

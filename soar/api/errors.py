@@ -38,8 +38,15 @@ class Duplicate(SoarError):
 
 
 STATUSES: Mapping[type[Exception], int] = {
-    NotAuthenticated: 401, BadInput: 400, Duplicate: 400, NotAllowed: 403, NotFound: 404,
-    Conflict: 409, IllegalMove: 409, TooLarge: 413, Unavailable: 503,
+    NotAuthenticated: 401,
+    BadInput: 400,
+    Duplicate: 400,
+    NotAllowed: 403,
+    NotFound: 404,
+    Conflict: 409,
+    IllegalMove: 409,
+    TooLarge: 413,
+    Unavailable: 503,
 }
 
 
@@ -58,7 +65,9 @@ def answer_to(error: Exception, where: str) -> JSONResponse:
         return refusal(503, "the database cannot be reached")
     frame = traceback.extract_tb(error.__traceback__)[-1]
     log.error(
-        "request_failed", where=where, error=type(error).__name__,
+        "request_failed",
+        where=where,
+        error=type(error).__name__,
         at=f"{frame.filename}:{frame.lineno}",
     )
     return refusal(500, "the server could not answer: its log says where it failed")

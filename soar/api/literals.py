@@ -19,7 +19,12 @@ from soar.domain.errors import BadInput
 LONGEST = 10_000
 DEEPEST = 20
 WORDS = {
-    "True": True, "true": True, "False": False, "false": False, "None": None, "null": None,
+    "True": True,
+    "true": True,
+    "False": False,
+    "false": False,
+    "None": None,
+    "null": None,
 }
 ESCAPES = {"n": "\n", "t": "\t", "r": "\r"}
 TOKEN = re.compile(
@@ -152,7 +157,9 @@ def _time(value: Any, name: str) -> datetime:
         moment = datetime.fromisoformat(str(value).strip())
         return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
     except (ValueError, OverflowError, OSError):
-        raise BadInput(name, f"{_shown(value)} must be a time such as 2026-01-31T08:00:00Z") from None
+        raise BadInput(
+            name, f"{_shown(value)} must be a time such as 2026-01-31T08:00:00Z"
+        ) from None
 
 
 def _word(value: Any, name: str) -> str:
@@ -164,5 +171,9 @@ def _shown(value: Any) -> str:
 
 
 COERCIONS: Mapping[str, Callable[[Any, str], Any]] = {
-    "int": _whole, "bool": _flag, "time": _time, "text": _word, "texts": _word,
+    "int": _whole,
+    "bool": _flag,
+    "time": _time,
+    "text": _word,
+    "texts": _word,
 }

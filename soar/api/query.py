@@ -39,9 +39,12 @@ def read(parameters: Pairs, listing: Listing) -> Question:
     pairs = list(parameters)
     given = dict(pairs)
     wanted = Wanted(
-        conditions=_conditions(pairs, listing.fields), sort=_sort(given, listing.fields),
-        descending=_descending(given), page=_number(given, "page", 0),
-        size=_number(given, "page_size", 10), heavy=is_set(given, "include_expensive"),
+        conditions=_conditions(pairs, listing.fields),
+        sort=_sort(given, listing.fields),
+        descending=_descending(given),
+        page=_number(given, "page", 0),
+        size=_number(given, "page_size", 10),
+        heavy=is_set(given, "include_expensive"),
     )
     without = frozenset(n.strip() for n in given.get(WITHOUT, "").split(",") if n.strip())
     return Question(wanted=wanted, as_numbers="filter" in given, without=without)
@@ -82,14 +85,15 @@ def _condition(
     field, path, operator = _split(name, target, fields)
     kind = "text" if path else fields[field].kind
     return Condition(
-        field=field, path=path, operator=operator, negated=negated,
+        field=field,
+        path=path,
+        operator=operator,
+        negated=negated,
         value=_typed(name, kind, operator, value, inside=bool(path)),
     )
 
 
-def _split(
-    name: str, target: str, fields: Mapping[str, Field]
-) -> tuple[str, tuple[str, ...], str]:
+def _split(name: str, target: str, fields: Mapping[str, Field]) -> tuple[str, tuple[str, ...], str]:
     """Find the longest known field at the front; the rest is a path, an operator, or both."""
     parts = target.split("__")
     for size in range(len(parts), 0, -1):
@@ -98,7 +102,9 @@ def _split(
             continue
         operator = rest.pop() if rest and rest[-1] in OPERATORS else "exact"
         if rest and fields[field].kind != "json":
-            raise BadInput(name, f"{'__'.join(rest)!r} is no operator; known: {', '.join(OPERATORS)}")
+            raise BadInput(
+                name, f"{'__'.join(rest)!r} is no operator; known: {', '.join(OPERATORS)}"
+            )
         return field, tuple(rest), operator
     raise BadInput(
         name, f"Cannot resolve keyword {parts[0]!r} into field; known fields: {_known(fields)}"
@@ -128,7 +134,9 @@ def _compared(name: str, kind: str, value: Any, *, inside: bool) -> Any:
 
 def _check_fit(name: str, kind: str, operator: str, *, inside: bool) -> None:
     unfit = {
-        "time": TEXT_TESTS, "bool": (*TEXT_TESTS, *ORDERED), "texts": ORDERED,
+        "time": TEXT_TESTS,
+        "bool": (*TEXT_TESTS, *ORDERED),
+        "texts": ORDERED,
         "json": (*ORDERED, "in"),
     }
     if not inside and operator in unfit.get(kind, ()):

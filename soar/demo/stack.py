@@ -75,6 +75,8 @@ class Stack:
     """Whether the servers' data is deleted at the end."""
     settings: Settings = field(init=False)
     flower_password: str = field(init=False, repr=False)
+    pids: dict[str, int] = field(default_factory=dict, init=False)
+    """The process of each role, as it was started last."""
     _open: ExitStack = field(default_factory=ExitStack, init=False)
 
     def __enter__(self) -> Stack:
@@ -117,10 +119,15 @@ class Stack:
         self.supervisor = self._open.enter_context(Supervisor(self._common(), log_dir))
         roles = [role for role in ROLES if flower or role != "flower"]
         for role in roles:
-            self.supervisor.start(role, [sys.executable, "-m", "workers", role], also=self._own(role))
+            self.start_role(role)
         self.tell(f"starting {', '.join(roles)} (logs in {log_dir})")
         for role in roles:
             self.supervisor.wait_ready(role, self._probe(role), within=READY_SECONDS)
+
+    def start_role(self, role: str) -> None:
+        """Start one process of a role, in place of one that has ended."""
+        command = [sys.executable, "-m", "workers", role]
+        self.pids[role] = self.supervisor.start(role, command, also=self._own(role))
 
     def _settings(self) -> Settings:
         given = self.given

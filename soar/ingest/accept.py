@@ -16,6 +16,7 @@ from soar import triggers
 from soar.domain.errors import BadInput
 from soar.domain.gate import digest
 from soar.domain.model import NewArtifact, NewContainer, severity
+from soar.store.rows import storable
 from soar.store.work import Work
 
 MAX_ALERT_BYTES = 5 * 1024 * 1024
@@ -37,6 +38,7 @@ def check(raw: Any, *, labels: Sequence[str], asset: str = "") -> NewContainer:
     """Return a checked container of an alert that is already an object."""
     if not isinstance(raw, Mapping):
         raise BadInput("alert", f"must be an object, not {type(raw).__name__}")
+    raw = _storable(raw)
     artifacts = raw.get("artifacts") or []
     if not isinstance(artifacts, list) or len(artifacts) > MAX_ARTIFACTS:
         raise BadInput("artifacts", f"must be a list of at most {MAX_ARTIFACTS}")
@@ -66,6 +68,14 @@ def known_labels(work: Work, configured: Sequence[str]) -> tuple[str, ...]:
     """Return the labels that are configured or that a trigger names."""
     named = [label for t in work.assets.triggers() for label in t.labels if label != "*"]
     return tuple(dict.fromkeys([*configured, *named]))
+
+
+def _storable(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an alert without what the store cannot hold: NUL, half characters, infinity."""
+    try:
+        return dict(storable(raw))
+    except RecursionError:
+        raise BadInput("alert", "is nested too deeply") from None
 
 
 def _artifact(raw: Any, index: int) -> NewArtifact:

@@ -1,0 +1,142 @@
+"""
+Approvals: what is asked, shown exactly, and a person's answer.
+
+In: an authenticated choice with the digest of what was shown. Out: Splunk's shapes.
+Never: a decision by GET; who may answer what is decided in ``soar.approvals``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from starlette.routing import Route
+
+from soar import approvals
+from soar.api import bodies
+from soar.api.door import Call, Shape, route
+from soar.api.errors import Unavailable
+from soar.api.nouns import APPROVALS as LISTING
+from soar.api.query import Question
+from soar.domain import gate, shapes
+from soar.domain.errors import BadInput, SoarError
+from soar.signing import Signer
+from soar.store.rows import Row
+
+if TYPE_CHECKING:
+    from soar.bootstrap import House
+
+VERDICTS = {
+    "approve": gate.APPROVE,
+    "approved": gate.APPROVE,
+    "deny": gate.DENY,
+    "denied": gate.DENY,
+}
+
+
+def routes(house: House) -> list[Route]:
+    """Return the addresses of this module."""
+    return [
+        route(house, "/rest/approval", get=page),
+        route(house, "/rest/approval/{id}", get=one, post=answer),
+    ]
+
+
+def shape(row: Row, question: Question | None = None) -> Shape:
+    """Return an approval; what each option would do only if it was read."""
+    shown = {
+        "id": row["id"],
+        "name": row["name"],
+        "status": row["status"],
+        "type": "prompt" if row["kind"] == "prompt" else "manual",
+        "container": row["container_id"],
+        "playbook_run": row["run_id"],
+        "action_run": row["action_run_id"],
+        "owner": row["assignee"],
+        "owner_type": "User" if row["for_person"] else "Role",
+        "message": row["message"],
+        "options": row["options"],
+        "payload_digest": row["payload_digest"],
+        "responses": [] if row["answer"] is None else [row["answer"]],
+        "answered_by": row["answered_by"],
+        "reason": row["reason"],
+        "create_time": shapes.stamp(row["create_time"]),
+        "start_time": shapes.stamp(row["create_time"]),
+        "due_time": shapes.stamp(row["due_at"]),
+        "close_time": shapes.stamp(row["close_time"]),
+        "version": 1,
+    }
+    if "payload" not in row:
+        return shown
+    return {**shown, "payload": row["payload"], "effects": row["payload"].get("effects", {})}
+
+
+def page(call: Call) -> Shape:
+    """Return a page of approvals."""
+    return call.envelope(LISTING, shape)
+
+
+def one(call: Call) -> Shape:
+    """Return one approval: exactly what is asked, and the digest an answer must carry."""
+    return shape(call.one(LISTING))
+
+
+def answer(call: Call) -> Shape:
+    """Record a person's answer to an approval."""
+    raw = bodies.an_object(call.body)
+    done = approvals.answer(
+        call.work,
+        int(call.one(LISTING)["id"]),
+        by=call.person,
+        choice=choice_of(raw),
+        signer=_signer(call.house),
+        shown=bodies.text(raw, "payload_digest"),
+        reason=bodies.text(raw, "reason") or bodies.text(raw, "message"),
+    )
+    return {
+        "success": True,
+        "id": done["id"],
+        "choice": done["answer"],
+        "answered_by": done["answered_by"],
+        "message": f"{done['answer']!r} was recorded",
+    }
+
+
+def _signer(house: House) -> Signer:
+    try:
+        return house.signer()
+    except SoarError:
+        raise Unavailable("this server has no key to sign answers: ask its operator") from None
+
+
+def choice_of(raw: Mapping[str, Any]) -> str:
+    """Return the one choice that an answer makes in any of its forms, if they agree."""
+    choice, verdict = bodies.text(raw, "choice"), _verdict(raw)
+    response = _response(raw)
+    said = [text for text in (choice, response) if text]
+    if len({text.strip().lower() for text in said}) > 1:
+        raise BadInput("choice", "and responses do not agree")
+    if not said:
+        if not verdict:
+            raise BadInput("choice", "is missing: give choice, responses or status")
+        return verdict
+    denies = said[0].strip().lower() == gate.DENY.lower()
+    if verdict and denies != (verdict == gate.DENY):
+        raise BadInput("status", f"{raw['status']!r} and the choice {said[0]!r} do not agree")
+    return said[0]
+
+
+def _verdict(raw: Mapping[str, Any]) -> str:
+    status = bodies.text(raw, "status").strip().lower()
+    if status and status not in VERDICTS:
+        raise BadInput("status", f"{status[:80]!r} is neither approve nor deny")
+    return VERDICTS.get(status, "")
+
+
+def _response(raw: Mapping[str, Any]) -> str:
+    responses = raw.get("responses")
+    if responses in (None, []):
+        return ""
+    if not isinstance(responses, list) or len(responses) != 1 or not isinstance(responses[0], str):
+        raise BadInput("responses", "must be a list of one text")
+    return responses[0]

@@ -1,0 +1,108 @@
+"""
+Artifacts: listed, and added to a container one by one or many at once.
+
+In: artifacts as clients write them. Out: Splunk's shapes; for many, one result each.
+Never: an artifact twice under the same source id: the first one's id is returned.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from starlette.routing import Route
+
+from soar.api import bodies
+from soar.api.door import Call, Shape, route
+from soar.api.nouns import ARTIFACTS as LISTING
+from soar.api.permissions import require
+from soar.api.query import Question
+from soar.domain import shapes
+from soar.domain.errors import BadInput, NotFound, SoarError
+from soar.domain.model import NewArtifact
+from soar.ingest import accept
+from soar.store.listing import Condition, Wanted, lists
+from soar.store.rows import Row
+
+if TYPE_CHECKING:
+    from soar.bootstrap import House
+
+MOST = 1000
+FIRST = "artifacts[0]"
+
+
+def routes(house: House) -> list[Route]:
+    """Return the addresses of this module."""
+    return [
+        route(house, "/rest/artifact", get=page, post=add),
+        route(house, "/rest/artifact/{id}", get=one),
+    ]
+
+
+def shape(row: Row, question: Question | None = None) -> Shape:
+    """Return an artifact; a list leaves out what is large."""
+    full = shapes.artifact(row)
+    if question is not None and not question.wanted.heavy:
+        del full["data"]
+    return full
+
+
+def page(call: Call) -> Shape:
+    """Return a page of artifacts."""
+    return call.envelope(LISTING, shape)
+
+
+def one(call: Call) -> Shape:
+    """Return one artifact."""
+    return shape(call.one(LISTING))
+
+
+def add(call: Call) -> Any:
+    """Add one artifact, or a list of them with a result for each."""
+    require(call.person, "edit artifacts")
+    if not isinstance(call.body, list):
+        return _add(call, call.body)
+    if len(call.body) > MOST:
+        raise BadInput("body", f"must hold at most {MOST} artifacts")
+    return [_tried(call, raw) for raw in call.body]
+
+
+def _tried(call: Call, raw: Any) -> Shape:
+    """Add one of many; its refusal is its own."""
+    try:
+        return _add(call, raw)
+    except (BadInput, NotFound) as error:
+        return {"success": False, "failed": True, "message": str(error)}
+
+
+def _add(call: Call, raw: Any) -> Shape:
+    new = _checked(bodies.an_object(raw))
+    container_id = bodies.number(raw, "container_id", "container")
+    call.work.containers.get(container_id)
+    new = new if new.source_id else replace(new, source_id=str(uuid4()))
+    added = call.work.containers.add_artifact(container_id, new)
+    if added is not None:
+        return {"success": True, "id": added}
+    existing = _existing(call, container_id, new.source_id)
+    return {"success": True, "id": existing, "existing_artifact_id": existing}
+
+
+def _checked(raw: Shape) -> NewArtifact:
+    """Check an artifact as one of an alert is checked."""
+    try:
+        return accept.check({"name": "-", "artifacts": [raw]}, labels=("events",)).artifacts[0]
+    except BadInput as error:
+        reason = str(error).removeprefix(f"{error.field}: ")
+        raise BadInput(error.field.removeprefix(f"{FIRST}."), reason) from None
+
+
+def _existing(call: Call, container_id: int, source_id: str) -> int:
+    same = (
+        Condition(field="container_id", value=container_id),
+        Condition(field="source_data_identifier", value=source_id),
+    )
+    rows = lists(call.work).page(LISTING, Wanted(conditions=same)).rows
+    if not rows:
+        raise SoarError("the artifact was removed while it was looked for")
+    return int(rows[0]["id"])

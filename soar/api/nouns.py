@@ -1,0 +1,338 @@
+"""
+The nouns that can be listed, and the names by which clients filter and sort them.
+
+In: nothing. Out: fixed listings. Never: a column with a secret, or a name from outside.
+"""
+
+from __future__ import annotations
+
+from soar.store.listing import Field, Kind, Listing
+
+
+def _fields(kind: Kind, **columns: str) -> dict[str, Field]:
+    return {name: Field(sql=sql, kind=kind) for name, sql in columns.items()}
+
+
+_OF_CONTAINER = {
+    **_fields("int", container="x.container_id", container_id="x.container_id"),
+    **_fields(
+        "text",
+        container__name="c.name",
+        container__label="c.label",
+        container__status="c.status",
+        container__severity="c.severity",
+    ),
+}
+
+CONTAINERS = Listing(
+    noun="container",
+    source="container x",
+    columns="x.*, (select count(*) from artifact a where a.container_id = x.id) as artifact_count",
+    fields={
+        **_fields("int", id="x.id"),
+        **_fields(
+            "text",
+            name="x.name",
+            label="x.label",
+            status="x.status",
+            severity="x.severity",
+            description="x.description",
+            owner="x.owner_name",
+            owner_name="x.owner_name",
+            sensitivity="coalesce(nullif(x.sensitivity, ''), 'amber')",
+            container_type="x.kind",
+            asset="x.asset",
+            asset_id="x.asset",
+            source_data_identifier="x.source_id",
+            workflow_name="x.template",
+        ),
+        **_fields("texts", tags="x.tags"),
+        **_fields("json", data="x.data", custom_fields="x.custom_fields"),
+        **_fields(
+            "time",
+            create_time="x.create_time",
+            start_time="x.create_time",
+            close_time="x.close_time",
+            container_update_time="x.update_time",
+        ),
+    },
+)
+
+ARTIFACTS = Listing(
+    noun="artifact",
+    source="artifact x join container c on c.id = x.container_id",
+    columns="x.*",
+    fields={
+        **_OF_CONTAINER,
+        **_fields("int", id="x.id", playbook_run="x.run_id"),
+        **_fields(
+            "text",
+            name="x.name",
+            label="x.label",
+            severity="x.severity",
+            type="nullif(x.type, '')",
+            source_data_identifier="x.source_id",
+        ),
+        **_fields("texts", tags="x.tags"),
+        **_fields("json", cef="x.cef", data="x.data"),
+        **_fields("time", create_time="x.create_time", start_time="x.create_time"),
+    },
+)
+
+NOTES = {
+    name: Listing(
+        noun=name.removesuffix("s"),
+        source="note x join container c on c.id = x.container_id",
+        columns="x.*",
+        always=always,
+        fields={
+            **_OF_CONTAINER,
+            **_fields("int", id="x.id", playbook_run="x.run_id"),
+            **_fields(
+                "text",
+                title="x.title",
+                content="x.content",
+                comment="x.content",
+                author="x.author",
+                user="x.author",
+            ),
+            **_fields("time", create_time="x.create_time", time="x.create_time"),
+        },
+    )
+    for name, always in {
+        "notes": "x.kind <> 'comment'",
+        "comments": "x.kind = 'comment'",
+    }.items()
+}
+
+RUN_STATUS = "case x.status when 'queued' then 'pending' else x.status end"
+
+RUNS = Listing(
+    noun="playbook run",
+    source="playbook_run x join playbook p on p.id = x.playbook_id"
+    " join container c on c.id = x.container_id"
+    " left join action_run pa on pa.id = x.parent_action_run_id",
+    columns="x.id, x.container_id, x.playbook_id, x.error, x.started_by, x.run_as, x.inputs,"
+    " x.outputs, x.auto_resolved, x.create_time, x.start_time, x.end_time, x.update_time,"
+    f" {RUN_STATUS} as status, p.name as playbook_name, p.version as playbook_version,"
+    " pa.run_id as parent_run",
+    fields={
+        **_OF_CONTAINER,
+        **_fields(
+            "int",
+            id="x.id",
+            playbook="x.playbook_id",
+            playbook_id="x.playbook_id",
+            parent_run="pa.run_id",
+        ),
+        **_fields(
+            "text",
+            status=RUN_STATUS,
+            playbook_name="p.name",
+            playbook__name="p.name",
+            owner="x.started_by",
+            effective_user="x.run_as",
+            run_as="x.run_as",
+            version="p.version",
+        ),
+        **_fields("bool", auto_resolved="x.auto_resolved", cancelled="(x.status = 'cancelled')"),
+        **_fields("json", inputs="x.inputs", outputs="x.outputs"),
+        **_fields(
+            "time",
+            create_time="x.create_time",
+            start_time="x.start_time",
+            end_time="x.end_time",
+            update_time="x.update_time",
+        ),
+    },
+)
+
+LOG_LEVELS = "case x.level when 'error' then 0 when 'warning' then 1 else 2 end"
+
+RUN_LOG = Listing(
+    noun="log line",
+    source="run_log x",
+    columns=f"x.*, {LOG_LEVELS} as message_type",
+    fields={
+        **_fields(
+            "int",
+            id="x.id",
+            playbook_run="x.run_id",
+            playbook_run_id="x.run_id",
+            message_type=LOG_LEVELS,
+        ),
+        **_fields("text", level="x.level", block="x.block", message="x.message"),
+        **_fields("time", time="x.time"),
+    },
+)
+
+_OF_RUN = {
+    **_fields("int", playbook_run="x.run_id", playbook_run_id="x.run_id"),
+    **_fields("int", playbook="r.playbook_id", playbook_id="r.playbook_id"),
+}
+_WITH_RUN = " join playbook_run r on r.id = x.run_id join container c on c.id = x.container_id"
+
+ACTIONS = Listing(
+    noun="action run",
+    source=f"action_run x{_WITH_RUN}",
+    always="x.kind in ('act', 'prompt')",
+    columns="x.*, r.playbook_id, r.run_as,"
+    " (select count(*) from app_run n where n.action_run_id = x.id) as calls,"
+    " (select count(*) from app_run n where n.action_run_id = x.id and n.status = 'success')"
+    " as succeeded",
+    fields={
+        **_OF_CONTAINER,
+        **_OF_RUN,
+        **_fields("int", id="x.id"),
+        **_fields(
+            "text",
+            action="x.action",
+            name="x.name",
+            status="x.status",
+            message="x.message",
+        ),
+        **_fields("time", create_time="x.create_time", close_time="x.end_time"),
+    },
+)
+
+CALL_STATUS = "case x.status when 'parked' then 'pending' else x.status end"
+
+CALLS = Listing(
+    noun="app run",
+    source=f"app_run x{_WITH_RUN}",
+    columns="x.id, x.action_run_id, x.run_id, x.container_id, x.app, x.app_version, x.action,"
+    f" x.asset, {CALL_STATUS} as status, x.message, x.summary, x.effect, x.parked_for, x.due_at,"
+    " x.crashes, x.approval_id, x.create_time, x.start_time, x.end_time, r.run_as",
+    heavy="x.data, x.parameters, x.context",
+    fields={
+        **_OF_CONTAINER,
+        **_OF_RUN,
+        **_fields("int", id="x.id", action_run="x.action_run_id", action_run_id="x.action_run_id"),
+        **_fields("int", approval="x.approval_id"),
+        **_fields(
+            "text",
+            action="x.action",
+            app="x.app",
+            app_name="x.app",
+            app_version="x.app_version",
+            asset="x.asset",
+            asset_id="x.asset",
+            asset_name="x.asset",
+            status=CALL_STATUS,
+            message="x.message",
+            effect="x.effect",
+            parked_for="x.parked_for",
+        ),
+        **_fields("json", result_data="x.data", result_summary="x.summary"),
+        **_fields(
+            "time",
+            create_time="x.create_time",
+            start_time="x.start_time",
+            end_time="x.end_time",
+            due_time="x.due_at",
+        ),
+    },
+)
+
+APPROVAL_STATUS = (
+    "case when x.status = 'open' then 'pending' when x.status <> 'answered' then x.status"
+    " when x.kind <> 'prompt' and x.answer = 'Deny' then 'denied' else 'approved' end"
+)
+
+APPROVALS = Listing(
+    noun="approval",
+    source=f"approval x{_WITH_RUN}",
+    heavy="x.payload",
+    columns="x.id, x.public_id, x.run_id, x.action_run_id, x.container_id, x.kind, x.name,"
+    f" x.assignee, x.message, x.options, x.payload_digest, {APPROVAL_STATUS} as status, x.answer,"
+    " x.reason, x.answered_by, x.create_time, x.due_at, x.close_time,"
+    " exists (select 1 from person p where p.username = x.assignee) as for_person",
+    fields={
+        **_OF_CONTAINER,
+        **_OF_RUN,
+        **_fields(
+            "int",
+            id="x.id",
+            action_run="x.action_run_id",
+            action_run_id="x.action_run_id",
+            action_run__container="x.container_id",
+            action_run__container_id="x.container_id",
+        ),
+        **_fields(
+            "text",
+            status=APPROVAL_STATUS,
+            name="x.name",
+            message="x.message",
+            owner="x.assignee",
+            owner_name="x.assignee",
+            type="x.kind",
+            answered_by="x.answered_by",
+        ),
+        **_fields(
+            "time",
+            create_time="x.create_time",
+            start_time="x.create_time",
+            due_time="x.due_at",
+            close_time="x.close_time",
+        ),
+    },
+)
+
+ASSETS = Listing(
+    noun="asset",
+    source="asset x",
+    columns="x.*",
+    fields={
+        **_fields("int", id="x.id"),
+        **_fields(
+            "text",
+            name="x.slug",
+            app="x.app",
+            app__name="x.app",
+            product_vendor="x.product_vendor",
+            product_name="x.product_name",
+            broken="x.broken",
+        ),
+        **_fields("bool", disabled="x.disabled"),
+        **_fields("time", create_time="x.created_at", update_time="x.updated_at"),
+    },
+)
+
+TRIGGERS = Listing(
+    noun="trigger",
+    source="trigger x",
+    columns="x.*",
+    fields={
+        **_fields("int", id="x.id"),
+        **_fields("text", name="x.name", playbook_name="x.playbook", run_as="x.run_as"),
+        **_fields("texts", label="x.labels", severity="x.severities"),
+        **_fields("bool", active="x.active"),
+        **_fields("time", create_time="x.created_at"),
+    },
+)
+
+_PLAYBOOK = {
+    **_fields("int", id="x.id", manual_minutes="x.manual_minutes"),
+    **_fields("text", name="x.name", title="x.title", version="x.version"),
+    **_fields("bool", active="x.active"),
+    **_fields("time", create_time="x.created_at"),
+}
+_PLAYBOOK_COLUMNS = (
+    "x.id, x.name, x.title, x.version, x.sha256, x.manual_minutes, x.active, x.created_at"
+)
+
+PLAYBOOKS = Listing(
+    noun="playbook",
+    source="playbook x",
+    columns=_PLAYBOOK_COLUMNS,
+    heavy="x.source",
+    fields=_PLAYBOOK,
+    always="x.active",
+)
+PLAYBOOK_VERSIONS = Listing(
+    noun="playbook",
+    source="playbook x",
+    columns=_PLAYBOOK_COLUMNS,
+    heavy="x.source",
+    fields=_PLAYBOOK,
+)

@@ -1,0 +1,171 @@
+"""
+Playbook runs: listed, looked at with their log, and queued.
+
+In: a container and a playbook. Out: Splunk's shapes; times as numbers in the seed's form.
+Never: a run of a playbook or container that does not exist.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from starlette.routing import Route
+
+from soar.api import bodies
+from soar.api.door import Call, Shape, route
+from soar.api.nouns import PLAYBOOK_VERSIONS, RUN_LOG
+from soar.api.nouns import RUNS as LISTING
+from soar.api.permissions import require
+from soar.api.query import Question
+from soar.domain import shapes
+from soar.domain.errors import BadInput, NotFound
+from soar.engine.steps import queue_run
+from soar.store.listing import lists
+from soar.store.rows import Row
+
+if TYPE_CHECKING:
+    from soar.bootstrap import House
+
+REPOSITORY = "local"
+SCOPES = ("all", "new")
+ASKED = ("container_id", "container", "playbook_id", "scope", "run", "inputs")
+
+
+def routes(house: House) -> list[Route]:
+    """Return the addresses of this module."""
+    return [
+        route(house, "/rest/playbook_run", get=page, post=start),
+        route(house, "/rest/playbook_run/{id}", get=one, post=change),
+        route(house, "/rest/playbook_run/{id}/log", get=log),
+    ]
+
+
+def shape(row: Row, question: Question | None = None) -> Shape:
+    """Return a run; its times are numbers where the question was in the seed's form."""
+    when = _seconds if question is not None and question.as_numbers else shapes.stamp
+    return {
+        "id": row["id"],
+        "status": row["status"],
+        "playbook": row["playbook_id"],
+        "playbook_name": row["playbook_name"],
+        "container": row["container_id"],
+        "message": _message(row),
+        "create_time": when(row["create_time"]),
+        "start_time": when(row["start_time"]),
+        "end_time": when(row["end_time"]),
+        "update_time": when(row["update_time"]),
+        "auto_resolved": row["auto_resolved"],
+        "owner": row["started_by"],
+        "effective_user": row["run_as"],
+        "run_as": row["run_as"],
+        "inputs": row["inputs"],
+        "outputs": row["outputs"],
+        "parent_run": row["parent_run"],
+        "version": row["playbook_version"],
+        "cancelled": row["status"] == "cancelled",
+        "misc": {"scope": "all", "parent_playbook_run": row["parent_run"]},
+    }
+
+
+def _seconds(moment: datetime | None) -> float | None:
+    return None if moment is None else moment.timestamp()
+
+
+def _message(row: Mapping[str, Any]) -> str:
+    """Return what a run says of itself: a text that holds JSON, as clients expect."""
+    name = f"{REPOSITORY}/{row['playbook_name']}"
+    return json.dumps(
+        {
+            "message": row["error"],
+            "name": f"{name}(id={row['playbook_id']}) playbook_run_id:{row['id']}",
+            "playbook": name,
+            "playbook_run_id": row["id"],
+            "status": row["status"],
+        },
+        ensure_ascii=False,
+    )
+
+
+def page(call: Call) -> Shape:
+    """Return a page of runs."""
+    return call.envelope(LISTING, shape)
+
+
+def one(call: Call) -> Shape:
+    """Return one run."""
+    return shape(call.one(LISTING))
+
+
+def log(call: Call) -> Shape:
+    """Return the log of a run."""
+    call.one(LISTING)
+    return call.within("playbook_run_id").envelope(RUN_LOG, log_shape)
+
+
+def log_shape(row: Row, question: Question | None = None) -> Shape:
+    """Return one line of a log; type 0 is an error."""
+    return {
+        "id": row["id"],
+        "playbook_run": row["run_id"],
+        "time": shapes.stamp(row["time"]),
+        "level": row["level"],
+        "message_type": row["message_type"],
+        "block": row["block"],
+        "message": row["message"],
+    }
+
+
+def start(call: Call) -> Shape:
+    """Queue a run of a playbook on a container."""
+    require(call.person, "run playbooks")
+    raw = bodies.an_object(call.body)
+    _check(raw)
+    container_id = bodies.number(raw, "container_id", "container")
+    call.work.containers.get(container_id)
+    playbook = _playbook(call, raw.get("playbook_id"))
+    run_id = queue_run(
+        call.work,
+        container_id=container_id,
+        playbook=playbook,
+        started_by=call.person.username,
+        run_as=call.person.username,
+    )
+    call.work.people.audit(
+        call.person.username,
+        "playbook run",
+        {"run": run_id, "playbook": playbook["name"], "container": container_id},
+    )
+    return {"playbook_run_id": str(run_id), "received": True, "success": True}
+
+
+def _check(raw: Mapping[str, Any]) -> None:
+    """Refuse what a run could not honour."""
+    bodies.only(raw, ASKED)
+    if raw.get("run", True) is not True:
+        raise BadInput("run", "must be true: a run can only be started")
+    if raw.get("scope", "all") not in SCOPES:
+        raise BadInput("scope", f"must be {' or '.join(SCOPES)}: a run reads all artifacts")
+    if raw.get("inputs") not in (None, {}, "", "{}"):
+        raise BadInput("inputs", "cannot be given here: only a playbook calls another with inputs")
+
+
+def _playbook(call: Call, wanted: Any) -> Row:
+    """Return the newest version of the playbook that an id or a name means."""
+    name = wanted
+    try:
+        if not isinstance(wanted, str) or wanted.isdigit():
+            number = bodies.number({"playbook_id": wanted}, "playbook_id")
+            name = lists(call.work).one(PLAYBOOK_VERSIONS, number)["name"]
+        return call.work.playbooks.newest(str(name))
+    except NotFound:
+        raise NotFound(f'Playbook "{str(wanted)[:80]}" not found') from None
+
+
+def change(call: Call) -> Shape:
+    """Refuse to cancel, in a sentence that says what can be done instead."""
+    require(call.person, "run playbooks")
+    call.one(LISTING)
+    raise BadInput("cancel", "a run cannot be cancelled through REST; deny its approvals instead")

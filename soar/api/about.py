@@ -49,18 +49,18 @@ def _pages() -> Environment:
     return Environment(loader=PackageLoader("soar.api", "templates"), autoescape=True)
 
 
-def index(request: Request) -> Response:
+def index(_: Request) -> Response:
     """Show what this is, and how to get a token."""
     page = _pages().get_template("index.html")
     return HTMLResponse(page.render(product=PRODUCT))
 
 
-def alive(request: Request) -> Response:
+def alive(_: Request) -> Response:
     """Say that the process answers; nothing behind it is asked."""
     return JSONResponse({"alive": True})
 
 
-def version(call: Call) -> dict[str, Any]:
+def version(_: Call) -> dict[str, Any]:
     """Return the version."""
     return {"version": product_version(), "product": PRODUCT}
 
@@ -77,7 +77,7 @@ def health(call: Call) -> Any:
     if set(status.values()) == {"ok"}:
         return {"status": status}
     away = " and ".join(name for name, state in status.items() if state != "ok")
-    return refusal(503, f"{away} cannot be reached", status=status)
+    return refusal(503, f"{away} cannot be reached", health=status)
 
 
 def _redis_answers(house: House) -> bool:

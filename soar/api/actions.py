@@ -13,14 +13,11 @@ from starlette.routing import Route
 
 from soar.api.door import Call, Shape, route
 from soar.api.nouns import ACTIONS, CALLS
-from soar.api.query import Question
 from soar.domain import shapes
 from soar.store.rows import Row
 
 if TYPE_CHECKING:
     from soar.bootstrap import House
-
-__all__ = ["ACTIONS", "action_shape", "call_shape", "routes"]
 
 
 def routes(house: House) -> list[Route]:
@@ -34,7 +31,7 @@ def routes(house: House) -> list[Route]:
     ]
 
 
-def action_shape(row: Row, question: Question | None = None) -> Shape:
+def action_shape(row: Row) -> Shape:
     """Return one act or prompt."""
     return {
         "id": row["id"],
@@ -67,7 +64,7 @@ def _counted(row: Row) -> str:
     return f"{said}, {failed} failed" if failed else said
 
 
-def call_shape(row: Row, question: Question | None = None) -> Shape:
+def call_shape(row: Row) -> Shape:
     """Return one call; what the vendor returned only if it was read."""
     succeeded = row["status"] == "success"
     crashed = bool(row["crashes"]) and row["status"] == "failed"

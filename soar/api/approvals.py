@@ -16,8 +16,7 @@ from soar import approvals
 from soar.api import bodies
 from soar.api.door import Call, Shape, route
 from soar.api.errors import Unavailable
-from soar.api.nouns import APPROVALS as LISTING
-from soar.api.query import Question
+from soar.api.nouns import APPROVALS
 from soar.domain import gate, shapes
 from soar.domain.errors import BadInput, SoarError
 from soar.signing import Signer
@@ -42,7 +41,7 @@ def routes(house: House) -> list[Route]:
     ]
 
 
-def shape(row: Row, question: Question | None = None) -> Shape:
+def shape(row: Row) -> Shape:
     """Return an approval; what each option would do only if it was read."""
     shown = {
         "id": row["id"],
@@ -73,12 +72,12 @@ def shape(row: Row, question: Question | None = None) -> Shape:
 
 def page(call: Call) -> Shape:
     """Return a page of approvals."""
-    return call.envelope(LISTING, shape)
+    return call.envelope(APPROVALS, shape)
 
 
 def one(call: Call) -> Shape:
     """Return one approval: exactly what is asked, and the digest an answer must carry."""
-    return shape(call.one(LISTING))
+    return shape(call.one(APPROVALS))
 
 
 def answer(call: Call) -> Shape:
@@ -86,7 +85,7 @@ def answer(call: Call) -> Shape:
     raw = bodies.an_object(call.body)
     done = approvals.answer(
         call.work,
-        int(call.one(LISTING)["id"]),
+        int(call.one(APPROVALS)["id"]),
         by=call.person,
         choice=choice_of(raw),
         signer=_signer(call.house),

@@ -15,13 +15,12 @@ from starlette.routing import Route
 
 from soar.api import bodies
 from soar.api.door import Call, Shape, route
-from soar.api.nouns import ARTIFACTS as LISTING
+from soar.api.nouns import ARTIFACTS
 from soar.api.permissions import require
-from soar.api.query import Question
 from soar.domain import shapes
 from soar.domain.errors import BadInput, NotFound, SoarError
 from soar.domain.model import NewArtifact
-from soar.ingest import accept
+from soar.ingest.accept import check
 from soar.store.listing import Condition, Wanted, lists
 from soar.store.rows import Row
 
@@ -40,22 +39,20 @@ def routes(house: House) -> list[Route]:
     ]
 
 
-def shape(row: Row, question: Question | None = None) -> Shape:
-    """Return an artifact; a list leaves out what is large."""
-    full = shapes.artifact(row)
-    if question is not None and not question.wanted.heavy:
-        del full["data"]
-    return full
+def shape(row: Row) -> Shape:
+    """Return an artifact; its data only if it was read."""
+    full = shapes.artifact({"data": {}, **row})
+    return {name: value for name, value in full.items() if name != "data" or "data" in row}
 
 
 def page(call: Call) -> Shape:
     """Return a page of artifacts."""
-    return call.envelope(LISTING, shape)
+    return call.envelope(ARTIFACTS, shape)
 
 
 def one(call: Call) -> Shape:
     """Return one artifact."""
-    return shape(call.one(LISTING))
+    return shape(call.one(ARTIFACTS))
 
 
 def add(call: Call) -> Any:
@@ -91,7 +88,7 @@ def _add(call: Call, raw: Any) -> Shape:
 def _checked(raw: Shape) -> NewArtifact:
     """Check an artifact as one of an alert is checked."""
     try:
-        return accept.check({"name": "-", "artifacts": [raw]}, labels=("events",)).artifacts[0]
+        return check({"name": "-", "artifacts": [raw]}, labels=("events",)).artifacts[0]
     except BadInput as error:
         reason = str(error).removeprefix(f"{error.field}: ")
         raise BadInput(error.field.removeprefix(f"{FIRST}."), reason) from None
@@ -102,7 +99,7 @@ def _existing(call: Call, container_id: int, source_id: str) -> int:
         Condition(field="container_id", value=container_id),
         Condition(field="source_data_identifier", value=source_id),
     )
-    rows = lists(call.work).page(LISTING, Wanted(conditions=same)).rows
+    rows = lists(call.work).page(ARTIFACTS, Wanted(conditions=same)).rows
     if not rows:
         raise SoarError("the artifact was removed while it was looked for")
     return int(rows[0]["id"])

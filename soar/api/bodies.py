@@ -53,9 +53,8 @@ def only(raw: Mapping[str, Any], known: tuple[str, ...]) -> None:
     """Refuse a field that would silently do nothing."""
     for name in raw:
         if name not in known:
-            raise BadInput(
-                name[:80], f"is not a field that can be written; known: {', '.join(known)}"
-            )
+            expected = ", ".join(known)
+            raise BadInput(name[:80], f"is not a field that can be written; known: {expected}")
 
 
 def text(raw: Mapping[str, Any], name: str, *, longest: int = 2000) -> str:

@@ -15,16 +15,16 @@ from uuid import uuid4
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
+from soar import report as reports
 from soar.api import actions, artifacts, bodies, runs
 from soar.api.door import Call, Shape, route
 from soar.api.errors import Duplicate
-from soar.api.nouns import ASSETS, CONTAINERS, NOTES
+from soar.api.nouns import ACTIONS, ARTIFACTS, ASSETS, CONTAINERS, NOTES, RUNS
 from soar.api.permissions import require
-from soar.api.query import Question
 from soar.domain import shapes
 from soar.domain.errors import BadInput, NotFound
 from soar.domain.model import CONTAINER_STATUSES, severity
-from soar.ingest import accept
+from soar.ingest.accept import accept, check, known_labels
 from soar.store.listing import Listing, lists
 from soar.store.rows import Row
 
@@ -53,9 +53,9 @@ CHANGES = (
 def routes(house: House) -> list[Route]:
     """Return the addresses of this module."""
     parts: Mapping[str, Callable[[Call], Any]] = {
-        "artifacts": _within(artifacts.LISTING, artifacts.shape),
-        "actions": _within(actions.ACTIONS, actions.action_shape),
-        "playbook_runs": _within(runs.LISTING, runs.shape),
+        "artifacts": _within(ARTIFACTS, artifacts.shape),
+        "actions": _within(ACTIONS, actions.action_shape),
+        "playbook_runs": _within(RUNS, runs.shape),
         "notes": _within(NOTES["notes"], note_shape),
         "comments": _within(NOTES["comments"], note_shape),
         "report": report,
@@ -67,14 +67,12 @@ def routes(house: House) -> list[Route]:
     ]
 
 
-def shape(row: Row, question: Question | None = None) -> Shape:
-    """Return a container; a list leaves out what is large."""
-    full = shapes.container(row)
-    del full["artifacts"]
-    if question is not None and not question.wanted.heavy:
-        del full["data"]
+def shape(row: Row) -> Shape:
+    """Return a container; its data only if it was read."""
+    full = shapes.container({"data": {}, **row})
+    hidden = {"artifacts"} if "data" in row else {"artifacts", "data"}
     return {
-        **full,
+        **{name: value for name, value in full.items() if name not in hidden},
         "owner": row["owner_name"] or None,
         "version": 1,
         "tenant": 0,
@@ -85,7 +83,7 @@ def shape(row: Row, question: Question | None = None) -> Shape:
     }
 
 
-def note_shape(row: Row, question: Question | None = None) -> Shape:
+def note_shape(row: Row) -> Shape:
     """Return a note or comment."""
     return {
         "id": row["id"],
@@ -113,7 +111,7 @@ def one(call: Call) -> Shape:
     return shape(call.one(CONTAINERS))
 
 
-def _within(listing: Listing, shaped: Callable[[Row, Question], Shape]) -> Callable[[Call], Shape]:
+def _within(listing: Listing, shaped: Callable[[Row], Shape]) -> Callable[[Call], Shape]:
     """Return an endpoint that lists what belongs to the container in the address."""
 
     def part(call: Call) -> Shape:
@@ -125,8 +123,6 @@ def _within(listing: Listing, shaped: Callable[[Row, Question], Shape]) -> Calla
 
 def report(call: Call) -> Response:
     """Return the execution report as text."""
-    from soar import report as reports
-
     call.work.containers.get(call.number)
     return PlainTextResponse(reports.read(call.work, call.number))
 
@@ -136,13 +132,11 @@ def add(call: Call) -> Shape:
     require(call.person, "edit containers")
     raw = _with_asset(call, bodies.an_object(call.body))
     later = _changes(call, {n: raw[n] for n in LATER if raw.get(n) is not None})
-    alert = accept.check(raw, labels=_labels(call))
+    alert = check(raw, labels=_labels(call))
     if not (raw.get("source_data_identifier") or raw.get("source_id")):
         alert = replace(alert, source_id=str(uuid4()))
     quiet = raw.get("run_automation") is False
-    container_id, new = (
-        call.work.containers.add(alert) if quiet else accept.accept(call.work, alert)
-    )
+    container_id, new = call.work.containers.add(alert) if quiet else accept(call.work, alert)
     if not new:
         raise Duplicate(
             f"duplicate: container {container_id} has this source_data_identifier",
@@ -165,7 +159,7 @@ def _with_asset(call: Call, raw: Shape) -> Shape:
 
 
 def _labels(call: Call) -> tuple[str, ...]:
-    return accept.known_labels(call.work, call.house.settings.label_list())
+    return known_labels(call.work, call.house.settings.label_list())
 
 
 def change(call: Call) -> Shape:

@@ -64,13 +64,11 @@ class Call:
         own = (f"_filter_{name}", str(self.number))
         return replace(self, parameters=(*self.parameters, own))
 
-    def envelope(
-        self, listing: Listing, shape: Callable[[Row, query.Question], Shape]
-    ) -> dict[str, Any]:
+    def envelope(self, listing: Listing, shape: Callable[[Row], Shape]) -> dict[str, Any]:
         """Return one page of a list as clients know it: count, num_pages, data."""
         question = query.read(self.parameters, listing)
         found = lists(self.work).page(listing, question.wanted)
-        shown = [shape(row, question) for row in found.rows]
+        shown = [shape(row) for row in found.rows]
         data = [{k: v for k, v in s.items() if k not in question.without} for s in shown]
         return {"count": found.count, "num_pages": found.pages, "data": data}
 

@@ -21,15 +21,15 @@ from soar.store.listing import is_unreachable
 from soar.telemetry import log
 
 
-class TooLarge(SoarError):
+class TooLarge(SoarError):  # noqa: N818
     """The body is larger than a request may be."""
 
 
-class Unavailable(SoarError):
+class Unavailable(SoarError):  # noqa: N818
     """Something that this server needs is missing or cannot be reached."""
 
 
-class Duplicate(SoarError):
+class Duplicate(SoarError):  # noqa: N818
     """What was posted is here already; *existing* names it."""
 
     def __init__(self, message: str, *, existing: Mapping[str, Any]) -> None:

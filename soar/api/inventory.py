@@ -18,7 +18,6 @@ from soar.api.door import Call, Shape, route
 from soar.api.errors import Unavailable
 from soar.api.nouns import ASSETS, PLAYBOOK_VERSIONS, PLAYBOOKS, TRIGGERS
 from soar.api.permissions import require
-from soar.api.query import Question
 from soar.domain import shapes
 from soar.domain.errors import BadInput, NotFound
 from soar.store.rows import Row
@@ -41,7 +40,7 @@ def routes(house: House) -> list[Route]:
     ]
 
 
-def asset_shape(row: Row, question: Question | None = None) -> Shape:
+def asset_shape(row: Row) -> Shape:
     """Return an asset with stars for its secrets."""
     return {
         "id": row["id"],
@@ -57,7 +56,7 @@ def asset_shape(row: Row, question: Question | None = None) -> Shape:
     }
 
 
-def trigger_shape(row: Row, question: Question | None = None) -> Shape:
+def trigger_shape(row: Row) -> Shape:
     """Return a trigger in the form in which it is written."""
     conditions = {"label": list(row["labels"]), "severity": list(row["severities"])}
     return {
@@ -71,7 +70,7 @@ def trigger_shape(row: Row, question: Question | None = None) -> Shape:
     }
 
 
-def playbook_shape(row: Row, question: Question | None = None) -> Shape:
+def playbook_shape(row: Row) -> Shape:
     """Return a playbook; its text only if it was read."""
     shape = {
         "id": row["id"],

@@ -36,7 +36,7 @@ TOKEN = re.compile(
 )
 
 
-class _Unreadable(Exception):
+class _Unreadable(Exception):  # noqa: N818
     """The text is no literal."""
 
 
@@ -67,16 +67,16 @@ def _tokens(text: str) -> list[tuple[str, str]]:
 def _value(tokens: list[tuple[str, str]], depth: int) -> Any:
     if not tokens or depth > DEEPEST:
         raise _Unreadable
-    kind, token = tokens.pop()
+    kind, word = tokens.pop()
     if kind == "text":
-        return _unquoted(token)
+        return _unquoted(word)
     if kind == "number":
-        return float(token) if "." in token else int(token)
+        return float(word) if "." in word else int(word)
     if kind == "word":
-        return WORDS[token]
-    if token in "[(":
-        return _items(tokens, "]" if token == "[" else ")", depth + 1)
-    if token == "{":
+        return WORDS[word]
+    if word in "[(":
+        return _items(tokens, "]" if word == "[" else ")", depth + 1)
+    if word == "{":
         return _members(tokens, depth + 1)
     raise _Unreadable
 
@@ -162,7 +162,7 @@ def _time(value: Any, name: str) -> datetime:
         ) from None
 
 
-def _word(value: Any, name: str) -> str:
+def _word(value: Any, _name: str) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 

@@ -27,7 +27,11 @@ _OF_CONTAINER = {
 CONTAINERS = Listing(
     noun="container",
     source="container x",
-    columns="x.*, (select count(*) from artifact a where a.container_id = x.id) as artifact_count",
+    columns="x.id, x.asset, x.source_id, x.name, x.label, x.severity, x.status, x.description,"
+    " x.owner_name, x.sensitivity, x.kind, x.template, x.tags, x.custom_fields, x.create_time,"
+    " x.update_time, x.close_time,"
+    " (select count(*) from artifact a where a.container_id = x.id) as artifact_count",
+    heavy="x.data",
     fields={
         **_fields("int", id="x.id"),
         **_fields(
@@ -61,7 +65,9 @@ CONTAINERS = Listing(
 ARTIFACTS = Listing(
     noun="artifact",
     source="artifact x join container c on c.id = x.container_id",
-    columns="x.*",
+    columns="x.id, x.container_id, x.source_id, x.name, x.label, x.type, x.severity, x.cef, x.tags,"
+    " x.run_id, x.create_time",
+    heavy="x.data",
     fields={
         **_OF_CONTAINER,
         **_fields("int", id="x.id", playbook_run="x.run_id"),
@@ -243,9 +249,9 @@ APPROVALS = Listing(
     noun="approval",
     source=f"approval x{_WITH_RUN}",
     heavy="x.payload",
-    columns="x.id, x.public_id, x.run_id, x.action_run_id, x.container_id, x.kind, x.name,"
-    f" x.assignee, x.message, x.options, x.payload_digest, {APPROVAL_STATUS} as status, x.answer,"
-    " x.reason, x.answered_by, x.create_time, x.due_at, x.close_time,"
+    columns="x.id, x.public_id, x.run_id, x.action_run_id, x.container_id, x.kind, x.name,"  # noqa: S608 - fixed texts
+    f" x.assignee, x.message, x.options, x.payload_digest, {APPROVAL_STATUS} as status,"
+    " x.answer, x.reason, x.answered_by, x.create_time, x.due_at, x.close_time,"
     " exists (select 1 from person p where p.username = x.assignee) as for_person",
     fields={
         **_OF_CONTAINER,

@@ -26,11 +26,9 @@ Pairs = Iterable[tuple[str, str]]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Question:
-    """What a client asked of a list, and in which form it wants the answer."""
+    """What a client asked of a list, and which fields it does not want to see."""
 
     wanted: Wanted
-    as_numbers: bool
-    """Whether times are numbers: the form of the call with ``filter=``."""
     without: frozenset[str]
 
 
@@ -47,7 +45,7 @@ def read(parameters: Pairs, listing: Listing) -> Question:
         heavy=is_set(given, "include_expensive"),
     )
     without = frozenset(n.strip() for n in given.get(WITHOUT, "").split(",") if n.strip())
-    return Question(wanted=wanted, as_numbers="filter" in given, without=without)
+    return Question(wanted=wanted, without=without)
 
 
 def is_set(given: Mapping[str, str], name: str) -> bool:
@@ -102,9 +100,8 @@ def _split(name: str, target: str, fields: Mapping[str, Field]) -> tuple[str, tu
             continue
         operator = rest.pop() if rest and rest[-1] in OPERATORS else "exact"
         if rest and fields[field].kind != "json":
-            raise BadInput(
-                name, f"{'__'.join(rest)!r} is no operator; known: {', '.join(OPERATORS)}"
-            )
+            known = ", ".join(OPERATORS)
+            raise BadInput(name, f"{'__'.join(rest)!r} is no operator; known: {known}")
         return field, tuple(rest), operator
     raise BadInput(
         name, f"Cannot resolve keyword {parts[0]!r} into field; known fields: {_known(fields)}"

@@ -8,18 +8,17 @@ Never: a run of a playbook or container that does not exist.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from starlette.routing import Route
 
 from soar.api import bodies
 from soar.api.door import Call, Shape, route
-from soar.api.nouns import PLAYBOOK_VERSIONS, RUN_LOG
-from soar.api.nouns import RUNS as LISTING
+from soar.api.nouns import PLAYBOOK_VERSIONS, RUN_LOG, RUNS
 from soar.api.permissions import require
-from soar.api.query import Question
 from soar.domain import shapes
 from soar.domain.errors import BadInput, NotFound
 from soar.engine.steps import queue_run
@@ -28,6 +27,8 @@ from soar.store.rows import Row
 
 if TYPE_CHECKING:
     from soar.bootstrap import House
+
+When = Callable[[datetime | None], float | str | None]
 
 REPOSITORY = "local"
 SCOPES = ("all", "new")
@@ -43,9 +44,8 @@ def routes(house: House) -> list[Route]:
     ]
 
 
-def shape(row: Row, question: Question | None = None) -> Shape:
-    """Return a run; its times are numbers where the question was in the seed's form."""
-    when = _seconds if question is not None and question.as_numbers else shapes.stamp
+def shape(row: Row, when: When = shapes.stamp) -> Shape:
+    """Return a run, its times written as *when* writes them."""
     return {
         "id": row["id"],
         "status": row["status"],
@@ -90,22 +90,24 @@ def _message(row: Mapping[str, Any]) -> str:
 
 
 def page(call: Call) -> Shape:
-    """Return a page of runs."""
-    return call.envelope(LISTING, shape)
+    """Return a page of runs; in the form of the call with ``filter=``, times are numbers."""
+    asked_in_seeds_form = any(name == "filter" for name, _ in call.parameters)
+    when: When = _seconds if asked_in_seeds_form else shapes.stamp
+    return call.envelope(RUNS, partial(shape, when=when))
 
 
 def one(call: Call) -> Shape:
     """Return one run."""
-    return shape(call.one(LISTING))
+    return shape(call.one(RUNS))
 
 
 def log(call: Call) -> Shape:
     """Return the log of a run."""
-    call.one(LISTING)
+    call.one(RUNS)
     return call.within("playbook_run_id").envelope(RUN_LOG, log_shape)
 
 
-def log_shape(row: Row, question: Question | None = None) -> Shape:
+def log_shape(row: Row) -> Shape:
     """Return one line of a log; type 0 is an error."""
     return {
         "id": row["id"],
@@ -167,5 +169,5 @@ def _playbook(call: Call, wanted: Any) -> Row:
 def change(call: Call) -> Shape:
     """Refuse to cancel, in a sentence that says what can be done instead."""
     require(call.person, "run playbooks")
-    call.one(LISTING)
+    call.one(RUNS)
     raise BadInput("cancel", "a run cannot be cancelled through REST; deny its approvals instead")

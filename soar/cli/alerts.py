@@ -114,37 +114,40 @@ def _line(number: int, line: str) -> Alert:
 
 def _check(house: Any, alerts: Sequence[Alert], asset: str) -> None:
     """Look at every alert as ingest would."""
-    from soar.ingest import accept
+    from soar.ingest.accept import known_labels, parse
 
     with house.database.begin() as work:
-        labels = accept.known_labels(work, house.settings.label_list())
+        labels = known_labels(work, house.settings.label_list())
     for place, text in alerts:
         try:
-            accept.parse(text, labels=labels, asset=asset)
+            parse(text, labels=labels, asset=asset)
         except BadInput as error:
             raise entry.at(place, error) from None
 
 
-def _send(
-    client: redis.Redis, stream: str, alerts: Sequence[Alert], asset: str
-) -> list[str]:
+def _send(client: redis.Redis, stream: str, alerts: Sequence[Alert], asset: str) -> list[str]:
     ids: list[str] = []
-    more = {"asset": asset} if asset else {}
     with progress() as bar:
         task = bar.add_task("pushing alerts", total=len(alerts))
         for start in range(0, len(alerts), BATCH):
             pipe = client.pipeline(transaction=False)
             for _, text in alerts[start : start + BATCH]:
-                pipe.xadd(stream, {"alert": text, **more})
+                pipe.xadd(stream, _fields(text, asset))
             ids += [_text(number) for number in pipe.execute()]
             bar.update(task, completed=len(ids))
     return ids
 
 
+def _fields(text: str, asset: str) -> dict[Any, Any]:
+    return {"alert": text, "asset": asset} if asset else {"alert": text}
+
+
 def _dead(number: Any, fields: Mapping[Any, Any]) -> dict[str, str]:
     known = {_text(name): _text(value) for name, value in fields.items()}
     return {
-        "id": _text(number), "entry": known.get("entry", ""), "reason": known.get("reason", ""),
+        "id": _text(number),
+        "entry": known.get("entry", ""),
+        "reason": known.get("reason", ""),
         "alert": known.get("alert") or known.get("data", ""),
     }
 

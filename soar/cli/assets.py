@@ -34,7 +34,8 @@ def list_assets(as_json: AsJson = False) -> None:
         for d in documents
     ]
     columns = ("asset", "app", "calls/min", "state", "")
-    show(as_json, documents, table(columns, rows, empty="No assets: add some with `soar asset add`."))
+    empty = "No assets: add some with `soar asset add`."
+    show(as_json, documents, table(columns, rows, empty=empty))
 
 
 @app.command("show")
@@ -91,11 +92,12 @@ def set_values(
         kinds = _kinds(house.catalog.app(work.assets.get(name).app))
         changes = dict(_pair(text, kinds) for text in values)
         inventory.change(work, name, changes, catalog=house.catalog, vault=house.vault())
-    say(as_json, {"asset": name, "changed": sorted(changes)}, f"{name}: {', '.join(changes)} changed")
+    names = sorted(changes)
+    say(as_json, {"asset": name, "changed": names}, f"{name}: {', '.join(names)} changed")
 
 
 @app.command("test")
-def test_asset(name: Name, as_json: AsJson = False) -> None:
+def try_asset(name: Name, as_json: AsJson = False) -> None:
     """Ask the vendor one thing, to see that the asset reaches it and is let in."""
     with entry.opened() as house:
         with house.database.begin() as work:
@@ -152,10 +154,13 @@ def _document(asset: Asset, catalog: Catalog) -> dict[str, Any]:
     spec = catalog.app(asset.app)
     missing = [f.name for f in spec.settings if f.required and not asset.configuration.get(f.name)]
     return {
-        "asset_name": asset.slug, "app": spec.name,
+        "asset_name": asset.slug,
+        "app": spec.name,
         "configuration": _shown(asset.configuration, spec.secrets),
         "max_requests_per_minute": asset.budget.calls if asset.budget else None,
-        "state": _state(asset, missing), "broken": asset.broken, "missing": missing,
+        "state": _state(asset, missing),
+        "broken": asset.broken,
+        "missing": missing,
     }
 
 

@@ -159,7 +159,9 @@ def _form(trigger: Trigger) -> dict[str, Any]:
     """Return a trigger in the form of its file."""
     conditions = {"label": list(trigger.labels), "severity": list(trigger.severities)}
     return {
-        "name": trigger.name, "playbook_name": trigger.playbook,
+        "name": trigger.name,
+        "playbook_name": trigger.playbook,
         "trigger": {"type": "event_created", "conditions": conditions},
-        "active": trigger.active, "run_as": trigger.run_as,
+        "active": trigger.active,
+        "run_as": trigger.run_as,
     }

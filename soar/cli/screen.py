@@ -28,10 +28,23 @@ AsJson = Annotated[
 CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 WIDE = 140  # columns where no terminal says how many it has
 STYLES = {
-    "success": "green", "closed": "green", "answered": "green", "ok": "green",
-    "failed": "red", "broken": "red", "error": "red", "critical": "red", "high": "red",
-    "running": "cyan", "queued": "cyan", "open": "yellow", "waiting": "yellow",
-    "parked": "yellow", "medium": "yellow", "warning": "yellow", "expired": "magenta",
+    "success": "green",
+    "closed": "green",
+    "answered": "green",
+    "ok": "green",
+    "failed": "red",
+    "broken": "red",
+    "error": "red",
+    "critical": "red",
+    "high": "red",
+    "running": "cyan",
+    "queued": "cyan",
+    "open": "yellow",
+    "waiting": "yellow",
+    "parked": "yellow",
+    "medium": "yellow",
+    "warning": "yellow",
+    "expired": "magenta",
     "cancelled": "magenta",
 }
 
@@ -108,8 +121,12 @@ def progress() -> Progress:
     """Return a progress bar on standard error; without a terminal it stays silent."""
     console = progress_console()
     return Progress(
-        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(),
-        console=console, transient=True, disable=not console.is_terminal,
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
     )
 
 

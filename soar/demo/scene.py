@@ -31,6 +31,8 @@ class Case:
     contained: str = ""
     """The host that must be isolated when the answer says so."""
     tickets: int = 0
+    blocked: tuple[str, ...] = ()
+    """The addresses that must be blocked, whatever the analyst answers."""
 
 
 def assets(lab: LabServer, directory: DirectoryServer, folder: Path) -> list[Asset]:
@@ -99,7 +101,7 @@ def _phishing(batch: str) -> Case:
     where = {"sourceHostName": "WORKSTATION-042", "sourceUserName": "jdoe"}
     return Case(
         title="reported phishing mail",
-        disposition="True Positive", contained="WORKSTATION-042", tickets=1,
+        disposition="True Positive", contained="WORKSTATION-042", tickets=1, blocked=("203.0.113.66",),
         alert={
             "asset": "mailbox", "source_data_identifier": f"mail-{batch}-1", "label": "phishing",
             "name": "Reported phishing mail: your mailbox is full", "severity": "high",
@@ -117,7 +119,7 @@ def _phishing(batch: str) -> Case:
 def _notable(batch: str) -> Case:
     return Case(
         title="Splunk ES notable",
-        disposition="True Positive", contained="WORKSTATION-077", tickets=1,
+        disposition="True Positive", contained="WORKSTATION-077", tickets=1, blocked=("192.0.2.45",),
         alert={
             "asset": "splunk_es_prod", "source_data_identifier": f"notable-{batch}-1",
             "label": "notable", "name": "Beaconing to a rare domain", "severity": "high",

@@ -80,11 +80,12 @@ class Script:
 
     def problems(self) -> list[str]:
         """Return what is not as it must be, comparing the reports with the lab's state."""
-        state, found = self.lab.state(), []
-        for case, text in zip(self.cases, self.reports(), strict=True):
+        state, texts, found = self.lab.state(), self.reports(), []
+        for case, text in zip(self.cases, texts, strict=True):
             if f"Disposition: {case.disposition}" not in text:
                 found.append(f"{case.title}: its disposition is not {case.disposition!r}")
             found += self._containment_problems(case, text, state)
+        found += self._block_problems(texts, state["palo_alto"]["blocked_ips"])
         tickets = len(state["servicenow"]["tickets"])
         if tickets != sum(case.tickets for case in self.cases):
             found.append(f"ServiceNow holds {tickets} tickets")
@@ -167,9 +168,17 @@ class Script:
             found.append(f"{case.title}: {case.contained} is {status} after {choice!r}")
         if isolated is not (f"{case.contained} isolated" in text):
             found.append(f"{case.title}: the report and the lab disagree about {case.contained}")
-        for address in state["palo_alto"]["blocked_ips"]:
-            if str(address) not in json.dumps(scene.cases(self.batch), default=vars):
-                found.append(f"{address} was blocked and is of no case")
+        return found
+
+    def _block_problems(self, texts: list[str], blocked: list[str]) -> list[str]:
+        """Compare the firewall's state with what must be blocked and with the reports."""
+        wanted = {address for case in self.cases for address in case.blocked}
+        found = []
+        if set(blocked) != wanted:
+            found.append(f"blocked are {sorted(blocked)}, and must be {sorted(wanted)}")
+        told = sum("Block IP (Palo Alto) — Blocked" in line for t in texts for line in t.splitlines())
+        if told != len(wanted):
+            found.append(f"the reports tell of {told} blocked addresses, the firewall of {len(blocked)}")
         return found
 
     def _intake_problems(self) -> list[str]:

@@ -28,7 +28,9 @@ def sources(targets: Any, container: Mapping[str, Any]) -> tuple[Sources, dict[s
     return (_plain(targets),), {}
 
 
-def _of_result(result: Mapping[str, Any], container: Mapping[str, Any]) -> tuple[Sources, dict[str, Any]]:
+def _of_result(
+    result: Mapping[str, Any], container: Mapping[str, Any]
+) -> tuple[Sources, dict[str, Any]]:
     parameter = dict(result.get("parameter") or {})
     context = dict(parameter.pop("context", None) or {})
     artifacts = container.get("artifacts", ())

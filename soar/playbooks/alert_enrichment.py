@@ -6,6 +6,7 @@ Never: a decision: it changes no status and no severity.
 """
 
 import phantom.rules as phantom
+
 from soar.domain import indicators
 
 # kind of indicator, action, parameter of the action, asset

@@ -6,6 +6,7 @@ Never: anything contained without an answer; no answer in time contains nothing 
 """
 
 import phantom.rules as phantom
+
 from soar.domain import indicators
 
 MINUTES = 15

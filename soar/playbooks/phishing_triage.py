@@ -8,6 +8,7 @@ contained without an analyst's answer.
 """
 
 import phantom.rules as phantom
+
 from soar.domain import indicators
 from soar.domain.verdict import Verdict, fold
 
@@ -66,7 +67,7 @@ def verdict(action, success, container, results, handle):
 
 def malicious(container, folded):
     """Block, escalate, open the one ticket of this case, and offer containment."""
-    block(folded.malicious)
+    blocked = block(folded.malicious)
     if container["severity"] != "critical":
         phantom.set_severity(container, "high")
     phantom.set_status(container, "open")
@@ -85,7 +86,7 @@ def malicious(container, folded):
         ],
         name="create_incident_ticket",
     )
-    comment = f"Malicious: {reasons(folded.malicious)}. Blocked and escalated.{gaps(folded)}"
+    comment = f"Malicious: {reasons(folded.malicious)}.{blocked} Escalated.{gaps(folded)}"
     phantom.comment(container, comment)
     tell_splunk(container, "in progress", comment)
     if can_be_contained(container) or any(o.action == "file reputation" for o in folded.malicious):
@@ -93,7 +94,8 @@ def malicious(container, folded):
 
 
 def block(opinions):
-    """Block what is malicious at the firewall, each indicator once."""
+    """Have the firewall block what is malicious, each indicator once, and say what."""
+    asked = []
     targets = {
         ("block ip", "ip"): [o.indicator for o in opinions if o.action == "ip reputation"],
         ("block url", "url"): [
@@ -109,6 +111,8 @@ def block(opinions):
                 assets=["palo_alto_prod"],
                 name=action.replace(" ", "_"),
             )
+            asked += wanted
+    return f" To be blocked: {', '.join(asked)}." if asked else ""
 
 
 def review(container, finding, folded):

@@ -1,0 +1,206 @@
+"""
+Writes the parts of the reference that the code already says.
+
+In: settings, manifests, the phantom face, the tables of statuses, the sweep. Out: the regions
+between ``<!-- generated: NAME -->`` and ``<!-- end -->`` in ``docs/reference``.
+Never: a word by hand inside a region: ``--check`` names the pages where one differs.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from enum import StrEnum
+from pathlib import Path
+
+from soar import catalog
+from soar.catalog import ActionSpec, AppSpec, FieldSpec
+from soar.domain import states
+from soar.engine import sweep
+from soar.phantom import rules
+from soar.settings import Settings
+from soar.tasks.binding import function_of
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = ("settings.md", "actions.md", "phantom.md", "architecture.md")
+REGION = re.compile(r"(<!-- generated: (\w+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
+SETTING = re.compile(r"#?(SOAR_[A-Z_]+)=")
+SECTION = re.compile(r"# -{3,} (.+?)(?: -{3,})?")
+
+
+def settings() -> str:
+    """Return every setting, in the order and words of ``deploy/env.example``."""
+    lines: list[str] = []
+    for section, names, meaning in _example():
+        if section:
+            lines += ["", f"### {section}", "", "| variable | default | meaning |", "| --- | --- | --- |"]
+        lines += [f"| `{name}` | {_default(name)} | {meaning} |" for name in names]
+    return "\n".join(lines)
+
+
+def _example() -> Iterator[tuple[str, list[str], str]]:
+    """Read (section where a new one begins, variables, comment) of the example file."""
+    section, comment, names = "", [], []
+    for line in [*(ROOT / "deploy/env.example").read_text().splitlines(), ""]:
+        setting = SETTING.match(line)
+        if setting:
+            names += [setting[1]] if _field(setting[1]) in Settings.model_fields else []
+            continue
+        if names:
+            yield section, names, _cell(" ".join(comment))
+            section, comment, names = "", [], []
+        title = SECTION.fullmatch(line)
+        if title:
+            section, comment = title[1].capitalize(), []
+        elif line.startswith("# "):
+            comment.append(line[2:])
+        else:
+            comment = []
+
+
+def _field(variable: str) -> str:
+    return variable.removeprefix("SOAR_").lower()
+
+
+def _default(variable: str) -> str:
+    value = Settings.model_fields[_field(variable)].default
+    plain = getattr(value, "get_secret_value", lambda: value)()
+    return "" if plain in ("", None) else f"`{plain}`"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")
+
+
+def actions() -> str:
+    """Return every app with its settings and actions, as the manifests state them."""
+    return "\n".join(line for app in catalog.load().apps for line in _app(app))
+
+
+def _app(app: AppSpec) -> Iterator[str]:
+    yield f"\n## {app.name}\n"
+    yield f"`soar/tasks/{app.slug}`, version {app.version}. Settings of its assets:\n"
+    yield from _fields("setting", app.settings)
+    for spec in app.actions:
+        yield from _action(spec)
+
+
+def _action(spec: ActionSpec) -> Iterator[str]:
+    yield f"\n### {spec.name} ({spec.app})\n"
+    yield f"{spec.description}.\n"
+    facts = [f"task `{spec.task_name}`", f"type `{spec.kind}`", f"at most {spec.timeout} s"]
+    facts.append("reads only" if spec.read_only else "writes")
+    if spec.high_impact:
+        facts.append("**high impact: held until a person has decided**")
+    if spec.undo:
+        facts.append(f"undone by `{spec.undo}`")
+    if getattr(function_of(spec), "__soar_verify__", None):
+        facts.append("verified at the vendor before it is sent again")
+    yield "; ".join(facts) + ".\n"
+    if spec.parameters:
+        yield from _fields("parameter", spec.parameters)
+
+
+def _fields(what: str, fields: Iterable[FieldSpec]) -> Iterator[str]:
+    yield f"| {what} | type | default | meaning |"
+    yield "| --- | --- | --- | --- |"
+    for field in fields:
+        marks = [m for m, on in (("required", field.required), ("secret", field.secret)) if on]
+        kind = ", ".join([field.type, *marks])
+        default = "" if field.default is None else f"`{field.default}`"
+        holds = f" (holds: {', '.join(field.contains)})" if field.contains else ""
+        yield f"| `{field.name}` | {kind} | {default} | {_cell(field.description)}{holds} |"
+
+
+def functions() -> str:
+    """Return every function of the phantom face with its arguments and its promise."""
+    return "\n".join(line for name in rules.__all__ for line in _function(name))
+
+
+def _function(name: str) -> Iterator[str]:
+    function = getattr(rules, name)
+    parameters = [
+        p.replace(annotation=inspect.Parameter.empty)
+        for p in inspect.signature(function).parameters.values()
+        if p.kind is not inspect.Parameter.VAR_KEYWORD
+    ]
+    yield f"\n### {name}\n"
+    yield f"```text\nphantom.{name}({', '.join(map(str, parameters))})\n```\n"
+    yield inspect.getdoc(function) or ""
+
+
+def diagrams() -> str:
+    """Return each table of legal moves as a diagram, with the meaning of its statuses."""
+    tables: tuple[tuple[str, type[StrEnum], Mapping[StrEnum, frozenset[StrEnum]]], ...] = (
+        ("Playbook run", states.RunStatus, states.RUN_MOVES),
+        ("Action run", states.ActionStatus, states.ACTION_MOVES),
+        ("App run", states.AppRunStatus, states.APP_RUN_MOVES),
+        ("Approval", states.ApprovalStatus, states.APPROVAL_MOVES),
+    )
+    return "\n".join(_diagram(*table) for table in tables)
+
+
+def _diagram(
+    title: str, statuses: type[StrEnum], table: Mapping[StrEnum, frozenset[StrEnum]]
+) -> str:
+    first = next(iter(statuses))
+    lines = [f"    [*] --> {first.value}"]
+    for status in statuses:
+        lines += [f"    {status.value} --> {t.value}" for t in statuses if t in table[status]]
+        if not table[status]:
+            lines.append(f"    {status.value} --> [*]")
+    drawn = "\n".join(["```mermaid", "stateDiagram-v2", *lines, "```"])
+    return f"\n### {title}\n\n{inspect.getdoc(statuses)}\n\n{drawn}"
+
+
+def rules_of_the_sweep() -> str:
+    """Return what the sweep does, rule by rule, with the seconds that it waits."""
+    rows = ["| rule | what it does |", "| --- | --- |"]
+    for name, function in vars(sweep.Sweep).items():
+        if inspect.isfunction(function) and not name.startswith("_"):
+            rows.append(f"| `{name}` | {_cell(inspect.getdoc(function) or '')} |")
+    waits = [
+        f"`{name}` = {value}" for name, value in vars(sweep).items() if name.endswith("_SECONDS")
+    ]
+    return "\n".join([*rows, "", f"It waits first: {', '.join(waits)}."])
+
+
+REGIONS: Mapping[str, Callable[[], str]] = {
+    "settings": settings,
+    "actions": actions,
+    "functions": functions,
+    "diagrams": diagrams,
+    "sweep": rules_of_the_sweep,
+}
+
+
+def rendered(page: str) -> str:
+    """Return a page with every region written anew."""
+
+    def write(region: re.Match[str]) -> str:
+        return f"{region[1]}{REGIONS[region[2]]().strip()}\n{region[4]}"
+
+    return REGION.sub(write, (ROOT / "docs/reference" / page).read_text())
+
+
+def main(arguments: list[str]) -> int:
+    """Write the pages, or with ``--check`` say which are not current."""
+    stale = []
+    for page in PAGES:
+        file = ROOT / "docs/reference" / page
+        text = rendered(page)
+        if text == file.read_text():
+            continue
+        stale.append(page)
+        if arguments != ["--check"]:
+            file.write_text(text)
+    if stale and arguments == ["--check"]:
+        print(f"not current: {', '.join(stale)}; run: python docs/generate.py", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,94 @@
+"""What operators and onlookers see: actions by name and asset, never a value."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import requests
+
+from soar.lab.world import World
+from soar.limiter import connect
+
+MARK = "zz-secret-target-73.evil.example"
+LOOK = '''
+import phantom.rules as phantom
+
+def on_start(container):
+    phantom.act("domain reputation", parameters=[{"domain": "%s"}], assets=["virustotal_prod"],
+                name="look")
+''' % MARK
+
+
+def flower(pool: Any, path: str, *, password: bool = True) -> requests.Response:
+    """Ask Flower as its user, or as nobody."""
+    session = requests.Session()
+    session.trust_env = False
+    user, _, secret = pool.stack.settings.flower_basic_auth.get_secret_value().partition(":")
+    auth = (user, secret) if password else None
+    return session.get(f"{pool.stack.flower_url}{path}", auth=auth, timeout=10)
+
+
+def test_flower_asks_for_a_password(pool: Any) -> None:
+    """
+    Neither pages nor API answer without it.
+    """
+    assert flower(pool, "/", password=False).status_code == 401
+    assert flower(pool, "/api/tasks", password=False).status_code == 401
+    assert flower(pool, "/workers").status_code == 200
+
+
+def test_flower_shows_an_action_by_name_and_asset_and_none_of_its_values(pool: Any) -> None:
+    """
+    The task list holds the action's name and its asset's queue; no page or API answer holds a
+    parameter or a result.
+    """
+    pool.playbook(LOOK, label="watched")
+    container = pool.alert("watched")
+    pool.ended(container)
+    (call,) = pool.calls(container)
+
+    def seen() -> dict[str, Any] | None:
+        task = flower(pool, "/api/tasks?limit=1000").json().get(f"app_run-{call['id']}")
+        return task if task and task["state"] == "SUCCESS" and task["routing_key"] else None
+
+    task = pool.eventually(seen)
+    pages = [
+        flower(pool, path).text
+        for path in ("/tasks", "/api/tasks?limit=1000", f"/task/app_run-{call['id']}",
+                     f"/api/task/info/app_run-{call['id']}")
+    ]
+
+    assert task["name"] == "soar.tasks.virustotal.domain_reputation"
+    assert task["routing_key"] == "asset.virustotal_prod"
+    assert task["args"] not in (None, str([call["id"]]))
+    assert not [page for page in pages if MARK in page or "engines" in page]
+
+
+def test_no_secret_and_no_value_stands_in_logs_broker_or_tables(pool: Any) -> None:
+    """
+    After a lookup neither the assets' credentials nor the parameter are found in any process's
+    log or in Redis, and no credential in clear in the database.
+    """
+    pool.playbook(LOOK, label="watched-2")
+    pool.ended(pool.alert("watched-2"))
+    logs = "".join(p.read_text() for p in Path(pool.stack.settings.data_dir, "logs").glob("*.log"))
+    secrets = [
+        value for name, value in World().keys.items()
+        if any(word in name for word in ("virustotal", "abuseipdb", "alto", "secret", "password", "token"))
+    ]
+    client = connect(pool.house.settings.redis_url.get_secret_value())
+    broker = b"".join(_dump(client, key) for key in client.scan_iter("*") if b"alerts" not in key)
+    client.close()
+    rows = pool.house.database.run("select configuration::text from asset", {})
+
+    assert len(secrets) >= 6
+    for secret in [*secrets, MARK]:
+        assert secret not in logs
+        assert secret.encode() not in broker
+    assert not [s for s in secrets for (text,) in rows if s in text]
+
+
+def _dump(client: Any, key: bytes) -> bytes:
+    value: Any = client.dump(key)
+    return value or b""

@@ -57,6 +57,8 @@ class Facts:
     manual_minutes: int
     disposition: str
     errors: tuple[str, ...] = ()
+    finished: bool = True
+    """Whether all runs have ended; before that nobody can say what was saved."""
 
     @property
     def saved_seconds(self) -> float:
@@ -100,6 +102,7 @@ def facts(timeline: Timeline, *, catalog: Catalog, now: datetime) -> Facts:
         total_seconds=_total_seconds(top, now),
         manual_minutes=sum({run.playbook: run.manual_minutes for run in top}.values()),
         disposition=_disposition(timeline, steps, catalog),
+        finished=not any(run.unfinished for run in timeline.runs),
         errors=tuple(_flat(run.error) for run in timeline.runs if run.error),
     )
 
@@ -149,8 +152,9 @@ def _head(found: Facts) -> list[str]:
 
 def _foot(found: Facts) -> list[str]:
     by_hand = f" (vs {found.manual_minutes}min avg manual triage)" if found.manual_minutes else ""
-    lines = [f"Total Duration: {duration(found.total_seconds)}{by_hand}"]
-    if found.manual_minutes:
+    so_far = "" if found.finished else " so far"
+    lines = [f"Total Duration: {duration(found.total_seconds)}{so_far}{by_hand}"]
+    if found.manual_minutes and found.finished:
         lines.append(f"Time Saved: ~{_minutes(found.saved_seconds)}")
     lines.append(f"Disposition: {found.disposition}")
     return lines + [f"Run failed: {error}" for error in found.errors]
@@ -194,11 +198,13 @@ def _trigger(timeline: Timeline, catalog: Catalog) -> str:
 
 
 def _steps(entries: Sequence[Entry], catalog: Catalog) -> tuple[Step, ...]:
-    same = Counter((entry.title, entry.app) for entry in entries if entry.kind == "action")
+    about: dict[tuple[str, str], set[str]] = {}
+    for entry in entries:
+        about.setdefault((entry.title, entry.app), set()).add(_indicator(entry.parameters))
     return tuple(
-        _question_step(entry)
-        if entry.kind != "action"
-        else _call_step(entry, catalog, alone=same[entry.title, entry.app] == 1)
+        _call_step(entry, catalog, alone=len(about[entry.title, entry.app]) == 1)
+        if entry.kind == "action"
+        else _question_step(entry)
         for entry in entries
     )
 

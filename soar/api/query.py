@@ -19,6 +19,7 @@ from soar.store.listing import OPERATORS, TEXT_TESTS, Condition, Field, Listing,
 FILTER, EXCLUDE, WITHOUT = "_filter_", "_exclude_", "_exclude_fields"
 MOST = 1_000_000
 MOST_CONDITIONS = 50
+LONGEST = 100
 ORDERED = ("gt", "gte", "lt", "lte")
 
 Pairs = Iterable[tuple[str, str]]
@@ -53,42 +54,63 @@ def is_set(given: Mapping[str, str], name: str) -> bool:
     return given.get(name, "no").strip().strip("\"'").lower() not in {"no", "false", "0"}
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Test:
+    """One test as a client wrote it; *bare* is the value's text where it stood alone."""
+
+    name: str
+    target: str
+    value: Any
+    bare: str | None = None
+    negated: bool = False
+
+
 def _conditions(pairs: list[tuple[str, str]], fields: Mapping[str, Field]) -> list[Condition]:
-    found: list[Condition] = []
-    for name, text in pairs:
-        if name == WITHOUT:
-            continue
-        if name.startswith((FILTER, EXCLUDE)):
-            target = name.removeprefix(FILTER).removeprefix(EXCLUDE)
-            negated, value = name.startswith(EXCLUDE), literals.read(text, name)
-            found.append(_condition(name, target, value, fields, negated=negated))
-        elif name == "filter":
-            found += _object(text, fields)
+    found = [_condition(test, fields) for name, text in pairs for test in _tests(name, text)]
     if len(found) > MOST_CONDITIONS:
         raise BadInput("filter", f"has more than {MOST_CONDITIONS} conditions")
     return found
 
 
-def _object(text: str, fields: Mapping[str, Field]) -> list[Condition]:
+def _tests(name: str, text: str) -> list[_Test]:
+    """Return the tests that one parameter makes: one, several in the seed's form, or none."""
+    if name == "filter":
+        return _object(text)
+    if name == WITHOUT or not name.startswith((FILTER, EXCLUDE)):
+        return []
+    target = name.removeprefix(FILTER).removeprefix(EXCLUDE)
+    value, negated = literals.read(text, name[:LONGEST]), name.startswith(EXCLUDE)
+    bare = text.strip()
+    return [_Test(name=name[:LONGEST], target=target, value=value, bare=bare, negated=negated)]
+
+
+def _object(text: str) -> list[_Test]:
     """Read the seed's form: one object of field names and values."""
     value = literals.read(text, "filter")
     if not isinstance(value, dict):
         raise BadInput("filter", 'must be an object such as {"status": "success"}')
-    return [_condition(f"filter.{n}", n, v, fields, negated=False) for n, v in value.items()]
+    return [_Test(name=f"filter.{n[:LONGEST]}", target=n, value=v) for n, v in value.items()]
 
 
-def _condition(
-    name: str, target: str, value: Any, fields: Mapping[str, Field], *, negated: bool
-) -> Condition:
-    field, path, operator = _split(name, target, fields)
+def _condition(test: _Test, fields: Mapping[str, Field]) -> Condition:
+    field, path, operator = _split(test.name, test.target, fields)
     kind = "text" if path else fields[field].kind
+    value = _as_written(test, kind, operator, inside=bool(path))
     return Condition(
         field=field,
         path=path,
         operator=operator,
-        negated=negated,
-        value=_typed(name, kind, operator, value, inside=bool(path)),
+        negated=test.negated,
+        value=_typed(test.name, kind, operator, value, inside=bool(path)),
     )
+
+
+def _as_written(test: _Test, kind: str, operator: str, *, inside: bool) -> Any:
+    """Return a bare number or word as its text where texts are compared: 1.10 is not 1.1."""
+    number = isinstance(test.value, int | float)
+    compares_numbers = inside and (operator in ORDERED or isinstance(test.value, bool))
+    is_text = kind in {"text", "texts"} and operator != "isnull" and not compares_numbers
+    return test.bare if number and is_text and test.bare is not None else test.value
 
 
 def _split(name: str, target: str, fields: Mapping[str, Field]) -> tuple[str, tuple[str, ...], str]:
@@ -101,10 +123,11 @@ def _split(name: str, target: str, fields: Mapping[str, Field]) -> tuple[str, tu
         operator = rest.pop() if rest and rest[-1] in OPERATORS else "exact"
         if rest and fields[field].kind != "json":
             known = ", ".join(OPERATORS)
-            raise BadInput(name, f"{'__'.join(rest)!r} is no operator; known: {known}")
+            raise BadInput(name, f"{'__'.join(rest)[:LONGEST]!r} is no operator; known: {known}")
         return field, tuple(rest), operator
     raise BadInput(
-        name, f"Cannot resolve keyword {parts[0]!r} into field; known fields: {_known(fields)}"
+        name,
+        f"Cannot resolve keyword {parts[0][:LONGEST]!r} into field; known fields: {_known(fields)}",
     )
 
 

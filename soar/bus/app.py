@@ -29,9 +29,15 @@ def asset_queue(slug: str) -> str:
     return f"asset.{slug}"
 
 
-def create(settings: Settings, *, database: Any = None) -> Celery:
+class App(Celery):
+    """A Celery app that knows the database its chords are joined in."""
+
+    soar_database: Any = None
+
+
+def create(settings: Settings, *, database: Any = None) -> App:
     """Make the app of this process; *database* is where its result backend joins chords."""
-    app = Celery("soar", set_as_current=False)
+    app = App("soar", set_as_current=False)
     app.conf.update(_configuration(settings))
     app.soar_database = database
     return app

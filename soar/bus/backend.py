@@ -18,9 +18,10 @@ from soar.store.calls import END_AND_COUNT, end_values
 from soar.telemetry import log
 
 
-class JoinBackend(BaseBackend):  # type: ignore[misc]
+class JoinBackend(BaseBackend):
     """Keeps results where the truth is and counts each member once."""
 
+    app: Any
     supports_native_join = True
 
     def store_result(

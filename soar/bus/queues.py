@@ -18,7 +18,7 @@ from soar.telemetry import log
 REFRESH_SECONDS = 3.0
 
 
-class AssetQueues(bootsteps.StartStopStep):  # type: ignore[misc]
+class AssetQueues(bootsteps.StartStopStep):
     """Worker bootstep: consumes the queue of every asset, and looks for new ones."""
 
     requires = ("celery.worker.consumer.tasks:Tasks",)

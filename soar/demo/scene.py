@@ -14,7 +14,9 @@ from typing import Any
 from soar.lab.directory import DirectoryServer
 from soar.lab.geo import write_database
 from soar.lab.server import LabServer
+from soar.lab.vendors.splunk_es import known_notables
 from soar.lab.world import BAD_HASH, CLEAN_HASH, World
+from soar.tasks.splunk_es.poll import container_from_notable
 
 PAID_BUDGET = 1000  # calls per minute of a paid VirusTotal key: lanes show but do not bore
 Asset = dict[str, Any]
@@ -117,24 +119,13 @@ def _phishing(batch: str) -> Case:
 
 
 def _notable(batch: str) -> Case:
+    notable = list(known_notables(World()).values())[-1]
+    alert = container_from_notable(notable)
+    alert["asset"] = "splunk_es_prod"
+    alert["source_data_identifier"] += f"-{batch}"
     return Case(
-        title="Splunk ES notable",
-        disposition="True Positive", contained="WORKSTATION-077", tickets=1, blocked=("192.0.2.45",),
-        alert={
-            "asset": "splunk_es_prod", "source_data_identifier": f"notable-{batch}-1",
-            "label": "notable", "name": "Beaconing to a rare domain", "severity": "high",
-            "data": {"event_id": "NOTABLE-1"},
-            "artifacts": [
-                {
-                    "name": "notable", "label": "notable", "severity": "high",
-                    "source_data_identifier": "fields",
-                    "cef": {
-                        "sourceAddress": "192.0.2.45", "sourceHostName": "WORKSTATION-077",
-                        "sourceUserName": "rroe", "destinationDnsDomain": "c2.evil.example",
-                    },
-                }
-            ],
-        },
+        title="Splunk ES notable", disposition="True Positive", contained="WORKSTATION-077",
+        tickets=1, blocked=("192.0.2.45",), alert=alert,
     )
 
 

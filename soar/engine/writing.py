@@ -37,7 +37,7 @@ class Desk:
     rehearse: Rehearse
 
     @property
-    def ids(self) -> dict[str, int]:
+    def ids(self) -> dict[str, Any]:
         """The ids that every row of the run carries."""
         return {"run_id": self.run["id"], "container_id": self.run["container_id"]}
 

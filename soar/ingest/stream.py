@@ -99,7 +99,8 @@ class StreamReader:
 
     def _put_aside(self, entry_id: str, fields: dict[str, str], reason: str) -> None:
         log.warning("alert_refused", entry=entry_id)
-        self.client.xadd(self.dead, {**fields, "entry": entry_id, "reason": reason})
+        entry: Any = {**fields, "entry": entry_id, "reason": reason}
+        self.client.xadd(self.dead, entry)
 
 
 def _flat(batch: Any) -> Any:

@@ -86,7 +86,7 @@ class Containers(Queries):
         """Add an artifact; one of the same source id is left as it is and None returned."""
         columns = "container_id, source_id, name, label, type, severity, cef, tags, data, run_id"
         source = new.source_id or default_source or f"artifact-{artifact_id or 'new'}"
-        return self._value(
+        added: int | None = self._value(
             f"""
             insert into artifact ({'id, ' if artifact_id else ''}{columns})
             {'overriding system value' if artifact_id else ''}
@@ -99,6 +99,7 @@ class Containers(Queries):
             type=new.type, severity=new.severity, cef=as_json(new.cef), tags=list(new.tags),
             data=as_json(new.data), run_id=run_id,
         )
+        return added
 
     def update(self, container_id: int, changes: Mapping[str, Any]) -> None:
         """Change fields of a container; ``custom_fields`` are merged, the others replaced."""

@@ -80,7 +80,7 @@ class Shop:
             return self.sessions[key]
 
 
-class ActionTask(Task):  # type: ignore[misc]
+class ActionTask(Task):  # type: ignore[type-arg]
     """One SOAR action as a Celery task; ``bootstrap`` makes one subclass per action."""
 
     abstract = True

@@ -140,6 +140,16 @@ def test_a_timeline_becomes_the_seeds_report_to_the_letter():
     assert text == SEED_REPORT
 
 
+def test_two_lookups_of_one_indicator_need_no_telling_apart():
+    """
+    Two playbooks that ask the same thing leave the line as it is.
+    """
+    assert lines(engines(14), engines(14))[6:8] == [
+        "  [1] URL Reputation (VirusTotal) — 14/90 engines malicious [2.1s]",
+        "  [2] URL Reputation (VirusTotal) — 14/90 engines malicious [2.1s]",
+    ]
+
+
 def test_composing_needs_nothing_but_facts():
     """
     Facts without steps and without a baseline leave out what nobody has said.
@@ -271,6 +281,9 @@ def test_a_run_that_goes_on_is_counted_until_now():
     found = facts(runs=[run(end=None)], now=START + timedelta(seconds=40))
 
     assert found.total_seconds == 40
+    text = report.compose(found)
+    assert "Total Duration: 40.0s so far (vs 35min avg manual triage)" in text
+    assert "Time Saved" not in text
 
 
 def test_time_saved_is_never_negative():

@@ -74,6 +74,16 @@ def known_notables(world: World) -> dict[str, Notable]:
             "src_user": "unknown",
             "user": [other.username for other in world.people],
         },
+        {
+            "rule_name": "Network - Beaconing to a Rare Domain - Rule",
+            "rule_title": "Beaconing to a rare domain",
+            "urgency": "high",
+            "security_domain": "network",
+            "src": list(world.addresses)[-1],
+            "src_host": world.hosts[1].hostname,
+            "user": world.people[1].username,
+            "dest_domain": "c2.evil.example",
+        },
     )
     notables = (
         {"event_id": f"{INDEX}{n:032x}", "_time": f"2026-03-02T08:1{n}:00.000+00:00"}

@@ -34,7 +34,7 @@ from soar.tasks.splunk_es.poll import container_from_notable
 
 Open = Callable[..., ActionContext]
 WORLD = World()
-FIRST, SECOND, THIRD = known_notables(WORLD)
+FIRST, SECOND, THIRD, _FOURTH = known_notables(WORLD)
 KEY = "run-1:action-1:0f0f"
 UPDATE, SEARCH = "/services/notable_update", "/services/search/jobs/export"
 

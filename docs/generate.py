@@ -27,6 +27,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PAGES = ("settings.md", "actions.md", "phantom.md", "architecture.md")
 REGION = re.compile(r"(<!-- generated: (\w+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 SETTING = re.compile(r"#?(SOAR_[A-Z_]+)=")
+ROLE = re.compile(r":(?:func|class|mod):(?=`)")
 SECTION = re.compile(r"# -{3,} (.+?)(?: -{3,})?")
 
 
@@ -36,7 +37,8 @@ def settings() -> str:
     for section, names, meaning in _example():
         if section:
             lines += ["", f"### {section}", "", "| variable | default | meaning |", "| --- | --- | --- |"]
-        lines += [f"| `{name}` | {_default(name)} | {meaning} |" for name in names]
+        shown = "<br>".join(f"`{name}`" for name in names)
+        lines.append(f"| {shown} | {'<br>'.join(map(_default, names))} | {meaning} |")
     return "\n".join(lines)
 
 
@@ -90,7 +92,7 @@ def _app(app: AppSpec) -> Iterator[str]:
 def _action(spec: ActionSpec) -> Iterator[str]:
     yield f"\n### {spec.name} ({spec.app})\n"
     yield f"{spec.description}.\n"
-    facts = [f"task `{spec.task_name}`", f"type `{spec.kind}`", f"at most {spec.timeout} s"]
+    facts = [f"Task `{spec.task_name}`", f"type `{spec.kind}`"]
     facts.append("reads only" if spec.read_only else "writes")
     if spec.high_impact:
         facts.append("**high impact: held until a person has decided**")
@@ -98,8 +100,9 @@ def _action(spec: ActionSpec) -> Iterator[str]:
         facts.append(f"undone by `{spec.undo}`")
     if getattr(function_of(spec), "__soar_verify__", None):
         facts.append("verified at the vendor before it is sent again")
-    yield "; ".join(facts) + ".\n"
+    yield "; ".join(facts) + "."
     if spec.parameters:
+        yield ""
         yield from _fields("parameter", spec.parameters)
 
 
@@ -128,7 +131,7 @@ def _function(name: str) -> Iterator[str]:
     ]
     yield f"\n### {name}\n"
     yield f"```text\nphantom.{name}({', '.join(map(str, parameters))})\n```\n"
-    yield inspect.getdoc(function) or ""
+    yield ROLE.sub("", inspect.getdoc(function) or "")
 
 
 def diagrams() -> str:

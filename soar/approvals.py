@@ -30,7 +30,13 @@ def may_answer(person: Person, approval: Mapping[str, Any]) -> bool:
 
 
 def answer(
-    work: Work, approval_id: int, *, by: Person, choice: str, signer: Signer, shown: str = "",
+    work: Work,
+    approval_id: int,
+    *,
+    by: Person,
+    choice: str,
+    signer: Signer,
+    shown: str = "",
     reason: str = "",
 ) -> Row:
     """
@@ -44,12 +50,22 @@ def answer(
     chosen = _check_choice(choice, row)
     _check_shown(shown, row)
     signed = {
-        "approval": row["public_id"], "choice": chosen, "by": by.username, "reason": reason,
-        "payload_digest": row["payload_digest"], "answered_at": datetime.now(UTC).isoformat(),
+        "approval": row["public_id"],
+        "choice": chosen,
+        "by": by.username,
+        "reason": reason,
+        "payload_digest": row["payload_digest"],
+        "answered_at": datetime.now(UTC).isoformat(),
     }
     done = work.approvals.answer(
-        approval_id, digest=row["payload_digest"], answer=chosen, reason=reason, by=by.username,
-        signed=signed, signature=signer.sign(signed), key_id=signer.key_id,
+        approval_id,
+        digest=row["payload_digest"],
+        answer=chosen,
+        reason=reason,
+        by=by.username,
+        signed=signed,
+        signature=signer.sign(signed),
+        key_id=signer.key_id,
     )
     if done is None:
         raise Conflict(_too_late(work.approvals.get(approval_id)))

@@ -49,7 +49,9 @@ class House:
     def signer(self) -> Signer:
         """Return the key that signs answers; only http and the command line ask for it."""
         if self.settings.signing_key_file is None:
-            raise BadInput("SOAR_SIGNING_KEY_FILE", "is not set: make a key with `soar signing-key`")
+            raise BadInput(
+                "SOAR_SIGNING_KEY_FILE", "is not set: make a key with `soar signing-key`"
+            )
         return load_signer(self.settings.signing_key_file)
 
     def vault(self) -> Vault:
@@ -85,13 +87,11 @@ def for_engine(settings: Settings) -> House:
     lend_alias()
     engine = Engine(database=made.database, catalog=made.catalog, settings=settings)
     relay = Relay(made.app, made.database, chord=chords.ring)
-    sweep = Sweep(
-        database=made.database, relay=relay, limiter=made.limiter(), settings=settings
-    )
+    sweep = Sweep(database=made.database, relay=relay, limiter=made.limiter(), settings=settings)
     _task(made.app, bus.START_RUN, engine.start_run)
     _task(made.app, bus.RESUME_RUN, engine.resume_run)
     _task(made.app, bus.SWEEP, sweep.__call__)
-    _task(made.app, bus.WRITE_REPORT, lambda container_id, run_id: _report(made, container_id))
+    _task(made.app, bus.WRITE_REPORT, lambda container_id, _run_id: _report(made, container_id))
     return made
 
 
@@ -106,8 +106,13 @@ def for_actions(settings: Settings) -> House:
         raise BadInput("SOAR_VERIFY_KEY_FILE", "is not set: action workers check approvals with it")
     made = house(settings)
     shop = Shop(
-        database=made.database, catalog=made.catalog, settings=settings, limiter=made.limiter(),
-        vault=made.vault(), verifier=load_verifier(settings.verify_key_file), owner="",
+        database=made.database,
+        catalog=made.catalog,
+        settings=settings,
+        limiter=made.limiter(),
+        vault=made.vault(),
+        verifier=load_verifier(settings.verify_key_file),
+        owner="",
     )
     bind(made.app, made.catalog, shop)
     consume_assets(made.app)
@@ -130,7 +135,10 @@ def for_ingest(settings: Settings, consumer: str) -> StreamReader:
     made = house(settings)
     client = limiters.connect(settings.redis_url.get_secret_value())
     return StreamReader(
-        database=made.database, client=client, stream=settings.alert_stream, consumer=consumer,
+        database=made.database,
+        client=client,
+        stream=settings.alert_stream,
+        consumer=consumer,
         labels=settings.label_list(),
     )
 
@@ -152,4 +160,4 @@ def _task(app: Celery, name: str, function: Callable[..., None]) -> None:
         function(*args)
 
     run.__name__ = name.rpartition(".")[2]
-    app.task(name=name, acks_late=True, ignore_result=True, typing=False)(run)
+    app.task(name=name, acks_late=True, ignore_result=True, typing=False, shared=False)(run)

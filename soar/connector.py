@@ -86,7 +86,9 @@ class Params(Mapping[str, Any]):
         try:
             return int(value)
         except (TypeError, ValueError):
-            raise ActionFailed(f"parameter {name!r} must be a whole number, not {value!r}") from None
+            raise ActionFailed(
+                f"parameter {name!r} must be a whole number, not {value!r}"
+            ) from None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -176,14 +178,20 @@ class VendorSession(requests.Session):
             raise _tls_failure(_host(url), error, changes=changes) from None
         except requests.ConnectTimeout:
             raise RetryLater(f"{_host(url)} did not accept a connection in time") from None
-        except (requests.Timeout, requests.ConnectionError, requests.exceptions.ChunkedEncodingError) as error:
+        except (
+            requests.Timeout,
+            requests.ConnectionError,
+            requests.exceptions.ChunkedEncodingError,
+        ) as error:
             if _never_sent(error):
                 raise RetryLater(f"no connection to {_host(url)}") from None
             if changes:
                 raise OutcomeUnknown(f"the answer of {_host(url)} was lost") from None
             raise RetryLater(f"the answer of {_host(url)} was lost") from None
         except requests.RequestException as error:
-            raise ActionFailed(f"the request to {_host(url)} is not valid: {type(error).__name__}") from None
+            raise ActionFailed(
+                f"the request to {_host(url)} is not valid: {type(error).__name__}"
+            ) from None
         except OSError:
             # requests says so when it opens the CA bundle, before anything is sent.
             raise ActionFailed("the asset's ca_file cannot be read") from None
@@ -267,13 +275,13 @@ def check(response: requests.Response, *, vendor: str, writes: bool = False) -> 
     if code in {401, 403}:
         raise BadCredentials(f"{vendor} refused the asset's credentials ({code})")
     if code in {408, 425, 429, 503}:
-        raise RetryLater(
-            f"{vendor} asks to wait ({code})", after=retry_after(response.headers)
-        )
+        raise RetryLater(f"{vendor} asks to wait ({code})", after=retry_after(response.headers))
     if code >= 500 and writes:
         raise OutcomeUnknown(f"{vendor} failed while it was writing ({code})")
     if code >= 500:
-        raise RetryLater(f"{vendor} cannot answer now ({code})", after=retry_after(response.headers))
+        raise RetryLater(
+            f"{vendor} cannot answer now ({code})", after=retry_after(response.headers)
+        )
     raise ActionFailed(f"{vendor} refused the request ({code})")
 
 

@@ -35,7 +35,9 @@ def save(work: Work, raw: Any, *, catalog: Catalog, vault: Vault) -> str:
     if not isinstance(configuration, Mapping):
         raise BadInput("configuration", "must be an object")
     work.assets.save(
-        slug=slug, app=app.slug, configuration=_checked(configuration, app, vault),
+        slug=slug,
+        app=app.slug,
+        configuration=_checked(configuration, app, vault),
         product_vendor=str(raw.get("product_vendor") or app.vendor),
         product_name=str(raw.get("product_name") or app.product),
         disabled=bool(raw.get("disabled", False)),
@@ -51,8 +53,12 @@ def change(
     app = catalog.app(asset.app)
     merged = {**asset.configuration, **changes}
     work.assets.save(
-        slug=slug, app=app.slug, configuration=_checked(merged, app, vault),
-        product_vendor=app.vendor, product_name=app.product, disabled=asset.disabled,
+        slug=slug,
+        app=app.slug,
+        configuration=_checked(merged, app, vault),
+        product_vendor=app.vendor,
+        product_name=app.product,
+        disabled=asset.disabled,
     )
 
 
@@ -76,7 +82,9 @@ def _checked(configuration: Mapping[str, Any], app: AppSpec, vault: Vault) -> di
     for name in configuration:
         if name not in known:
             expected = ", ".join(sorted(known))
-            raise BadInput(f"configuration.{name}", f"is no setting of {app.name}; it has: {expected}")
+            raise BadInput(
+                f"configuration.{name}", f"is no setting of {app.name}; it has: {expected}"
+            )
     _check_budget(configuration)
     return {
         name: vault.seal(str(value)) if name in app.secrets and not is_sealed(value) else value

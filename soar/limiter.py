@@ -56,4 +56,6 @@ class Limiter:
 
 def connect(url: str) -> redis.Redis:
     """Open a client with bounded waits."""
-    return redis.Redis.from_url(url, socket_timeout=10, socket_connect_timeout=3, health_check_interval=30)
+    return redis.Redis.from_url(
+        url, socket_timeout=10, socket_connect_timeout=3, health_check_interval=30
+    )

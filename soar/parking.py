@@ -21,7 +21,12 @@ LONGEST_BACKOFF = timedelta(minutes=1)
 
 
 def park(
-    database: Database, claim: Claim, reason: ParkedFor, *, wait: timedelta, message: str = "",
+    database: Database,
+    claim: Claim,
+    reason: ParkedFor,
+    *,
+    wait: timedelta,
+    message: str = "",
     counts: bool = False,
 ) -> bool:
     """Park a claimed call for *wait*; *counts* makes it one of its tries."""
@@ -29,8 +34,12 @@ def park(
         database.run(
             PARK,
             {
-                "id": claim.id, "attempt": claim.attempt, "reason": reason.value,
-                "seconds": wait.total_seconds(), "tries": int(counts), "message": message,
+                "id": claim.id,
+                "attempt": claim.attempt,
+                "reason": reason.value,
+                "seconds": wait.total_seconds(),
+                "tries": int(counts),
+                "message": message,
             },
         )
     )

@@ -20,7 +20,9 @@ from soar.domain.secret import Secret
 class Settings(BaseSettings):
     """Everything that an operator can set; documented in ``docs/reference/settings.md``."""
 
-    model_config = SettingsConfigDict(env_prefix="SOAR_", frozen=True, extra="ignore", env_ignore_empty=True)
+    model_config = SettingsConfigDict(
+        env_prefix="SOAR_", frozen=True, extra="ignore", env_ignore_empty=True
+    )
 
     database_url: SecretStr = SecretStr("")
     redis_url: SecretStr = SecretStr("")

@@ -38,7 +38,7 @@ os.execvp(sys.argv[2], sys.argv[2:])
 """
 
 
-class ProcessFailed(SoarError):  # noqa: N818
+class ProcessFailed(SoarError):
     """A child ended or did not get ready; its log says why."""
 
 

@@ -27,8 +27,11 @@ def fire(work: Work, container_id: int, *, label: str, severity: str) -> list[in
         playbook = work.playbooks.newest(trigger.playbook)
         started.append(
             queue_run(
-                work, container_id=container_id, playbook=playbook,
-                started_by=f"trigger {trigger.name}", run_as=trigger.run_as,
+                work,
+                container_id=container_id,
+                playbook=playbook,
+                started_by=f"trigger {trigger.name}",
+                run_as=trigger.run_as,
             )
         )
     return started
@@ -50,11 +53,16 @@ def parse(raw: Any) -> Trigger:
     severities = _list(conditions, "severity")
     for value in severities:
         if value not in SEVERITIES:
-            raise BadInput("trigger.conditions.severity", f"{value!r} is none of {', '.join(SEVERITIES)}")
+            raise BadInput(
+                "trigger.conditions.severity", f"{value!r} is none of {', '.join(SEVERITIES)}"
+            )
     return Trigger(
-        name=str(raw.get("name") or playbook), playbook=playbook,
-        labels=_list(conditions, "label"), severities=severities,
-        active=bool(raw.get("active", True)), run_as=str(raw.get("run_as") or "automation"),
+        name=str(raw.get("name") or playbook),
+        playbook=playbook,
+        labels=_list(conditions, "label"),
+        severities=severities,
+        active=bool(raw.get("active", True)),
+        run_as=str(raw.get("run_as") or "automation"),
     )
 
 

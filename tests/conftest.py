@@ -69,9 +69,13 @@ def new_database(servers: Servers, name: str) -> str:
 def settings_for(database_url: str, redis_url: str, folder: Path, **more: Any) -> Settings:
     """Return the settings of a process on these servers."""
     return Settings(
-        database_url=database_url, redis_url=redis_url, vault_key_file=folder / "vault.key",
-        signing_key_file=folder / "signing.pem", verify_key_file=folder / "verify.pem",
-        log_level="WARNING", **more,
+        database_url=database_url,
+        redis_url=redis_url,
+        vault_key_file=folder / "vault.key",
+        signing_key_file=folder / "signing.pem",
+        verify_key_file=folder / "verify.pem",
+        log_level="WARNING",
+        **more,
     )
 
 

@@ -13,9 +13,13 @@ def main(settings: Settings) -> None:
     app = bootstrap.for_actions(settings).app
     app.worker_main(
         [
-            "worker", "--pool=threads", f"--concurrency={settings.action_threads}",
-            "--queues=contain", f"--hostname=actions-{os.getpid()}@%h",
-            "--without-gossip", "--without-mingle", f"--loglevel={settings.log_level}",
+            "worker",
+            "--pool=threads",
+            f"--concurrency={settings.action_threads}",
+            "--queues=contain",
+            f"--hostname=actions-{os.getpid()}@%h",
+            "--without-gossip",
+            "--without-mingle",
+            f"--loglevel={settings.log_level}",
         ]
     )
-

@@ -12,8 +12,13 @@ def main(settings: Settings) -> None:
     app = bootstrap.for_engine(settings).app
     app.worker_main(
         [
-            "worker", "--pool=prefork", f"--concurrency={settings.engine_processes}",
-            f"--queues={ENGINE_QUEUE},{REPORT_QUEUE}", "--hostname=engine@%h", "--without-gossip",
-            "--without-mingle", f"--loglevel={settings.log_level}",
+            "worker",
+            "--pool=prefork",
+            f"--concurrency={settings.engine_processes}",
+            f"--queues={ENGINE_QUEUE},{REPORT_QUEUE}",
+            "--hostname=engine@%h",
+            "--without-gossip",
+            "--without-mingle",
+            f"--loglevel={settings.log_level}",
         ]
     )

@@ -19,8 +19,12 @@ def main(settings: Settings) -> None:
     os.environ["FLOWER_BASIC_AUTH"] = credentials
     bootstrap.for_clock(settings).start(
         [
-            "flower", f"--address={settings.http_host}", f"--port={settings.flower_port}",
-            "--read_only=True", f"--tasks_columns={COLUMNS}", "--enable_events=False",
+            "flower",
+            f"--address={settings.http_host}",
+            f"--port={settings.flower_port}",
+            "--read_only=True",
+            f"--tasks_columns={COLUMNS}",
+            "--enable_events=False",
             "--natural_time=True",
         ]
     )

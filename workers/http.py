@@ -12,6 +12,10 @@ from soar.settings import Settings
 def main(settings: Settings) -> None:
     """Serve until told to stop."""
     uvicorn.run(
-        create(bootstrap.for_http(settings)), host=settings.http_host, port=settings.http_port,
-        log_level=settings.log_level.lower(), access_log=False, server_header=False,
+        create(bootstrap.for_http(settings)),
+        host=settings.http_host,
+        port=settings.http_port,
+        log_level=settings.log_level.lower(),
+        access_log=False,
+        server_header=False,
     )

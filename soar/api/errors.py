@@ -21,15 +21,15 @@ from soar.store.listing import is_unreachable
 from soar.telemetry import log
 
 
-class TooLarge(SoarError):  # noqa: N818
+class TooLarge(SoarError):
     """The body is larger than a request may be."""
 
 
-class Unavailable(SoarError):  # noqa: N818
+class Unavailable(SoarError):
     """Something that this server needs is missing or cannot be reached."""
 
 
-class Duplicate(SoarError):  # noqa: N818
+class Duplicate(SoarError):
     """What was posted is here already; *existing* names it."""
 
     def __init__(self, message: str, *, existing: Mapping[str, Any]) -> None:

@@ -36,7 +36,7 @@ TOKEN = re.compile(
 )
 
 
-class _Unreadable(Exception):  # noqa: N818
+class _Unreadable(Exception):
     """The text is no literal."""
 
 

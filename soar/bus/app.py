@@ -94,10 +94,14 @@ def _transport(settings: Settings) -> dict[str, Any]:
 def resume_signature(app: Celery, run_id: int, join_id: int) -> Signature:
     """Return the body of a chord: tell a run that one of its joins has ended."""
     return app.signature(
-        RESUME_RUN, args=(run_id, join_id), immutable=True,
+        RESUME_RUN,
+        args=(run_id, join_id),
+        immutable=True,
         options={
-            "task_id": f"resume_run-{run_id}-{join_id}", "queue": ENGINE_QUEUE,
-            "argsrepr": HIDDEN, "kwargsrepr": HIDDEN,
+            "task_id": f"resume_run-{run_id}-{join_id}",
+            "queue": ENGINE_QUEUE,
+            "argsrepr": HIDDEN,
+            "kwargsrepr": HIDDEN,
         },
     )
 
@@ -105,10 +109,15 @@ def resume_signature(app: Celery, run_id: int, join_id: int) -> Signature:
 def member_signature(app: Celery, body: Mapping[str, Any]) -> Signature:
     """Return the header task of one app run, with the id it has on every sending."""
     return app.signature(
-        body["task"], args=(body["app_run_id"],), immutable=True,
+        body["task"],
+        args=(body["app_run_id"],),
+        immutable=True,
         options={
-            "task_id": f"app_run-{body['app_run_id']}", "queue": asset_queue(body["asset"]),
-            "argsrepr": HIDDEN, "kwargsrepr": HIDDEN, "ignore_result": True,
+            "task_id": f"app_run-{body['app_run_id']}",
+            "queue": asset_queue(body["asset"]),
+            "argsrepr": HIDDEN,
+            "kwargsrepr": HIDDEN,
+            "ignore_result": True,
         },
     )
 
@@ -123,6 +132,11 @@ def ring_member(app: Celery, body: Mapping[str, Any]) -> None:
 def send_task(app: Celery, body: Mapping[str, Any]) -> None:
     """Send a task that the outbox names."""
     app.send_task(
-        body["name"], args=body["args"], queue=body["queue"], task_id=body["id"],
-        argsrepr=HIDDEN, kwargsrepr=HIDDEN, ignore_result=True,
+        body["name"],
+        args=body["args"],
+        queue=body["queue"],
+        task_id=body["id"],
+        argsrepr=HIDDEN,
+        kwargsrepr=HIDDEN,
+        ignore_result=True,
     )

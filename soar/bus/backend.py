@@ -25,7 +25,12 @@ class JoinBackend(BaseBackend):
     supports_native_join = True
 
     def store_result(
-        self, task_id: str, result: Any, state: str, traceback: Any = None, request: Any = None,
+        self,
+        task_id: str,
+        result: Any,
+        state: str,
+        traceback: Any = None,
+        request: Any = None,
         **kwargs: Any,
     ) -> Any:
         """Keep nothing: the result is written together with the count."""

@@ -40,5 +40,7 @@ class Relay:
                     sender(self._app, message.body)
                     sent.append(number)
         except Exception as error:
-            log.warning("broker_unreachable", waiting=len(messages) - len(sent), error=type(error).__name__)
+            log.warning(
+                "broker_unreachable", waiting=len(messages) - len(sent), error=type(error).__name__
+            )
         outbox.sent(self._database, sent)

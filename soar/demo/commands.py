@@ -31,7 +31,8 @@ from soar.settings import Settings, load
 from soar.store.rows import Row
 
 DataDir = Annotated[
-    Path | None, typer.Option(help="Keep the servers' data here (demo: a directory that is deleted).")
+    Path | None,
+    typer.Option(help="Keep the servers' data here (demo: a directory that is deleted)."),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 
@@ -45,14 +46,17 @@ def up(
     """Start servers, workers, http and Flower, print their URLs, and stay until Ctrl-C."""
     console = Console(stderr=True)
     settings = _with_data_dir(load(), data_dir)
-    with _stoppable() as stopped, Stack(settings, _teller(console)) as stack:
-        with _maybe_lab(stack, lab):
-            stack.start_processes(flower=flower)
-            _print_doors(stack, flower=flower, as_json=as_json)
-            while not stopped.is_set():
-                ended = stack.supervisor.watch(timeout=0.5)
-                if ended is not None:
-                    raise DemoFailed(str(ended))
+    with (
+        _stoppable() as stopped,
+        Stack(settings, _teller(console)) as stack,
+        _maybe_lab(stack, lab),
+    ):
+        stack.start_processes(flower=flower)
+        _print_doors(stack, flower=flower, as_json=as_json)
+        while not stopped.is_set():
+            ended = stack.supervisor.watch(timeout=0.5)
+            if ended is not None:
+                raise DemoFailed(str(ended))
 
 
 def demo(
@@ -82,7 +86,10 @@ def _perform(stack: Stack, answer: str, console: Console) -> tuple[list[str], li
         stack.start_processes()
         with _watched(console) as (show, pause):
             script = Script(
-                house=stack.house, lab=lab, show=show, ask=lambda row: _ask(row, answer, console, pause)
+                house=stack.house,
+                lab=lab,
+                show=show,
+                ask=lambda row: _ask(row, answer, console, pause),
             )
             script.perform()
         return script.problems(), script.reports()
@@ -104,7 +111,9 @@ def _ask(row: Row, answer: str, console: Console, pause: Callable[[], Any]) -> s
 
 
 @contextmanager
-def _watched(console: Console) -> Iterator[tuple[Callable[[list[Progress]], None], Callable[[], None]]]:
+def _watched(
+    console: Console,
+) -> Iterator[tuple[Callable[[list[Progress]], None], Callable[[], None]]]:
     """Show progress: a live table at a terminal, one line per change elsewhere."""
     if not console.is_terminal:
         seen: dict[str, str] = {}
@@ -185,7 +194,7 @@ def _print_doors(stack: Stack, *, flower: bool, as_json: bool) -> None:
         console.print(f"{name:8} {url}")
     if flower and not stack.given.flower_basic_auth.get_secret_value():
         console.print(f"         user soar, password {stack.flower_password}")
-    console.print("stop with Ctrl-C; make a token with `soar token create --user NAME --role admin`")
+    console.print("stop with Ctrl-C; make a token with `soar token create NAME --role admin`")
 
 
 def _print_end(problems: list[str], reports: list[str], *, as_json: bool) -> None:

@@ -44,22 +44,56 @@ def assets(lab: LabServer, directory: DirectoryServer, folder: Path) -> list[Ass
     write_database(database, World())
     ca = str(lab.certificate)
     return [
-        _asset("VirusTotal v3", "virustotal_prod", api_key=keys["virustotal"], base_url=lab.url,
-               rate_limit=True, max_requests_per_minute=PAID_BUDGET),
+        _asset(
+            "VirusTotal v3",
+            "virustotal_prod",
+            api_key=keys["virustotal"],
+            base_url=lab.url,
+            rate_limit=True,
+            max_requests_per_minute=PAID_BUDGET,
+        ),
         _asset("AbuseIPDB", "abuseipdb_prod", api_key=keys["abuseipdb"], base_url=lab.url),
         _asset("MaxMind GeoIP2", "maxmind_prod", database=str(database)),
         _asset("Whois RDAP", "whois_prod", base_url=f"{lab.url}/rdap"),
-        _asset("Palo Alto Networks Firewall", "palo_alto_prod", api_key=keys["palo_alto"],
-               base_url=lab.tls_url, ca_file=ca),
-        _asset("CrowdStrike Falcon", "crowdstrike_prod", client_id=keys["crowdstrike_id"],
-               client_secret=keys["crowdstrike_secret"], base_url=lab.tls_url, ca_file=ca),
-        _asset("Active Directory", "ad_prod", server=f"{directory.host}:{directory.port}",
-               username=keys["directory_user"], password=keys["directory_password"], ssl=True,
-               ca_file=str(directory.certificate)),
-        _asset("ServiceNow", "servicenow_prod", base_url=lab.tls_url, ca_file=ca,
-               username=keys["servicenow_user"], password=keys["servicenow_password"]),
-        _asset("Splunk Enterprise Security", "splunk_es_prod", base_url=lab.tls_url, ca_file=ca,
-               token=keys["splunk_token"]),
+        _asset(
+            "Palo Alto Networks Firewall",
+            "palo_alto_prod",
+            api_key=keys["palo_alto"],
+            base_url=lab.tls_url,
+            ca_file=ca,
+        ),
+        _asset(
+            "CrowdStrike Falcon",
+            "crowdstrike_prod",
+            client_id=keys["crowdstrike_id"],
+            client_secret=keys["crowdstrike_secret"],
+            base_url=lab.tls_url,
+            ca_file=ca,
+        ),
+        _asset(
+            "Active Directory",
+            "ad_prod",
+            server=f"{directory.host}:{directory.port}",
+            username=keys["directory_user"],
+            password=keys["directory_password"],
+            ssl=True,
+            ca_file=str(directory.certificate),
+        ),
+        _asset(
+            "ServiceNow",
+            "servicenow_prod",
+            base_url=lab.tls_url,
+            ca_file=ca,
+            username=keys["servicenow_user"],
+            password=keys["servicenow_password"],
+        ),
+        _asset(
+            "Splunk Enterprise Security",
+            "splunk_es_prod",
+            base_url=lab.tls_url,
+            ca_file=ca,
+            token=keys["splunk_token"],
+        ),
     ]
 
 
@@ -88,7 +122,9 @@ ENRICHMENT_TRIGGER: dict[str, Any] = {
 
 def _indicator(kind: str, value: str, **more: str) -> dict[str, Any]:
     return {
-        "name": f"{kind} {value[:40]}", "label": "indicator", "severity": "medium",
+        "name": f"{kind} {value[:40]}",
+        "label": "indicator",
+        "severity": "medium",
         "source_data_identifier": f"{kind}:{value}",
         "cef": {"type": kind, "value": value, **more},
     }
@@ -103,10 +139,16 @@ def _phishing(batch: str) -> Case:
     where = {"sourceHostName": "WORKSTATION-042", "sourceUserName": "jdoe"}
     return Case(
         title="reported phishing mail",
-        disposition="True Positive", contained="WORKSTATION-042", tickets=1, blocked=("203.0.113.66",),
+        disposition="True Positive",
+        contained="WORKSTATION-042",
+        tickets=1,
+        blocked=("203.0.113.66",),
         alert={
-            "asset": "mailbox", "source_data_identifier": f"mail-{batch}-1", "label": "phishing",
-            "name": "Reported phishing mail: your mailbox is full", "severity": "high",
+            "asset": "mailbox",
+            "source_data_identifier": f"mail-{batch}-1",
+            "label": "phishing",
+            "name": "Reported phishing mail: your mailbox is full",
+            "severity": "high",
             "description": "Reported by jdoe with the phishing button.",
             "artifacts": [
                 _indicator("url", "http://login-portal.evil.example/verify", **where),
@@ -124,17 +166,25 @@ def _notable(batch: str) -> Case:
     alert["asset"] = "splunk_es_prod"
     alert["source_data_identifier"] += f"-{batch}"
     return Case(
-        title="Splunk ES notable", disposition="True Positive", contained="WORKSTATION-077",
-        tickets=1, blocked=("192.0.2.45",), alert=alert,
+        title="Splunk ES notable",
+        disposition="True Positive",
+        contained="WORKSTATION-077",
+        tickets=1,
+        blocked=("192.0.2.45",),
+        alert=alert,
     )
 
 
 def _clean(batch: str) -> Case:
     return Case(
-        title="clean mail", disposition="False Positive",
+        title="clean mail",
+        disposition="False Positive",
         alert={
-            "asset": "mailbox", "source_data_identifier": f"mail-{batch}-2", "label": "phishing",
-            "name": "Reported phishing mail: staff newsletter", "severity": "medium",
+            "asset": "mailbox",
+            "source_data_identifier": f"mail-{batch}-2",
+            "label": "phishing",
+            "name": "Reported phishing mail: staff newsletter",
+            "severity": "medium",
             "artifacts": [
                 _indicator("url", "https://www.example.com/"),
                 _indicator("hash", CLEAN_HASH, fileName="newsletter.pdf"),
@@ -146,10 +196,14 @@ def _clean(batch: str) -> Case:
 
 def _partly_failing(batch: str) -> Case:
     return Case(
-        title="mail whose lookups partly fail", disposition="Undetermined",
+        title="mail whose lookups partly fail",
+        disposition="Undetermined",
         alert={
-            "asset": "mailbox", "source_data_identifier": f"mail-{batch}-3", "label": "phishing",
-            "name": "Reported phishing mail: shared document", "severity": "medium",
+            "asset": "mailbox",
+            "source_data_identifier": f"mail-{batch}-3",
+            "label": "phishing",
+            "name": "Reported phishing mail: shared document",
+            "severity": "medium",
             "artifacts": [
                 _indicator("url", "https://slow.example.net/report"),
                 _indicator("url", "https://www.example.com/"),

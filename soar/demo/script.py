@@ -126,7 +126,9 @@ class Script:
 
     def _progress(self, case: scene.Case, number: int | None) -> Progress:
         if number is None:
-            return Progress(title=case.title, container_id=0, state="in the stream", done=0, total=0)
+            return Progress(
+                title=case.title, container_id=0, state="in the stream", done=0, total=0
+            )
         with self.house.database.begin() as work:
             runs, calls = work.reads.runs_of(number), work.reads.calls_of(number)
             written, waiting = work.reads.report(number), work.reads.approvals_of(number)
@@ -138,7 +140,9 @@ class Script:
             late = written is None or written["create_time"] < max(ends)
             state = "ended" if late else "reported"
         done = sum(call["status"] in ("success", "failed") for call in calls)
-        return Progress(title=case.title, container_id=number, state=state, done=done, total=len(calls))
+        return Progress(
+            title=case.title, container_id=number, state=state, done=done, total=len(calls)
+        )
 
     def _answer_open(self, analyst: Person) -> float:
         """Answer the open questions of our cases; return the seconds a person took."""
@@ -150,13 +154,20 @@ class Script:
             choice = self.ask(approval)
             with self.house.database.begin() as work:
                 approvals.answer(
-                    work, approval["id"], by=analyst, choice=choice, signer=self.house.signer(),
-                    shown=approval["payload_digest"], reason="demo",
+                    work,
+                    approval["id"],
+                    by=analyst,
+                    choice=choice,
+                    signer=self.house.signer(),
+                    shown=approval["payload_digest"],
+                    reason="demo",
                 )
             self.answers[approval["container_id"]] = choice
         return time.monotonic() - before if waiting else 0.0
 
-    def _containment_problems(self, case: scene.Case, text: str, state: dict[str, Any]) -> list[str]:
+    def _containment_problems(
+        self, case: scene.Case, text: str, state: dict[str, Any]
+    ) -> list[str]:
         if not case.contained:
             return []
         number = self._containers()[case.alert["source_data_identifier"]]
@@ -176,9 +187,13 @@ class Script:
         found = []
         if set(blocked) != wanted:
             found.append(f"blocked are {sorted(blocked)}, and must be {sorted(wanted)}")
-        told = sum("Block IP (Palo Alto) — Blocked" in line for t in texts for line in t.splitlines())
+        told = sum(
+            "Block IP (Palo Alto) — Blocked" in line for t in texts for line in t.splitlines()
+        )
         if told != len(wanted):
-            found.append(f"the reports tell of {told} blocked addresses, the firewall of {len(blocked)}")
+            found.append(
+                f"the reports tell of {told} blocked addresses, the firewall of {len(blocked)}"
+            )
         return found
 
     def _intake_problems(self) -> list[str]:

@@ -143,12 +143,15 @@ class Stack:
         return Settings(
             **{
                 **given.model_dump(exclude_unset=True),
-                "database_url": database, "redis_url": broker, "data_dir": data_dir,
+                "database_url": database,
+                "redis_url": broker,
+                "data_dir": data_dir,
                 "vault_key_file": given.vault_key_file or files.vault,
                 "signing_key_file": given.signing_key_file or files.signing,
                 "verify_key_file": given.verify_key_file or files.verify,
                 "http_port": free_port(given.http_port),
-                "flower_port": free_port(given.flower_port), "flower_basic_auth": password,
+                "flower_port": free_port(given.flower_port),
+                "flower_basic_auth": password,
             }
         )
 
@@ -163,18 +166,24 @@ class Stack:
         s = self.settings
         return child_environment(
             database_url=s.database_url.get_secret_value(),
-            redis_url=s.redis_url.get_secret_value(), log_level=s.log_level,
-            data_dir=str(s.data_dir), http_port=str(s.http_port), flower_port=str(s.flower_port),
-            alert_stream=s.alert_stream, approvers=s.approvers,
+            redis_url=s.redis_url.get_secret_value(),
+            log_level=s.log_level,
+            data_dir=str(s.data_dir),
+            http_port=str(s.http_port),
+            flower_port=str(s.flower_port),
+            alert_stream=s.alert_stream,
+            approvers=s.approvers,
         )
 
     def _own(self, role: str) -> dict[str, str]:
         """Return what one role alone is told: its keys."""
         s = self.settings
         vault_key = s.vault_keys.get_secret_value()
-        vault_own = {"SOAR_VAULT_KEYS": vault_key} if vault_key else {
-            "SOAR_VAULT_KEY_FILE": str(s.vault_key_file)
-        }
+        vault_own = (
+            {"SOAR_VAULT_KEYS": vault_key}
+            if vault_key
+            else {"SOAR_VAULT_KEY_FILE": str(s.vault_key_file)}
+        )
         return {
             "actions": {**vault_own, "SOAR_VERIFY_KEY_FILE": str(s.verify_key_file)},
             "http": {**vault_own, "SOAR_SIGNING_KEY_FILE": str(s.signing_key_file)},

@@ -14,8 +14,14 @@ FIELDS: Mapping[str, tuple[str, ...]] = {
     "url": ("requestURL", "url", "destinationURL", "URL"),
     "ip": ("sourceAddress", "destinationAddress", "ip", "src", "dst", "deviceAddress"),
     "hash": (
-        "fileHashSha256", "fileHash", "hash", "fileHashSha1", "fileHashMd5",
-        "sha256", "sha1", "md5",
+        "fileHashSha256",
+        "fileHash",
+        "hash",
+        "fileHashSha1",
+        "fileHashMd5",
+        "sha256",
+        "sha1",
+        "md5",
     ),
     "domain": ("destinationDnsDomain", "domain", "sourceDnsDomain"),
     "host name": ("sourceHostName", "destinationHostName", "hostname", "deviceHostname"),
@@ -23,10 +29,21 @@ FIELDS: Mapping[str, tuple[str, ...]] = {
     "email": ("fromEmail", "toEmail", "email"),
 }
 TYPE_NAMES: Mapping[str, str] = {
-    "hash": "hash", "sha256": "hash", "sha1": "hash", "md5": "hash", "file": "hash",
-    "url": "url", "ip": "ip", "domain": "domain", "host": "host name", "hostname": "host name",
-    "host name": "host name", "user": "user name", "username": "user name",
-    "user name": "user name", "email": "email",
+    "hash": "hash",
+    "sha256": "hash",
+    "sha1": "hash",
+    "md5": "hash",
+    "file": "hash",
+    "url": "url",
+    "ip": "ip",
+    "domain": "domain",
+    "host": "host name",
+    "hostname": "host name",
+    "host name": "host name",
+    "user": "user name",
+    "username": "user name",
+    "user name": "user name",
+    "email": "email",
 }
 VALUE_FIELDS = ("value", "indicator", "observable")
 

@@ -51,8 +51,15 @@ def digest(value: Any) -> str:
 
 
 def payload(
-    *, approval: str, run_id: int, container_id: int, assignee: str, message: str,
-    options: Sequence[str], effects: Mapping[str, Sequence[HeldCall]], due: str,
+    *,
+    approval: str,
+    run_id: int,
+    container_id: int,
+    assignee: str,
+    message: str,
+    options: Sequence[str],
+    effects: Mapping[str, Sequence[HeldCall]],
+    due: str,
 ) -> dict[str, Any]:
     """Return exactly what is asked: who, what each choice would do, and until when."""
     return {

@@ -10,7 +10,7 @@ from __future__ import annotations
 from soar.domain.errors import SoarError
 
 
-class CannotStart(SoarError):  # noqa: N818
+class CannotStart(SoarError):
     """An embedded server did not start, or did not get ready in time."""
 
 

@@ -25,7 +25,10 @@ class Activation:
 
 
 def activate(
-    program: Program, block: str, positional: Sequence[Any], view: View,
+    program: Program,
+    block: str,
+    positional: Sequence[Any],
+    view: View,
     keywords: Mapping[str, Any] | None = None,
 ) -> Activation:
     """

@@ -51,7 +51,10 @@ class Member:
     def held(self) -> HeldCall:
         """The call as an approval covers it."""
         return HeldCall(
-            action=self.action, asset=self.asset, app=self.app, app_version=self.app_version,
+            action=self.action,
+            asset=self.asset,
+            app=self.app,
+            app_version=self.app_version,
             parameters=self.parameters,
         )
 
@@ -95,7 +98,10 @@ class Plan:
     def held(self) -> list[HeldCall]:
         """Every high-impact call of the plan."""
         return [
-            m.held for join in self.joins for act in join.acts for m in act.members
+            m.held
+            for join in self.joins
+            for act in join.acts
+            for m in act.members
             if m.high_impact and not m.failed
         ]
 
@@ -117,7 +123,12 @@ def plan(commands: Iterable[Command], situation: Situation) -> Plan:
             case Act():
                 acts = (_act(command, situation),)
                 made.joins.append(
-                    Join(name=command.name, callback=command.callback, handle=command.handle, acts=acts)
+                    Join(
+                        name=command.name,
+                        callback=command.callback,
+                        handle=command.handle,
+                        acts=acts,
+                    )
                 )
             case ActTogether():
                 made.joins.append(_together(command, situation))
@@ -142,7 +153,10 @@ def plan(commands: Iterable[Command], situation: Situation) -> Plan:
 
 def _together(command: ActTogether, situation: Situation) -> Join:
     return Join(
-        name=command.name, callback=command.callback, handle=command.handle, together=True,
+        name=command.name,
+        callback=command.callback,
+        handle=command.handle,
+        together=True,
         acts=tuple(_act(act, situation) for act in command.acts),
     )
 
@@ -164,7 +178,9 @@ def _assets(act: Act, situation: Situation) -> tuple[tuple[str, ...], str]:
     if act.assets:
         return act.assets, ""
     apps = {app.slug for app in situation.catalog.offering(act.action)}
-    found = tuple(s for s, asset in situation.assets.items() if asset.app in apps and not asset.disabled)
+    found = tuple(
+        s for s, asset in situation.assets.items() if asset.app in apps and not asset.disabled
+    )
     return found, "" if found else f"no asset offers the action {act.action!r}"
 
 
@@ -202,9 +218,17 @@ def _member(
     context = {**act.context, **dict(parameters.pop("context", None) or {})}
     due = act.start_time.isoformat() if act.start_time else None
     return Member(
-        action=spec.name, asset=slug, app=app.slug, app_version=app.version, task=spec.task_name,
-        parameters=parameters, context=context, high_impact=spec.high_impact,
-        failed=_missing(spec, parameters), due_at=due, parked_for="schedule" if due else None,
+        action=spec.name,
+        asset=slug,
+        app=app.slug,
+        app_version=app.version,
+        task=spec.task_name,
+        parameters=parameters,
+        context=context,
+        high_impact=spec.high_impact,
+        failed=_missing(spec, parameters),
+        due_at=due,
+        parked_for="schedule" if due else None,
     )
 
 

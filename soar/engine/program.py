@@ -22,9 +22,27 @@ from soar.domain.errors import SoarError
 
 PURE_MODULES = frozenset(
     {
-        "phantom", "soar", "json", "datetime", "re", "math", "itertools", "collections",
-        "urllib", "ipaddress", "base64", "hashlib", "string", "textwrap", "operator", "functools",
-        "typing", "dataclasses", "enum", "copy", "__future__",
+        "phantom",
+        "soar",
+        "json",
+        "datetime",
+        "re",
+        "math",
+        "itertools",
+        "collections",
+        "urllib",
+        "ipaddress",
+        "base64",
+        "hashlib",
+        "string",
+        "textwrap",
+        "operator",
+        "functools",
+        "typing",
+        "dataclasses",
+        "enum",
+        "copy",
+        "__future__",
     }
 )
 IMPURE_NAMES = frozenset({"open", "exec", "eval", "compile", "__import__", "input", "breakpoint"})
@@ -98,9 +116,7 @@ def parse(name: str, source: str) -> ast.Module:
     try:
         return ast.parse(source, filename=f"{name}.py")
     except SyntaxError as error:
-        raise BadPlaybook(
-            f"playbook {name!r}, line {error.lineno}: {error.msg}"
-        ) from None
+        raise BadPlaybook(f"playbook {name!r}, line {error.lineno}: {error.msg}") from None
     except ValueError as error:
         raise BadPlaybook(f"playbook {name!r}: {error}") from None
 
@@ -127,13 +143,20 @@ def undefined_callbacks(tree: ast.Module) -> list[str]:
     bound |= {a.arg for a in ast.walk(tree) if isinstance(a, ast.arg)}
     bound |= {
         (alias.asname or alias.name).partition(".")[0]
-        for n in ast.walk(tree) if isinstance(n, ast.Import | ast.ImportFrom) for alias in n.names
+        for n in ast.walk(tree)
+        if isinstance(n, ast.Import | ast.ImportFrom)
+        for alias in n.names
     }
     used = [
-        k.value.id for n in ast.walk(tree) if isinstance(n, ast.Call) for k in n.keywords
+        k.value.id
+        for n in ast.walk(tree)
+        if isinstance(n, ast.Call)
+        for k in n.keywords
         if k.arg == "callback" and isinstance(k.value, ast.Name)
     ]
-    return [name for name in dict.fromkeys(used) if name not in bound and not hasattr(builtins, name)]
+    return [
+        name for name in dict.fromkeys(used) if name not in bound and not hasattr(builtins, name)
+    ]
 
 
 def _is_load(node: ast.Name) -> bool:

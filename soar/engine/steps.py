@@ -32,12 +32,18 @@ from soar.telemetry import log
 
 
 def queue_run(
-    work: Work, *, container_id: int, playbook: Mapping[str, Any], started_by: str,
+    work: Work,
+    *,
+    container_id: int,
+    playbook: Mapping[str, Any],
+    started_by: str,
     run_as: str = "automation",
 ) -> int:
     """Queue a run of a playbook on a container; its start leaves with the commit."""
     run_id = work.runs.add(
-        container_id=container_id, playbook_id=playbook["id"], started_by=started_by,
+        container_id=container_id,
+        playbook_id=playbook["id"],
+        started_by=started_by,
         run_as=run_as,
     )
     work.send_task(START_RUN, run_id)
@@ -130,7 +136,9 @@ class Engine:
             return
         success, results = self._results(work, join)
         action = {
-            "action_run_id": join["id"], "action_name": join["name"], "name": join["name"],
+            "action_run_id": join["id"],
+            "action_name": join["name"],
+            "name": join["name"],
             "action": join["action"] or join["kind"],
         }
         positional = (action, success, None, results, join["handle"])
@@ -141,15 +149,19 @@ class Engine:
             approval = work.approvals.of_action_run(join["id"]) or {}
             answered = approval.get("status") == "answered"
             return answered, PromptResults(
-                message=approval.get("message", ""), user=approval.get("answered_by") or "",
+                message=approval.get("message", ""),
+                user=approval.get("answered_by") or "",
                 response=approval.get("answer") if answered else None,
                 status="success" if answered else "failed",
             )
         if join["kind"] == "playbook":
             child = work.runs.child_of(join["id"]) or {"outputs": {}}
             row = {
-                "status": join["status"], "message": join["message"], "name": join["name"],
-                "summary": dict(child["outputs"]), "data": [dict(child["outputs"])],
+                "status": join["status"],
+                "message": join["message"],
+                "name": join["name"],
+                "summary": dict(child["outputs"]),
+                "data": [dict(child["outputs"])],
                 "playbook": join["action"],
             }
             return join["status"] == "success", Results([row])
@@ -166,8 +178,11 @@ class Engine:
     def _view(self, work: Work, run: Row) -> View:
         reader = _Reader(work)
         return View(
-            run_id=run["id"], playbook=run["playbook"], inputs=run["inputs"],
-            container=reader.container(run["container_id"]), reader=reader,
+            run_id=run["id"],
+            playbook=run["playbook"],
+            inputs=run["inputs"],
+            container=reader.container(run["container_id"]),
+            reader=reader,
             run_data=work.runs.data(run["id"]),
             delivered=frozenset(work.runs.delivered_names(run["id"])),
         )
@@ -178,8 +193,10 @@ class Engine:
         situation = self._situation(work, view)
         made = plan(done.commands, situation)
         at = writing.Desk(
-            run=run, container=work.containers.get(run["container_id"]),
-            approvers=self.settings.approvers, gate_minutes=self.settings.action_gate_minutes,
+            run=run,
+            container=work.containers.get(run["container_id"]),
+            approvers=self.settings.approvers,
+            gate_minutes=self.settings.action_gate_minutes,
             rehearse=lambda prompt, option: _rehearse(program, prompt, option, view, situation),
         )
         writing.write(work, made, at)
@@ -191,7 +208,8 @@ class Engine:
 
     def _situation(self, work: Work, view: View) -> Situation:
         return Situation(
-            catalog=self.catalog, assets={a.slug: a for a in work.assets.all()},
+            catalog=self.catalog,
+            assets={a.slug: a for a in work.assets.all()},
             artifacts=view.container["artifacts"],
         )
 
@@ -207,7 +225,11 @@ class Engine:
         """End a run; tell its parent, or have the report written."""
         failed = bool(run["error"])
         container = work.containers.get(run["container_id"])
-        auto = not failed and container["status"] == "closed" and not work.approvals.granting(run["id"])
+        auto = (
+            not failed
+            and container["status"] == "closed"
+            and not work.approvals.granting(run["id"])
+        )
         work.runs.ended(
             run["id"], RunStatus.FAILED if failed else RunStatus.SUCCEEDED, auto_resolved=auto
         )
@@ -239,7 +261,12 @@ def _rehearse(
     if not program.pure or not program.has(prompt.callback):
         return []
     results = PromptResults(message=prompt.message, response=option, user="", status="success")
-    action = {"action_name": prompt.name, "name": prompt.name, "action": "prompt", "action_run_id": 0}
+    action = {
+        "action_name": prompt.name,
+        "name": prompt.name,
+        "action": "prompt",
+        "action_run_id": 0,
+    }
     event = Event(block=prompt.callback, positional=(action, True, None, results, prompt.handle))
     done = activate(program, event.block, _with_container(event, view), view)
     return [] if done.error else plan(done.commands, situation).held

@@ -39,8 +39,13 @@ class Sweep:
     def __call__(self) -> None:
         """Run every rule once; one that fails does not keep the others from running."""
         for rule in (
-            self.send_late_messages, self.reclaim_calls, self.wake_calls, self.pump_lanes,
-            self.expire_approvals, self.ring_lost_bells, self.move_stuck_runs,
+            self.send_late_messages,
+            self.reclaim_calls,
+            self.wake_calls,
+            self.pump_lanes,
+            self.expire_approvals,
+            self.ring_lost_bells,
+            self.move_stuck_runs,
         ):
             try:
                 rule()
@@ -67,7 +72,9 @@ class Sweep:
     def _fail_poisoned(self, app_run_id: int, attempt: int, effect: str) -> None:
         unknown = effect == "sent"
         outcome = Outcome(
-            app_run_id=app_run_id, attempt=attempt, succeeded=False,
+            app_run_id=app_run_id,
+            attempt=attempt,
+            succeeded=False,
             message="its worker died three times while it was making this call",
             effect="unknown" if unknown else effect,
         )

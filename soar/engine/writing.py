@@ -53,8 +53,13 @@ def write(work: Work, plan: Plan, at: Desk) -> None:
         _write_artifact(work, artifact, at)
     for note in plan.notes:
         work.containers.add_note(
-            note.container_id, content=note.content, title=note.title, kind=note.kind,
-            format=note.format, author=at.run["playbook"], run_id=at.run["id"],
+            note.container_id,
+            content=note.content,
+            title=note.title,
+            kind=note.kind,
+            format=note.format,
+            author=at.run["playbook"],
+            run_id=at.run["id"],
         )
     for join in plan.joins:
         _write_join(work, join, at)
@@ -67,9 +72,13 @@ def write(work: Work, plan: Plan, at: Desk) -> None:
 def _write_artifact(work: Work, artifact: AddArtifact, at: Desk) -> None:
     fields = artifact.fields
     new = NewArtifact(
-        name=str(fields["name"]), label=str(fields["label"]), type=str(fields["type"]),
-        severity=severity(fields["severity"]), cef=fields["cef"],
-        source_id=str(fields["source_data_identifier"]), tags=tuple(fields["tags"]),
+        name=str(fields["name"]),
+        label=str(fields["label"]),
+        type=str(fields["type"]),
+        severity=severity(fields["severity"]),
+        cef=fields["cef"],
+        source_id=str(fields["source_data_identifier"]),
+        tags=tuple(fields["tags"]),
     )
     work.containers.add_artifact(
         artifact.container_id, new, artifact_id=artifact.artifact_id, run_id=at.run["id"]
@@ -81,9 +90,14 @@ def _write_join(work: Work, join: Join, at: Desk) -> None:
     problems = "; ".join(act.problem for act in join.acts if act.problem)
     first = join.acts[0] if join.acts else None
     join_id = work.runs.add_action_run(
-        **at.ids, kind="group" if join.together else "act", name=join.name,
-        action=first.action if first and not join.together else "", callback=join.callback,
-        handle=join.handle, remaining=open_calls, failed="" if open_calls else problems or "no calls",
+        **at.ids,
+        kind="group" if join.together else "act",
+        name=join.name,
+        action=first.action if first and not join.together else "",
+        callback=join.callback,
+        handle=join.handle,
+        remaining=open_calls,
+        failed="" if open_calls else problems or "no calls",
     )
     ready: list[tuple[int, str, str]] = []
     held: list[tuple[int, Member]] = []
@@ -105,13 +119,21 @@ def _write_act(work: Work, act: PlannedAct, join_id: int, at: Desk) -> int:
 
 
 def _write_members(
-    work: Work, act: PlannedAct, act_id: int, join_id: int, at: Desk,
-    ready: list[tuple[int, str, str]], held: list[tuple[int, Member]],
+    work: Work,
+    act: PlannedAct,
+    act_id: int,
+    join_id: int,
+    at: Desk,
+    ready: list[tuple[int, str, str]],
+    held: list[tuple[int, Member]],
 ) -> None:
     for member in act.members:
         waits = member.high_impact and not member.failed
         number = work.calls.add(
-            action_run_id=act_id, join_id=join_id, **at.ids, member=_row(member, waits=waits),
+            action_run_id=act_id,
+            join_id=join_id,
+            **at.ids,
+            member=_row(member, waits=waits),
             severity_rank=SEVERITY_RANK.get(at.container["severity"], 2),
         )
         if waits:
@@ -122,16 +144,25 @@ def _write_members(
 
 def _row(member: Member, *, waits: bool) -> dict[str, Any]:
     return {
-        "action": member.action, "asset": member.asset, "app": member.app,
-        "app_version": member.app_version, "task": member.task, "failed": member.failed,
-        "parameters": member.parameters, "context": member.context, "due_at": member.due_at,
+        "action": member.action,
+        "asset": member.asset,
+        "app": member.app,
+        "app_version": member.app_version,
+        "task": member.task,
+        "failed": member.failed,
+        "parameters": member.parameters,
+        "context": member.context,
+        "due_at": member.due_at,
         "parked_for": "approval" if waits else member.parked_for,
     }
 
 
 def _hold(
-    work: Work, join_id: int, held: Sequence[tuple[int, Member]],
-    ready: list[tuple[int, str, str]], at: Desk,
+    work: Work,
+    join_id: int,
+    held: Sequence[tuple[int, Member]],
+    ready: list[tuple[int, str, str]],
+    at: Desk,
 ) -> None:
     """Let covered calls go; open one question for those that no answer covers."""
     answers = work.approvals.granting(at.run["id"]) if held else []
@@ -148,7 +179,9 @@ def _hold(
         work.calls.hold([number for number, _ in asked], approval_id)
 
 
-def _covering(work: Work, answers: Sequence[Mapping[str, Any]], member: Member, at: Desk) -> int | None:
+def _covering(
+    work: Work, answers: Sequence[Mapping[str, Any]], member: Member, at: Desk
+) -> int | None:
     for row in answers:
         covered = gate.covers(row["payload"], row["answer"] or "", [at.run["id"]], member.held)
         if covered and not work.calls.already_under(row["id"], member.asset, member.parameters):
@@ -160,8 +193,15 @@ def _ask_for(work: Work, join_id: int, members: list[Member], at: Desk) -> int:
     lines = [f"{m.action} on {m.asset}: {_shown(m.parameters)}" for m in members]
     message = f"Playbook {at.run['title']} asks for a high-impact action:\n" + "\n".join(lines)
     return _open(
-        work, at, join_id=join_id, kind="action", name=members[0].action, to=at.approvers,
-        message=message, options=[gate.APPROVE, gate.DENY], minutes=at.gate_minutes,
+        work,
+        at,
+        join_id=join_id,
+        kind="action",
+        name=members[0].action,
+        to=at.approvers,
+        message=message,
+        options=[gate.APPROVE, gate.DENY],
+        minutes=at.gate_minutes,
         effects={gate.APPROVE: [m.held for m in members], gate.DENY: []},
     )
 
@@ -172,37 +212,77 @@ def _shown(parameters: Mapping[str, Any]) -> str:
 
 def _write_prompt(work: Work, prompt: Prompt, at: Desk) -> None:
     join_id = work.runs.add_action_run(
-        **at.ids, kind="prompt", action="prompt", name=prompt.name, callback=prompt.callback,
-        handle=prompt.handle, remaining=1,
+        **at.ids,
+        kind="prompt",
+        action="prompt",
+        name=prompt.name,
+        callback=prompt.callback,
+        handle=prompt.handle,
+        remaining=1,
     )
     _open(
-        work, at, join_id=join_id, kind="prompt", name=prompt.name, to=prompt.to or at.approvers,
-        message=prompt.message, options=list(prompt.options), minutes=prompt.minutes,
+        work,
+        at,
+        join_id=join_id,
+        kind="prompt",
+        name=prompt.name,
+        to=prompt.to or at.approvers,
+        message=prompt.message,
+        options=list(prompt.options),
+        minutes=prompt.minutes,
         effects={option: at.rehearse(prompt, option) for option in prompt.options},
     )
 
 
 def _open(
-    work: Work, at: Desk, *, join_id: int, kind: str, name: str, to: str, message: str,
-    options: list[str], minutes: int, effects: Mapping[str, list[HeldCall]],
+    work: Work,
+    at: Desk,
+    *,
+    join_id: int,
+    kind: str,
+    name: str,
+    to: str,
+    message: str,
+    options: list[str],
+    minutes: int,
+    effects: Mapping[str, list[HeldCall]],
 ) -> int:
     due = datetime.now(UTC) + timedelta(minutes=minutes)
     public_id = secrets.token_hex(8)
     shown = gate.payload(
-        approval=public_id, run_id=at.run["id"], container_id=at.run["container_id"], assignee=to,
-        message=message, options=options, effects=effects, due=due.isoformat(),
+        approval=public_id,
+        run_id=at.run["id"],
+        container_id=at.run["container_id"],
+        assignee=to,
+        message=message,
+        options=options,
+        effects=effects,
+        due=due.isoformat(),
     )
     return work.approvals.open(
-        public_id=public_id, **at.ids, action_run_id=join_id, kind=kind, name=name, assignee=to,
-        message=message, options=options, payload=shown, payload_digest=gate.digest(shown),
+        public_id=public_id,
+        **at.ids,
+        action_run_id=join_id,
+        kind=kind,
+        name=name,
+        assignee=to,
+        message=message,
+        options=options,
+        payload=shown,
+        payload_digest=gate.digest(shown),
         due_at=due,
     )
 
 
 def _write_child(work: Work, child: CallPlaybook, at: Desk) -> None:
     join_id = work.runs.add_action_run(
-        **at.ids, kind="playbook", action=child.playbook, name=child.name,
-        callback=child.callback, handle=child.handle, remaining=1,
+        **at.ids,
+        kind="playbook",
+        action=child.playbook,
+        name=child.name,
+        callback=child.callback,
+        handle=child.handle,
+        remaining=1,
     )
     try:
         playbook = work.playbooks.newest(child.playbook)
@@ -212,8 +292,11 @@ def _write_child(work: Work, child: CallPlaybook, at: Desk) -> None:
         work.send_task("soar.engine.resume_run", at.run["id"], join_id)
         return
     run_id = work.runs.add(
-        container_id=at.run["container_id"], playbook_id=playbook["id"],
-        started_by=at.run["playbook"], run_as=at.run["run_as"], inputs=child.inputs,
+        container_id=at.run["container_id"],
+        playbook_id=playbook["id"],
+        started_by=at.run["playbook"],
+        run_as=at.run["run_as"],
+        inputs=child.inputs,
         parent_action_run_id=join_id,
     )
     work.send_task(START_RUN, run_id)
@@ -223,7 +306,11 @@ def _log_failed(work: Work, join: Join, at: Desk) -> None:
     """Say in the run's log why a call could not even be tried."""
     lines = [
         ("error", join.name, member.failed)
-        for act in join.acts for member in act.members if member.failed
+        for act in join.acts
+        for member in act.members
+        if member.failed
     ]
-    lines += [("error", join.name, act.problem) for act in join.acts if act.problem and not act.members]
+    lines += [
+        ("error", join.name, act.problem) for act in join.acts if act.problem and not act.members
+    ]
     work.runs.log(at.run["id"], lines)

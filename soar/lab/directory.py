@@ -212,7 +212,7 @@ class Session(BaseLDAPServer):  # type: ignore[misc]
         self.domain = domain
         self.user: User | None = None
 
-    def handle_LDAPBindRequest(self, request: Any, controls: Any, reply: Reply) -> Any:  # noqa: ARG002, N802
+    def handle_LDAPBindRequest(self, request: Any, controls: Any, reply: Reply) -> Any:  # noqa: N802
         """Sign a user in, or say why not as a domain controller does."""
         found = self.domain.signing_in(request.dn)
         code = _bind_refusal(found, request.auth)
@@ -221,18 +221,18 @@ class Session(BaseLDAPServer):  # type: ignore[misc]
         self.user = found
         return pureldap.LDAPBindResponse(resultCode=0)
 
-    def handle_LDAPUnbindRequest(self, request: Any, controls: Any, reply: Reply) -> None:  # noqa: ARG002, N802
+    def handle_LDAPUnbindRequest(self, request: Any, controls: Any, reply: Reply) -> None:  # noqa: N802
         """Hang up."""
         self.transport.loseConnection()
 
-    def handle_LDAPSearchRequest(self, request: Any, controls: Any, reply: Reply) -> Any:  # noqa: ARG002, N802
+    def handle_LDAPSearchRequest(self, request: Any, controls: Any, reply: Reply) -> Any:  # noqa: N802
         """Answer the rootDSE to anybody, and users to those who signed in."""
         for entry in self._found(request):
             found = entry.asked_for(request.attributes)
             reply(pureldap.LDAPSearchResultEntry(objectName=entry.dn, attributes=found))
         return pureldap.LDAPSearchResultDone(resultCode=0)
 
-    def handle_LDAPModifyRequest(self, request: Any, controls: Any, reply: Reply) -> Any:  # noqa: ARG002, N802
+    def handle_LDAPModifyRequest(self, request: Any, controls: Any, reply: Reply) -> Any:  # noqa: N802
         """Replace userAccountControl of a user, unless a fault is switched on."""
         fault = self.domain.fault()
         if fault == "reset":
@@ -297,7 +297,7 @@ class _Sessions(protocol.ServerFactory):  # type: ignore[misc]
     def __init__(self, domain: Domain) -> None:
         self.domain = domain
 
-    def buildProtocol(self, address: Any) -> Session:  # noqa: ARG002, N802
+    def buildProtocol(self, address: Any) -> Session:  # noqa: N802
         return Session(self.domain)
 
 

@@ -66,18 +66,26 @@ def write_certificate(folder: Path) -> tuple[Path, Path]:
         [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address(LOOPBACK))]
     )
     built = (
-        x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
-        .serial_number(x509.random_serial_number()).not_valid_before(now - timedelta(hours=1))
-        .not_valid_after(now + timedelta(days=365)).add_extension(names, critical=False)
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(hours=1))
+        .not_valid_after(now + timedelta(days=365))
+        .add_extension(names, critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .sign(key, hashes.SHA256())
     )
     folder.mkdir(parents=True, exist_ok=True)
     key_file.touch(mode=0o600)
-    key_file.write_bytes(key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8,
-        serialization.NoEncryption(),
-    ))
+    key_file.write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+    )
     certificate.write_bytes(built.public_bytes(serialization.Encoding.PEM))
     return certificate, key_file
 
@@ -119,7 +127,9 @@ class LabServer:
             thread.join(timeout=5)
 
 
-def build(folder: Path, *, port: int = 0, tls_port: int = 0, world: World | None = None) -> LabServer:
+def build(
+    folder: Path, *, port: int = 0, tls_port: int = 0, world: World | None = None
+) -> LabServer:
     """Make a lab on free (or given) loopback ports; ``start()`` it to serve."""
     certificate, key = write_certificate(folder)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -131,4 +141,6 @@ def build(folder: Path, *, port: int = 0, tls_port: int = 0, world: World | None
             LOOPBACK, on, lab, threaded=True, request_handler=_QuietHandler, ssl_context=tls
         )
 
-    return LabServer(lab=lab, certificate=certificate, http=serve(port, None), https=serve(tls_port, context))
+    return LabServer(
+        lab=lab, certificate=certificate, http=serve(port, None), https=serve(tls_port, context)
+    )

@@ -56,7 +56,9 @@ class Fault:
 
     def __post_init__(self) -> None:
         if self.kind not in FAULT_KINDS:
-            raise ValueError(f"fault kind must be one of {', '.join(FAULT_KINDS)}, not {self.kind!r}")
+            raise ValueError(
+                f"fault kind must be one of {', '.join(FAULT_KINDS)}, not {self.kind!r}"
+            )
 
 
 class CutConnection(Exception):
@@ -137,8 +139,12 @@ class Lab:
 
     def _write_down(self, vendor: str, request: Request) -> None:
         arrival = Arrival(
-            vendor=vendor, at=time.time(), method=request.method, path=request.path,
-            query=request.args.to_dict(), body=request.get_data(as_text=True)[:10_000],
+            vendor=vendor,
+            at=time.time(),
+            method=request.method,
+            path=request.path,
+            query=request.args.to_dict(),
+            body=request.get_data(as_text=True)[:10_000],
         )
         with self.lock:
             self.arrivals.append(arrival)
@@ -146,8 +152,11 @@ class Lab:
     def _take_fault(self, vendor: str, request: Request) -> Fault | None:
         with self.lock:
             for fault in self.faults:
-                if fault.vendor == vendor and fault.path in request.path and fault.times > 0 and (
-                    not fault.method or fault.method == request.method
+                if (
+                    fault.vendor == vendor
+                    and fault.path in request.path
+                    and fault.times > 0
+                    and (not fault.method or fault.method == request.method)
                 ):
                     fault.times -= 1
                     return fault

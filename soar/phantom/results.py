@@ -22,7 +22,10 @@ def of_call(row: Mapping[str, Any]) -> Result:
     summary, data = dict(row["summary"] or {}), list(row["data"] or [])
     parameter = {**row["parameters"], "context": dict(row["context"] or {})}
     inner = {
-        "status": status, "message": row["message"], "parameter": parameter, "summary": summary,
+        "status": status,
+        "message": row["message"],
+        "parameter": parameter,
+        "summary": summary,
         "data": data,
     }
     return {
@@ -61,12 +64,20 @@ class PromptResults(Results):
         super().__init__(
             [
                 {
-                    "action": "prompt", "name": "prompt", "status": status, "summary": summary,
-                    "message": message, "parameter": {"message": message}, "data": data,
+                    "action": "prompt",
+                    "name": "prompt",
+                    "status": status,
+                    "summary": summary,
+                    "message": message,
+                    "parameter": {"message": message},
+                    "data": data,
                     "action_results": [
                         {
-                            "status": status, "summary": summary, "data": data,
-                            "message": message, "parameter": {"message": message},
+                            "status": status,
+                            "summary": summary,
+                            "data": data,
+                            "message": message,
+                            "parameter": {"message": message},
                         }
                     ],
                 }

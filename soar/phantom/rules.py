@@ -18,11 +18,32 @@ from soar.phantom import targets as _targets
 from soar.phantom.desk import desk as _desk
 
 __all__ = [
-    "act", "act_together", "add_artifact", "add_note", "add_tags", "comment", "completed",
-    "debug", "error", "get_artifacts", "get_container", "get_current_container_id_",
-    "get_run_data", "playbook", "playbook_block", "promote", "prompt", "prompt2",
-    "save_playbook_output_data", "save_run_data", "set_label", "set_owner", "set_sensitivity",
-    "set_severity", "set_status", "update",
+    "act",
+    "act_together",
+    "add_artifact",
+    "add_note",
+    "add_tags",
+    "comment",
+    "completed",
+    "debug",
+    "error",
+    "get_artifacts",
+    "get_container",
+    "get_current_container_id_",
+    "get_run_data",
+    "playbook",
+    "playbook_block",
+    "promote",
+    "prompt",
+    "prompt2",
+    "save_playbook_output_data",
+    "save_run_data",
+    "set_label",
+    "set_owner",
+    "set_sensitivity",
+    "set_severity",
+    "set_status",
+    "update",
 ]
 
 Callback = Callable[..., Any] | str | None
@@ -49,8 +70,13 @@ def _texts(value: Any) -> tuple[str, ...]:
 
 
 def _act_command(
-    action: str, parameters: Any = None, assets: Any = None, callback: Callback = None,
-    handle: Any = None, start_time: datetime | None = None, name: str | None = None,
+    action: str,
+    parameters: Any = None,
+    assets: Any = None,
+    callback: Callback = None,
+    handle: Any = None,
+    start_time: datetime | None = None,
+    name: str | None = None,
     targets: Any = None,
 ) -> _commands.Act:
     sources, context = _targets.sources(targets, _desk().view.container)
@@ -59,16 +85,30 @@ def _act_command(
         action=" ".join(str(action).lower().split()),
         name=name or str(action),
         parameters=None if given is None else tuple(dict(p) for p in given),
-        assets=_texts(assets), sources=sources, context=context,
-        callback=_callback_name(callback), handle=handle, start_time=start_time,
+        assets=_texts(assets),
+        sources=sources,
+        context=context,
+        callback=_callback_name(callback),
+        handle=handle,
+        start_time=start_time,
     )
 
 
 def act(
-    action: str, parameters: Any = None, assets: Any = None, tags: Any = None,
-    callback: Callback = None, reviewer: Any = None, handle: Any = None,
-    start_time: datetime | None = None, name: str | None = None, asset_type: Any = None,
-    app: Any = None, parent_action: Any = None, loop_state: Any = None, targets: Any = None,
+    action: str,
+    parameters: Any = None,
+    assets: Any = None,
+    tags: Any = None,
+    callback: Callback = None,
+    reviewer: Any = None,
+    handle: Any = None,
+    start_time: datetime | None = None,
+    name: str | None = None,
+    asset_type: Any = None,
+    app: Any = None,
+    parent_action: Any = None,
+    loop_state: Any = None,
+    targets: Any = None,
 ) -> None:
     """
     Run an action once per parameter set and asset; its results go to *callback*.
@@ -80,7 +120,10 @@ def act(
     if reviewer or loop_state:
         _refuse("act(reviewer=…)" if reviewer else "act(loop_state=…)")
     arguments = {
-        "action": action, "parameters": parameters, "assets": assets, "start_time": start_time,
+        "action": action,
+        "parameters": parameters,
+        "assets": assets,
+        "start_time": start_time,
         "name": name,
     }
     if isinstance(targets, list | tuple):
@@ -91,7 +134,9 @@ def act(
 
 
 def act_together(
-    acts: Sequence[Mapping[str, Any]], callback: Callback = None, name: str = "together",
+    acts: Sequence[Mapping[str, Any]],
+    callback: Callback = None,
+    name: str = "together",
     handle: Any = None,
 ) -> None:
     """
@@ -101,34 +146,55 @@ def act_together(
     """
     _desk().ask(
         _commands.ActTogether(
-            name=name, acts=tuple(_act_command(**dict(a)) for a in acts),
-            callback=_callback_name(callback), handle=handle,
+            name=name,
+            acts=tuple(_act_command(**dict(a)) for a in acts),
+            callback=_callback_name(callback),
+            handle=handle,
         )
     )
 
 
 def prompt(
-    container: Any = None, user: str = "", message: str = "", respond_in_mins: int = 30,
-    name: str | None = None, options: Iterable[str] | None = None, callback: Callback = None,
-    handle: Any = None, parameters: Any = None, role: str | None = None, **_ignored: Any,
+    container: Any = None,
+    user: str = "",
+    message: str = "",
+    respond_in_mins: int = 30,
+    name: str | None = None,
+    options: Iterable[str] | None = None,
+    callback: Callback = None,
+    handle: Any = None,
+    parameters: Any = None,
+    role: str | None = None,
+    **_ignored: Any,
 ) -> None:
     """Ask a user or role; *options* are the choices, none allows any text."""
     if parameters:
         _refuse("prompt(parameters=…)")
     _desk().ask(
         _commands.Prompt(
-            to=user or role or "", message=message, name=name or "prompt",
-            minutes=int(respond_in_mins), options=_texts(options),
-            callback=_callback_name(callback), handle=handle,
+            to=user or role or "",
+            message=message,
+            name=name or "prompt",
+            minutes=int(respond_in_mins),
+            options=_texts(options),
+            callback=_callback_name(callback),
+            handle=handle,
         )
     )
 
 
 def prompt2(
-    container: Any = None, user: str = "", message: str = "", respond_in_mins: int = 30,
-    name: str | None = None, response_types: Sequence[Mapping[str, Any]] | None = None,
-    callback: Callback = None, role: str | None = None, parameters: Any = None,
-    handle: Any = None, **_ignored: Any,
+    container: Any = None,
+    user: str = "",
+    message: str = "",
+    respond_in_mins: int = 30,
+    name: str | None = None,
+    response_types: Sequence[Mapping[str, Any]] | None = None,
+    callback: Callback = None,
+    role: str | None = None,
+    parameters: Any = None,
+    handle: Any = None,
+    **_ignored: Any,
 ) -> None:
     """Ask a user or role one question of Splunk's newer form."""
     questions = list(response_types or ())
@@ -136,22 +202,36 @@ def prompt2(
         _refuse("prompt2 with more than one question")
     choices = dict(questions[0].get("options", {})).get("choices") if questions else None
     prompt(
-        container=container, user=user, message=message, respond_in_mins=respond_in_mins,
-        name=name, options=choices, callback=callback, role=role, parameters=parameters,
+        container=container,
+        user=user,
+        message=message,
+        respond_in_mins=respond_in_mins,
+        name=name,
+        options=choices,
+        callback=callback,
+        role=role,
+        parameters=parameters,
         handle=handle,
     )
 
 
 def playbook(
-    playbook: str = "", container: Any = None, name: str | None = None,
-    callback: Callback = None, inputs: Mapping[str, Any] | None = None, handle: Any = None,
+    playbook: str = "",
+    container: Any = None,
+    name: str | None = None,
+    callback: Callback = None,
+    inputs: Mapping[str, Any] | None = None,
+    handle: Any = None,
     **_ignored: Any,
 ) -> None:
     """Start another playbook on this container; *callback* is called when it has ended."""
     _desk().ask(
         _commands.CallPlaybook(
-            playbook=playbook, name=name or playbook, inputs=dict(inputs or {}),
-            callback=_callback_name(callback), handle=handle,
+            playbook=playbook,
+            name=name or playbook,
+            inputs=dict(inputs or {}),
+            callback=_callback_name(callback),
+            handle=handle,
         )
     )
 
@@ -176,7 +256,8 @@ def get_artifacts(container_id: Any = None, full_data: bool = False, **_ignored:
     number, at = _container_id(container_id), _desk()
     own = number == at.view.container["id"] and not at.added.get(number)
     found = (
-        [dict(a) for a in at.view.container["artifacts"]] if own
+        [dict(a) for a in at.view.container["artifacts"]]
+        if own
         else [*at.view.reader.artifacts(number), *at.added.get(number, ())]
     )
     return (True, f"{len(found)} artifacts", found) if full_data else found
@@ -196,10 +277,15 @@ def get_current_container_id_() -> int:
 
 
 def add_artifact(
-    container: Any = None, raw_data: Mapping[str, Any] | None = None,
-    cef_data: Mapping[str, Any] | None = None, label: str | None = None,
-    name: str | None = None, severity: str | None = None, identifier: str | None = None,
-    artifact_type: str | None = None, **_ignored: Any,
+    container: Any = None,
+    raw_data: Mapping[str, Any] | None = None,
+    cef_data: Mapping[str, Any] | None = None,
+    label: str | None = None,
+    name: str | None = None,
+    severity: str | None = None,
+    identifier: str | None = None,
+    artifact_type: str | None = None,
+    **_ignored: Any,
 ) -> tuple[bool, str, int]:
     """Add an artifact: its fields as one mapping, or as Splunk's separate arguments."""
     number, at, raw = _container_id(container), _desk(), dict(raw_data or {})
@@ -275,13 +361,20 @@ def comment(container: Any = None, comment: str = "", **_ignored: Any) -> Done:
 
 
 def add_note(
-    container: Any = None, note_type: str = "general", title: str = "", content: str = "",
-    note_format: str = "markdown", **_ignored: Any,
+    container: Any = None,
+    note_type: str = "general",
+    title: str = "",
+    content: str = "",
+    note_format: str = "markdown",
+    **_ignored: Any,
 ) -> tuple[bool, str, None]:
     """Write a note on a container."""
     _desk().ask(
         _commands.AddNote(
-            container_id=_container_id(container), content=content, title=title, kind=note_type,
+            container_id=_container_id(container),
+            content=content,
+            title=title,
+            kind=note_type,
             format=note_format,
         )
     )

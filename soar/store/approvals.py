@@ -19,9 +19,20 @@ class Approvals(Queries):
     """Named queries on approvals."""
 
     def open(
-        self, *, public_id: str, run_id: int, action_run_id: int, container_id: int, kind: str,
-        name: str, assignee: str, message: str, options: list[str], payload: Mapping[str, Any],
-        payload_digest: str, due_at: datetime,
+        self,
+        *,
+        public_id: str,
+        run_id: int,
+        action_run_id: int,
+        container_id: int,
+        kind: str,
+        name: str,
+        assignee: str,
+        message: str,
+        options: list[str],
+        payload: Mapping[str, Any],
+        payload_digest: str,
+        due_at: datetime,
     ) -> int:
         """Open a question."""
         return int(
@@ -33,10 +44,18 @@ class Approvals(Queries):
                   :assignee, :message, cast(:options as jsonb), cast(:payload as jsonb),
                   :digest, :due_at) returning id
                 """,
-                public_id=public_id, run_id=run_id, action_run_id=action_run_id,
-                container_id=container_id, kind=kind, name=storable(name), assignee=assignee,
-                message=storable(message), options=as_json(options), payload=as_json(payload),
-                digest=payload_digest, due_at=due_at,
+                public_id=public_id,
+                run_id=run_id,
+                action_run_id=action_run_id,
+                container_id=container_id,
+                kind=kind,
+                name=storable(name),
+                assignee=assignee,
+                message=storable(message),
+                options=as_json(options),
+                payload=as_json(payload),
+                digest=payload_digest,
+                due_at=due_at,
             )
         )
 
@@ -58,8 +77,16 @@ class Approvals(Queries):
         )
 
     def answer(
-        self, approval_id: int, *, digest: str, answer: str, reason: str, by: str,
-        signed: Mapping[str, Any], signature: str, key_id: str,
+        self,
+        approval_id: int,
+        *,
+        digest: str,
+        answer: str,
+        reason: str,
+        by: str,
+        signed: Mapping[str, Any],
+        signature: str,
+        key_id: str,
     ) -> Row | None:
         """Answer an open question that is not overdue and still asks the same; else None."""
         return self._one(
@@ -70,8 +97,14 @@ class Approvals(Queries):
             where id = :id and status = 'open' and due_at > now() and payload_digest = :digest
             returning *
             """,
-            id=approval_id, answer=answer, reason=storable(reason), by=by, digest=digest,
-            signed=as_json(signed), signature=signature, key_id=key_id,
+            id=approval_id,
+            answer=answer,
+            reason=storable(reason),
+            by=by,
+            digest=digest,
+            signed=as_json(signed),
+            signature=signature,
+            key_id=key_id,
         )
 
     def expire(self, limit: int = 200) -> list[Row]:
@@ -98,7 +131,8 @@ class Approvals(Queries):
         return self._all(
             "select * from approval where run_id = :id and status = 'answered'"
             " order by close_time desc limit :limit",
-            id=run_id, limit=limit,
+            id=run_id,
+            limit=limit,
         )
 
     def of_action_run(self, action_run_id: int) -> Row | None:

@@ -28,15 +28,24 @@ def budget_of(configuration: Mapping[str, Any]) -> Budget | None:
 
 def _asset(row: Row) -> Asset:
     return Asset(
-        id=row["id"], slug=row["slug"], app=row["app"], configuration=row["configuration"],
-        budget=budget_of(row["configuration"]), disabled=row["disabled"], broken=row["broken"],
+        id=row["id"],
+        slug=row["slug"],
+        app=row["app"],
+        configuration=row["configuration"],
+        budget=budget_of(row["configuration"]),
+        disabled=row["disabled"],
+        broken=row["broken"],
     )
 
 
 def _trigger(row: Row) -> Trigger:
     return Trigger(
-        name=row["name"], playbook=row["playbook"], labels=tuple(row["labels"]),
-        severities=tuple(row["severities"]), active=row["active"], run_as=row["run_as"],
+        name=row["name"],
+        playbook=row["playbook"],
+        labels=tuple(row["labels"]),
+        severities=tuple(row["severities"]),
+        active=row["active"],
+        run_as=row["run_as"],
     )
 
 
@@ -44,8 +53,14 @@ class Assets(Queries):
     """Named queries on assets and triggers."""
 
     def save(
-        self, *, slug: str, app: str, configuration: Mapping[str, Any], product_vendor: str = "",
-        product_name: str = "", disabled: bool = False,
+        self,
+        *,
+        slug: str,
+        app: str,
+        configuration: Mapping[str, Any],
+        product_vendor: str = "",
+        product_name: str = "",
+        disabled: bool = False,
     ) -> int:
         """Add an asset or replace its configuration; an edit clears what was broken."""
         return int(
@@ -58,8 +73,12 @@ class Assets(Queries):
                 product_vendor = excluded.product_vendor, product_name = excluded.product_name,
                 updated_at = now() returning id
                 """,
-                slug=slug, app=app, configuration=as_json(configuration), vendor=product_vendor,
-                product=product_name, disabled=disabled,
+                slug=slug,
+                app=app,
+                configuration=as_json(configuration),
+                vendor=product_vendor,
+                product=product_name,
+                disabled=disabled,
             )
         )
 
@@ -82,7 +101,8 @@ class Assets(Queries):
         """Replace the sealed values of an asset and nothing else."""
         self._do(
             "update asset set configuration = cast(:c as jsonb) where slug = :slug",
-            slug=slug, c=as_json(configuration),
+            slug=slug,
+            c=as_json(configuration),
         )
 
     def mark_broken(self, slug: str, reason: str) -> None:
@@ -99,8 +119,12 @@ class Assets(Queries):
             labels = excluded.labels, severities = excluded.severities, active = excluded.active,
             run_as = excluded.run_as
             """,
-            name=trigger.name, playbook=trigger.playbook, labels=list(trigger.labels),
-            severities=list(trigger.severities), active=trigger.active, run_as=trigger.run_as,
+            name=trigger.name,
+            playbook=trigger.playbook,
+            labels=list(trigger.labels),
+            severities=list(trigger.severities),
+            active=trigger.active,
+            run_as=trigger.run_as,
         )
 
     def triggers(self) -> list[Trigger]:

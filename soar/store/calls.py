@@ -22,7 +22,7 @@ CLAIM = f"""
     and c.task = %(task)s
     returning c.id, c.run_id, c.container_id, c.asset, c.app, c.action, c.task, c.parameters,
               c.attempt, c.tries, c.waited_since, c.approval_id, c.effect
-"""  # noqa: S608 - a fixed text
+"""
 
 END_AND_COUNT = """
     with ended as (
@@ -56,8 +56,19 @@ HEARTBEAT = """
 def claim_of(row: tuple[Any, ...]) -> Claim:
     """Read one row of :data:`CLAIM`."""
     names = (
-        "id", "run_id", "container_id", "asset", "app", "action", "task", "parameters",
-        "attempt", "tries", "waited_since", "approval_id", "effect",
+        "id",
+        "run_id",
+        "container_id",
+        "asset",
+        "app",
+        "action",
+        "task",
+        "parameters",
+        "attempt",
+        "tries",
+        "waited_since",
+        "approval_id",
+        "effect",
     )
     return Claim(**dict(zip(names, row, strict=True)))
 
@@ -79,8 +90,15 @@ class Calls(Queries):
     """Named queries on app runs that belong into a transaction."""
 
     def add(
-        self, *, action_run_id: int, join_id: int, run_id: int, container_id: int,
-        severity_rank: int, member: Mapping[str, Any], approval_id: int | None = None,
+        self,
+        *,
+        action_run_id: int,
+        join_id: int,
+        run_id: int,
+        container_id: int,
+        severity_rank: int,
+        member: Mapping[str, Any],
+        approval_id: int | None = None,
     ) -> int:
         """Add a member of a join: pending, parked for an approval, or failed at once."""
         failed, parked = member.get("failed", ""), member.get("parked_for")
@@ -97,13 +115,22 @@ class Calls(Queries):
                   cast(:due_at as timestamptz), :approval_id,
                   now(), case when :status = 'failed' then now() end) returning id
                 """,
-                action_run_id=action_run_id, join_id=join_id, run_id=run_id,
-                container_id=container_id, severity_rank=severity_rank, app=member.get("app", ""),
-                app_version=member.get("app_version", ""), action=member["action"],
-                asset=member.get("asset", ""), task=member.get("task", ""),
+                action_run_id=action_run_id,
+                join_id=join_id,
+                run_id=run_id,
+                container_id=container_id,
+                severity_rank=severity_rank,
+                app=member.get("app", ""),
+                app_version=member.get("app_version", ""),
+                action=member["action"],
+                asset=member.get("asset", ""),
+                task=member.get("task", ""),
                 parameters=as_json(member.get("parameters", {})),
-                context=as_json(member.get("context", {})), status=status,
-                message=storable(failed), parked_for=parked, due_at=member.get("due_at"),
+                context=as_json(member.get("context", {})),
+                status=status,
+                message=storable(failed),
+                parked_for=parked,
+                due_at=member.get("due_at"),
                 approval_id=approval_id,
             )
         )
@@ -117,7 +144,8 @@ class Calls(Queries):
         self._do(
             "update app_run set status = 'pending', parked_for = null, approval_id = :approval"
             " where id = :id and status = 'parked' and parked_for = 'approval'",
-            id=app_run_id, approval=approval_id,
+            id=app_run_id,
+            approval=approval_id,
         )
 
     def hold(self, app_run_ids: list[int], approval_id: int) -> None:
@@ -125,7 +153,8 @@ class Calls(Queries):
         self._do(
             "update app_run set approval_id = :approval where id = any(:ids)"
             " and status = 'parked' and parked_for = 'approval'",
-            ids=app_run_ids, approval=approval_id,
+            ids=app_run_ids,
+            approval=approval_id,
         )
 
     def already_under(self, approval_id: int, asset: str, parameters: Mapping[str, Any]) -> bool:
@@ -136,7 +165,9 @@ class Calls(Queries):
                 select exists (select 1 from app_run where approval_id = :id and asset = :asset
                 and parameters = cast(:parameters as jsonb) and status <> 'parked')
                 """,
-                id=approval_id, asset=asset, parameters=as_json(parameters),
+                id=approval_id,
+                asset=asset,
+                parameters=as_json(parameters),
             )
         )
 
@@ -163,7 +194,8 @@ class Calls(Queries):
                    and asset = :asset order by severity_rank, id limit :count
                    for update skip locked)
             """,
-            asset=asset, count=count,
+            asset=asset,
+            count=count,
         )
 
     def _wake(self, condition: str, **values: Any) -> list[Row]:
@@ -172,7 +204,7 @@ class Calls(Queries):
             update app_run set status = 'pending', parked_for = null, due_at = null,
             rung_at = now() where status = 'parked' and {condition}
             returning id, task, asset, join_id, run_id
-            """,  # noqa: S608 - fixed texts
+            """,
             **values,
         )
 
@@ -209,7 +241,7 @@ class Calls(Queries):
             update app_run c set status = 'pending', crashes = crashes + 1, owner = null,
             rung_at = now() where c.status = 'running' and c.crashes < 3 and not {OWNER_ALIVE}
             returning id, task, asset, join_id, run_id
-            """  # noqa: S608 - a fixed text
+            """
         )
 
     def poisoned(self) -> list[Row]:
@@ -218,7 +250,7 @@ class Calls(Queries):
             f"""
             select c.id, c.attempt, c.effect, c.join_id, c.run_id from app_run c
             where c.status = 'running' and c.crashes >= 3 and not {OWNER_ALIVE}
-            """  # noqa: S608 - a fixed text
+            """
         )
 
     def withdraw(self, approval_id: int, message: str) -> list[Row]:
@@ -234,7 +266,8 @@ class Calls(Queries):
             from counted where j.id = counted.join_id
             returning j.id, j.run_id, j.remaining
             """,
-            id=approval_id, message=storable(message),
+            id=approval_id,
+            message=storable(message),
         )
 
     def cancel_open(self, run_id: int) -> None:
@@ -256,8 +289,11 @@ def messages(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Return the bodies of "member" messages: ids and names only."""
     return [
         {
-            "app_run_id": row["id"], "task": row["task"], "asset": row["asset"],
-            "join_id": row["join_id"], "run_id": row["run_id"],
+            "app_run_id": row["id"],
+            "task": row["task"],
+            "asset": row["asset"],
+            "join_id": row["join_id"],
+            "run_id": row["run_id"],
         }
         for row in rows
     ]

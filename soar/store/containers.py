@@ -16,8 +16,18 @@ from soar.store.rows import Queries, Row, as_json, storable
 
 CHANGEABLE = frozenset(
     {
-        "name", "label", "severity", "status", "description", "owner_name", "sensitivity",
-        "kind", "template", "tags", "data", "custom_fields",
+        "name",
+        "label",
+        "severity",
+        "status",
+        "description",
+        "owner_name",
+        "sensitivity",
+        "kind",
+        "template",
+        "tags",
+        "data",
+        "custom_fields",
     }
 )
 JSON_FIELDS = frozenset({"data", "custom_fields"})
@@ -35,8 +45,13 @@ class Containers(Queries):
                     cast(:data as jsonb))
             on conflict (asset, source_id) do nothing returning id
             """,
-            asset=new.asset, source_id=new.source_id, name=storable(new.name), label=new.label,
-            severity=new.severity, description=storable(new.description), tags=list(new.tags),
+            asset=new.asset,
+            source_id=new.source_id,
+            name=storable(new.name),
+            label=new.label,
+            severity=new.severity,
+            description=storable(new.description),
+            tags=list(new.tags),
             data=as_json(new.data),
         )
         if row is None:
@@ -49,7 +64,8 @@ class Containers(Queries):
         """Return the id of the container of an alert."""
         found = self._value(
             "select id from container where asset = :asset and source_id = :source_id",
-            asset=asset, source_id=source_id,
+            asset=asset,
+            source_id=source_id,
         )
         if found is None:
             raise NotFound(f"no container of {asset!r} has the source id {source_id!r}")
@@ -72,7 +88,8 @@ class Containers(Queries):
         """Return the artifacts of a container in the order they came."""
         return self._all(
             "select * from artifact where container_id = :id order by id limit :limit",
-            id=container_id, limit=limit,
+            id=container_id,
+            limit=limit,
         )
 
     def next_artifact_id(self) -> int:
@@ -80,24 +97,36 @@ class Containers(Queries):
         return int(self._value("select nextval(pg_get_serial_sequence('artifact', 'id'))"))
 
     def add_artifact(
-        self, container_id: int, new: NewArtifact, *, default_source: str = "",
-        artifact_id: int | None = None, run_id: int | None = None,
+        self,
+        container_id: int,
+        new: NewArtifact,
+        *,
+        default_source: str = "",
+        artifact_id: int | None = None,
+        run_id: int | None = None,
     ) -> int | None:
         """Add an artifact; one of the same source id is left as it is and None returned."""
         columns = "container_id, source_id, name, label, type, severity, cef, tags, data, run_id"
         source = new.source_id or default_source or f"artifact-{artifact_id or 'new'}"
         added: int | None = self._value(
             f"""
-            insert into artifact ({'id, ' if artifact_id else ''}{columns})
-            {'overriding system value' if artifact_id else ''}
-            values ({':id, ' if artifact_id else ''}:container_id, :source_id, :name, :label,
+            insert into artifact ({"id, " if artifact_id else ""}{columns})
+            {"overriding system value" if artifact_id else ""}
+            values ({":id, " if artifact_id else ""}:container_id, :source_id, :name, :label,
                     :type, :severity, cast(:cef as jsonb), :tags, cast(:data as jsonb), :run_id)
             on conflict (container_id, source_id) do nothing returning id
-            """,  # noqa: S608 - the two variable parts are fixed texts
+            """,
             **({"id": artifact_id} if artifact_id else {}),
-            container_id=container_id, source_id=source, name=storable(new.name), label=new.label,
-            type=new.type, severity=new.severity, cef=as_json(new.cef), tags=list(new.tags),
-            data=as_json(new.data), run_id=run_id,
+            container_id=container_id,
+            source_id=source,
+            name=storable(new.name),
+            label=new.label,
+            type=new.type,
+            severity=new.severity,
+            cef=as_json(new.cef),
+            tags=list(new.tags),
+            data=as_json(new.data),
+            run_id=run_id,
         )
         return added
 
@@ -113,13 +142,21 @@ class Containers(Queries):
             )
         values = {n: _storable_field(n, v) for n, v in wanted.items()}
         self._do(
-            f"update container set {', '.join(sets)}, update_time = now() where id = :id",  # noqa: S608 - names are of CHANGEABLE
-            id=container_id, **values,
+            f"update container set {', '.join(sets)}, update_time = now() where id = :id",
+            id=container_id,
+            **values,
         )
 
     def add_note(
-        self, container_id: int, *, content: str, author: str, kind: str = "comment",
-        title: str = "", format: str = "markdown", run_id: int | None = None,
+        self,
+        container_id: int,
+        *,
+        content: str,
+        author: str,
+        kind: str = "comment",
+        title: str = "",
+        format: str = "markdown",
+        run_id: int | None = None,
     ) -> int:
         """Write a note or comment."""
         return int(
@@ -129,8 +166,13 @@ class Containers(Queries):
                 values (:container_id, :run_id, :kind, :title, :content, :format, :author)
                 returning id
                 """,
-                container_id=container_id, run_id=run_id, kind=kind, title=storable(title),
-                content=storable(content), format=format, author=author,
+                container_id=container_id,
+                run_id=run_id,
+                kind=kind,
+                title=storable(title),
+                content=storable(content),
+                format=format,
+                author=author,
             )
         )
 
@@ -143,7 +185,9 @@ class Containers(Queries):
             on conflict (container_id) do update
             set text = excluded.text, facts = excluded.facts, create_time = now()
             """,
-            id=container_id, text=storable(text), facts=as_json(facts),
+            id=container_id,
+            text=storable(text),
+            facts=as_json(facts),
         )
 
 

@@ -49,7 +49,11 @@ class Database:
 
     def _new_engine(self) -> Engine:
         return create_engine(
-            self._url, pool_size=5, max_overflow=30, pool_pre_ping=True, pool_recycle=1800,
+            self._url,
+            pool_size=5,
+            max_overflow=30,
+            pool_pre_ping=True,
+            pool_recycle=1800,
             connect_args={"application_name": "soar", "connect_timeout": 10},
         )
 
@@ -87,7 +91,8 @@ class Database:
         if held is None or held[0] != pid or held[1].closed:
             connection = psycopg2.connect(
                 self._url.set(drivername="postgresql").render_as_string(hide_password=False),
-                application_name="soar-hot", connect_timeout=10,
+                application_name="soar-hot",
+                connect_timeout=10,
             )
             connection.autocommit = True
             self._threads.held = held = (pid, connection)

@@ -26,7 +26,9 @@ class People(Queries):
                 on conflict (username) do update set roles = excluded.roles, kind = excluded.kind,
                 active = true returning id
                 """,
-                username=username, roles=roles, kind=kind,
+                username=username,
+                roles=roles,
+                kind=kind,
             )
         )
 
@@ -68,5 +70,7 @@ class People(Queries):
         """Write down who did what."""
         self._do(
             "insert into audit (who, what, detail) values (:who, :what, cast(:detail as jsonb))",
-            who=who, what=what, detail=as_json(detail),
+            who=who,
+            what=what,
+            detail=as_json(detail),
         )

@@ -21,32 +21,51 @@ class Playbooks(Queries):
     """Named queries on playbooks."""
 
     def save(
-        self, *, name: str, title: str, version: str, source: str, manual_minutes: int = 0,
+        self,
+        *,
+        name: str,
+        title: str,
+        version: str,
+        source: str,
+        manual_minutes: int = 0,
         details: Mapping[str, Any] | None = None,
     ) -> tuple[int, bool]:
-        """Add a version of a playbook; the same text again returns its id and False."""
-        sha256 = hashlib.sha256(f"{version}\n{source}".encode()).hexdigest()
+        """
+        Make this text with these details the active version, and return its id.
+
+        What was there before under the same words is taken up again, and False returned: going
+        back to an older version is saving its text once more.
+        """
+        told = as_json({"title": title, "minutes": manual_minutes, "details": details or {}})
+        sha256 = hashlib.sha256(f"{version}\n{told}\n{source}".encode()).hexdigest()
         row = self._one(
             """
             insert into playbook (name, title, version, source, sha256, manual_minutes, details)
             values (:name, :title, :version, :source, :sha256, :minutes, cast(:details as jsonb))
-            on conflict (name, sha256) do nothing returning id
+            on conflict (name, sha256) do update set active = true
+            returning id, (xmax = 0) as new
             """,
-            name=name, title=title, version=version, source=source, sha256=sha256,
-            minutes=manual_minutes, details=as_json(details or {}),
+            name=name,
+            title=title,
+            version=version,
+            source=source,
+            sha256=sha256,
+            minutes=manual_minutes,
+            details=as_json(details or {}),
         )
-        if row is not None:
-            self._do(
-                "update playbook set active = false where name = :name and id <> :id",
-                name=name, id=row["id"],
-            )
-            return int(row["id"]), True
-        return int(self.newest(name)["id"]), False
+        assert row is not None
+        self._do(
+            "update playbook set active = false where name = :name and id <> :id",
+            name=name,
+            id=row["id"],
+        )
+        return int(row["id"]), bool(row["new"])
 
     def newest(self, name: str) -> Row:
         """Return the active version of a playbook; a repository prefix ("local/") is ignored."""
         row = self._one(
-            f"select {COLUMNS} from playbook where name = :name and active order by id desc limit 1",  # noqa: S608
+            f"select {COLUMNS} from playbook where name = :name and active"
+            " order by id desc limit 1",
             name=name.rpartition("/")[2],
         )
         if row is None:
@@ -56,7 +75,7 @@ class Playbooks(Queries):
 
     def all(self) -> list[Row]:
         """Return the active version of every playbook."""
-        return self._all(f"select {COLUMNS} from playbook where active order by name")  # noqa: S608
+        return self._all(f"select {COLUMNS} from playbook where active order by name")
 
     def source(self, playbook_id: int) -> str:
         """Return the text of one version."""

@@ -142,6 +142,7 @@ class Reads(Queries):
                 select count(*) from app_run where asset = :asset
                 and start_time > now() - make_interval(secs => :s)
                 """,
-                asset=asset, s=seconds,
+                asset=asset,
+                s=seconds,
             )
         )

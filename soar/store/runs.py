@@ -19,8 +19,14 @@ class Runs(Queries):
     """Named queries on runs."""
 
     def add(
-        self, *, container_id: int, playbook_id: int, started_by: str, run_as: str,
-        inputs: Mapping[str, Any] | None = None, parent_action_run_id: int | None = None,
+        self,
+        *,
+        container_id: int,
+        playbook_id: int,
+        started_by: str,
+        run_as: str,
+        inputs: Mapping[str, Any] | None = None,
+        parent_action_run_id: int | None = None,
     ) -> int:
         """Queue a run of one playbook version on one container."""
         return int(
@@ -31,8 +37,12 @@ class Runs(Queries):
                 values (:container_id, :playbook_id, :started_by, :run_as,
                         cast(:inputs as jsonb), :parent) returning id
                 """,
-                container_id=container_id, playbook_id=playbook_id, started_by=started_by,
-                run_as=run_as, inputs=as_json(inputs or {}), parent=parent_action_run_id,
+                container_id=container_id,
+                playbook_id=playbook_id,
+                started_by=started_by,
+                run_as=run_as,
+                inputs=as_json(inputs or {}),
+                parent=parent_action_run_id,
             )
         )
 
@@ -135,7 +145,9 @@ class Runs(Queries):
 
     def data(self, run_id: int) -> dict[str, str]:
         """Return the run data of a run as its blocks have left it."""
-        return dict(self._value("select run_data from playbook_run where id = :id", id=run_id) or {})
+        return dict(
+            self._value("select run_data from playbook_run where id = :id", id=run_id) or {}
+        )
 
     def child_of(self, action_run_id: int) -> Row | None:
         """Return the run that an action run started."""
@@ -145,7 +157,11 @@ class Runs(Queries):
         )
 
     def save(
-        self, run_id: int, *, run_data: Mapping[str, str] | None, outputs: Mapping[str, Any] | None,
+        self,
+        run_id: int,
+        *,
+        run_data: Mapping[str, str] | None,
+        outputs: Mapping[str, Any] | None,
         error: str,
     ) -> None:
         """Keep what a block left: run data, outputs, and the first error of the run."""
@@ -158,7 +174,9 @@ class Runs(Queries):
             error = case when error = '' then :error else error end, update_time = now()
             where id = :id
             """,
-            id=run_id, data=as_json(run_data or {}), outputs=as_json(outputs or {}),
+            id=run_id,
+            data=as_json(run_data or {}),
+            outputs=as_json(outputs or {}),
             error=storable(error),
         )
 
@@ -172,14 +190,26 @@ class Runs(Queries):
 
     def _move(self, run_id: int, status: RunStatus, also: str, **values: Any) -> None:
         self._do(
-            f"update playbook_run set status = :status, update_time = now(), {also}"  # noqa: S608 - a fixed text
+            f"update playbook_run set status = :status, update_time = now(), {also}"
             " where id = :id and status = any(:from)",
-            id=run_id, status=status.value, **values, **{"from": sources(RUN_MOVES, status)},
+            id=run_id,
+            status=status.value,
+            **values,
+            **{"from": sources(RUN_MOVES, status)},
         )
 
     def add_action_run(
-        self, *, run_id: int, container_id: int, kind: str, action: str, name: str,
-        callback: str = "", handle: Any = None, remaining: int = 0, join_id: int | None = None,
+        self,
+        *,
+        run_id: int,
+        container_id: int,
+        kind: str,
+        action: str,
+        name: str,
+        callback: str = "",
+        handle: Any = None,
+        remaining: int = 0,
+        join_id: int | None = None,
         failed: str = "",
     ) -> int:
         """Add an act, group, prompt or sub-playbook; *join_id* None makes it its own join."""
@@ -196,8 +226,15 @@ class Runs(Queries):
                          and :join_id is null then now() end)
             returning id
             """.replace(":join_id", "cast(:join_id as bigint)"),
-            run_id=run_id, container_id=container_id, join_id=join_id, kind=kind, action=action,
-            name=storable(name), callback=callback, handle=as_json(handle), remaining=remaining,
+            run_id=run_id,
+            container_id=container_id,
+            join_id=join_id,
+            kind=kind,
+            action=action,
+            name=storable(name),
+            callback=callback,
+            handle=as_json(handle),
+            remaining=remaining,
             failed=storable(failed),
         )
         assert row is not None
@@ -211,7 +248,9 @@ class Runs(Queries):
                 update action_run set end_time = now(), status = :status, message = :message,
                 remaining = 0 where id = :id and end_time is null
                 """,
-                id=join_id, status="success" if succeeded else "failed", message=storable(message),
+                id=join_id,
+                status="success" if succeeded else "failed",
+                message=storable(message),
             )
         )
 
@@ -228,7 +267,10 @@ class Runs(Queries):
             self._do(
                 "insert into run_log (run_id, level, block, message)"
                 " values (:id, :level, :block, :message)",
-                id=run_id, level=level, block=block, message=storable(message)[:20_000],
+                id=run_id,
+                level=level,
+                block=block,
+                message=storable(message)[:20_000],
             )
 
     def lost_bells(self, *, seconds: int) -> list[tuple[int, int]]:

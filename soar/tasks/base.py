@@ -65,7 +65,9 @@ class Shop:
     verifier: Verifier
     owner: str
     chance: random.Random = field(default_factory=random.SystemRandom)
-    sessions: dict[tuple[str, str], tuple[VendorSession, dict[str, Any]]] = field(default_factory=dict)
+    sessions: dict[tuple[str, str], tuple[VendorSession, dict[str, Any]]] = field(
+        default_factory=dict
+    )
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def session(self, asset: Asset, config: AssetConfig) -> tuple[VendorSession, dict[str, Any]]:
@@ -167,8 +169,11 @@ class ActionTask(Task):  # type: ignore[type-arg]
     def _objection(self, claim: Claim, row: Mapping[str, Any]) -> str:
         signed = row["signed"]
         call = HeldCall(
-            action=self.spec.name, asset=claim.asset, app=self.spec.app,
-            app_version=self.shop.catalog.app(self.spec.app).version, parameters=claim.parameters,
+            action=self.spec.name,
+            asset=claim.asset,
+            app=self.spec.app,
+            app_version=self.shop.catalog.app(self.spec.app).version,
+            parameters=claim.parameters,
         )
         if row["status"] != "answered":
             return "its approval was not granted"
@@ -181,7 +186,10 @@ class ActionTask(Task):  # type: ignore[type-arg]
         if not covers(row["payload"], str(signed.get("choice", "")), [claim.run_id], call):
             return "the approval does not cover this action with these parameters"
         age = datetime.now(UTC) - datetime.fromisoformat(signed["answered_at"])
-        if age > timedelta(minutes=self.shop.settings.grant_minutes) and claim.effect == Effect.NONE:
+        if (
+            age > timedelta(minutes=self.shop.settings.grant_minutes)
+            and claim.effect == Effect.NONE
+        ):
             return f"the approval is older than {self.shop.settings.grant_minutes} minutes"
         return ""
 
@@ -214,8 +222,13 @@ class ActionTask(Task):  # type: ignore[type-arg]
             return self._unknown(claim, lost)
         effect = Effect.NONE if self.spec.read_only else Effect.CONFIRMED
         return Outcome(
-            app_run_id=claim.id, attempt=claim.attempt, succeeded=True, message=output.message,
-            summary=output.summary, data=output.data, effect=effect.value,
+            app_run_id=claim.id,
+            attempt=claim.attempt,
+            succeeded=True,
+            message=output.message,
+            summary=output.summary,
+            data=output.data,
+            effect=effect.value,
         )
 
     def _already(self, claim: Claim, context: ActionContext, params: Params) -> Output | None:
@@ -242,12 +255,18 @@ class ActionTask(Task):  # type: ignore[type-arg]
         settings = self.shop.settings
         waited = datetime.now(UTC) - claim.waited_since if claim.waited_since else timedelta(0)
         if waited > timedelta(seconds=settings.retry_patience_seconds):
-            return self._outcome(claim, failed=f"{wait}; gave up after {int(waited.total_seconds())} s")
+            return self._outcome(
+                claim, failed=f"{wait}; gave up after {int(waited.total_seconds())} s"
+            )
         if wait.after is None and claim.tries + 1 >= settings.retry_attempts:
             return self._outcome(claim, failed=f"{wait}; gave up after {claim.tries + 1} tries")
         delay = backoff(claim.tries, chance=self.shop.chance) if wait.after is None else wait.after
         park(
-            self.shop.database, claim, ParkedFor.SCHEDULE, wait=delay, message=str(wait),
+            self.shop.database,
+            claim,
+            ParkedFor.SCHEDULE,
+            wait=delay,
+            message=str(wait),
             counts=wait.after is None,
         )
         raise Withdrawn
@@ -257,15 +276,22 @@ class ActionTask(Task):  # type: ignore[type-arg]
         if type(self).verify is None or claim.tries + 1 >= self.shop.settings.retry_attempts:
             return self._outcome(claim, failed=f"{lost}: its outcome is unknown", unknown=True)
         park(
-            self.shop.database, claim, ParkedFor.SCHEDULE, wait=VERIFY_AFTER,
-            message=f"{lost}: will be verified", counts=True,
+            self.shop.database,
+            claim,
+            ParkedFor.SCHEDULE,
+            wait=VERIFY_AFTER,
+            message=f"{lost}: will be verified",
+            counts=True,
         )
         raise Withdrawn
 
     def _outcome(self, claim: Claim, *, failed: str, unknown: bool = False) -> Outcome:
         maybe = unknown or (claim.effect == Effect.SENT and not self.spec.read_only)
         return Outcome(
-            app_run_id=claim.id, attempt=claim.attempt, succeeded=False, message=failed,
+            app_run_id=claim.id,
+            attempt=claim.attempt,
+            succeeded=False,
+            message=failed,
             effect=Effect.UNKNOWN.value if maybe else Effect.NONE.value,
         )
 

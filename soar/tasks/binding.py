@@ -31,7 +31,10 @@ def bind(app: Celery, catalog: Catalog, shop: Shop) -> None:
     for spec in catalog.actions:
         function = function_of(spec)
         attributes = {
-            "name": spec.task_name, "spec": spec, "shop": shop, "abstract": False,
+            "name": spec.task_name,
+            "spec": spec,
+            "shop": shop,
+            "abstract": False,
             "function": staticmethod(function),
             "verify": staticmethod(verify) if (verify := _verify(function)) else None,
             "__module__": f"soar.tasks.{spec.app}",

@@ -69,8 +69,15 @@ class Pool:
         source = uuid.uuid4().hex
         artifacts = [{"name": f"a{i}", "cef": c} for i, c in enumerate(cef)]
         self.push(
-            {"asset": "tests", "source_data_identifier": source, "label": label, "severity": "low",
-             "name": f"alert {source}", "artifacts": artifacts, **more}
+            {
+                "asset": "tests",
+                "source_data_identifier": source,
+                "label": label,
+                "severity": "low",
+                "name": f"alert {source}",
+                "artifacts": artifacts,
+                **more,
+            }
         )
         return int(eventually(lambda: self._find(source)))
 
@@ -88,7 +95,9 @@ class Pool:
             from soar.domain.model import Trigger
 
             work.playbooks.save(name=name, title=name, version="1", source=source)
-            work.assets.save_trigger(Trigger(name=name, playbook=name, labels=(label,), severities=()))
+            work.assets.save_trigger(
+                Trigger(name=name, playbook=name, labels=(label,), severities=())
+            )
         return name
 
     def runs(self, container: int) -> list[dict[str, Any]]:
@@ -96,7 +105,9 @@ class Pool:
         with self.house.database.begin() as work:
             return work.reads.runs_of(container)
 
-    def ended(self, container: int, count: int = 1, *, within: float = PATIENCE) -> list[dict[str, Any]]:
+    def ended(
+        self, container: int, count: int = 1, *, within: float = PATIENCE
+    ) -> list[dict[str, Any]]:
         """Wait until *count* runs of a container have ended, and return them."""
 
         def all_ended() -> list[dict[str, Any]] | None:
@@ -131,7 +142,11 @@ class Pool:
             token = access.create_token(work, "tess", roles=["soc_tier2"])
             tess = access.authenticate(work, token)
             approvals.answer(
-                work, approval["id"], by=tess, choice=choice, signer=self.house.signer(),
+                work,
+                approval["id"],
+                by=tess,
+                choice=choice,
+                signer=self.house.signer(),
                 shown=approval["payload_digest"],
             )
 
@@ -148,7 +163,8 @@ def pool(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     folder: Path = tmp_path_factory.mktemp("pool")
     settings = Settings(
         database_url=base.rpartition("/")[0] + "/pool",
-        redis_url=servers.redis_url.rpartition("/")[0] + "/1", data_dir=folder,
+        redis_url=servers.redis_url.rpartition("/")[0] + "/1",
+        data_dir=folder,
         labels="events,phishing,notable",
     )
     with Stack(settings, lambda text: None) as stack, running_lab(folder / "lab") as lab:

@@ -10,12 +10,12 @@ import pytest
 
 from soar.limiter import connect
 
-GOOD = '''
+GOOD = """
 import phantom.rules as phantom
 
 def on_start(container):
     phantom.comment(container, "still here")
-'''
+"""
 
 
 def dead_reasons(pool: Any) -> list[str]:
@@ -93,18 +93,28 @@ def test_a_playbook_that_cannot_go_on_ends_failed_and_says_why(
 @pytest.mark.parametrize(
     ("act", "sentence"),
     [
-        ("'block everything', assets=['palo_alto_prod'], parameters=[{}]",
-         "no app offers the action 'block everything'"),
-        ("'block ip', assets=['firewall_9'], parameters=[{'ip': '203.0.113.1'}]",
-         "there is no asset 'firewall_9'"),
-        ("'whois ip', assets=['palo_alto_prod'], parameters=[{'ip': '203.0.113.1'}]",
-         "does not offer 'whois ip'"),
+        (
+            "'block everything', assets=['palo_alto_prod'], parameters=[{}]",
+            "no app offers the action 'block everything'",
+        ),
+        (
+            "'block ip', assets=['firewall_9'], parameters=[{'ip': '203.0.113.1'}]",
+            "there is no asset 'firewall_9'",
+        ),
+        (
+            "'whois ip', assets=['palo_alto_prod'], parameters=[{'ip': '203.0.113.1'}]",
+            "does not offer 'whois ip'",
+        ),
         ("'block ip', assets=['palo_alto_prod'], parameters=[{}]", "parameter 'ip' is missing"),
-        ("'block ip', assets=['palo_alto_prod'], parameters=[{'ip': '203.0.113.1', 'x': 1}]",
-         "has no parameter 'x'"),
+        (
+            "'block ip', assets=['palo_alto_prod'], parameters=[{'ip': '203.0.113.1', 'x': 1}]",
+            "has no parameter 'x'",
+        ),
         ("'block ip', assets=['palo_alto_prod'], parameters=[]", "no parameters were given"),
-        ("'ip reputation', assets=['keyless'], parameters=[{'ip': '203.0.113.1'}]",
-         "asset 'keyless' has no 'api_key'"),
+        (
+            "'ip reputation', assets=['keyless'], parameters=[{'ip': '203.0.113.1'}]",
+            "asset 'keyless' has no 'api_key'",
+        ),
     ],
 )
 def test_an_act_that_cannot_be_made_fails_calls_its_callback_and_says_why(
@@ -117,12 +127,15 @@ def test_an_act_that_cannot_be_made_fails_calls_its_callback_and_says_why(
 
     with pool.house.database.begin() as work:
         inventory.save(
-            work, {"app": "VirusTotal v3", "asset_name": "keyless", "configuration": {}},
-            catalog=pool.house.catalog, vault=pool.house.vault(),
+            work,
+            {"app": "VirusTotal v3", "asset_name": "keyless", "configuration": {}},
+            catalog=pool.house.catalog,
+            vault=pool.house.vault(),
         )
     label = f"act-{uuid.uuid4().hex[:6]}"
     pool.playbook(
-        f"import phantom.rules as phantom\ndef on_start(c):\n    phantom.act({act}, callback=heard)\n"
+        "import phantom.rules as phantom\n"
+        f"def on_start(c):\n    phantom.act({act}, callback=heard)\n"
         "def heard(action, success, container, results, handle):\n"
         "    phantom.comment(container, f'heard {success}')\n",
         label=label,

@@ -8,12 +8,13 @@ from typing import Any
 
 from soar.lab.simulator import Fault
 
-CHORD = '''
+CHORD = """
 import phantom.rules as phantom
 
 def on_start(container):
     phantom.act_together([
-        {"action": "block ip", "parameters": [{"ip": "203.0.113.201"}], "assets": ["palo_alto_prod"]},
+        {"action": "block ip", "parameters": [{"ip": "203.0.113.201"}],
+         "assets": ["palo_alto_prod"]},
         {"action": "ip reputation", "parameters": [{"ip": "198.51.100.23"}, {"ip": "203.0.113.66"}],
          "assets": ["virustotal_prod"]},
         {"action": "create ticket", "parameters": [{"short_description": "killed"}],
@@ -23,7 +24,7 @@ def on_start(container):
 def told(action, success, container, results, handle):
     words = sorted(f"{r['action']}={r['status']}" for r in results)
     phantom.comment(container, "; ".join(words))
-'''
+"""
 
 
 def kill_and_replace(pool: Any, role: str) -> None:
@@ -49,9 +50,7 @@ def test_a_worker_killed_in_a_chord_leaves_no_call_lost_and_none_doubled(pool: A
     faults = pool.lab.http.lab.faults
     faults.append(Fault(vendor="palo_alto", kind="latency", value=2.0, times=1))
     faults.append(Fault(vendor="virustotal", kind="latency", value=2.0, times=2))
-    faults.append(
-        Fault(vendor="servicenow", kind="latency", value=2.0, times=1, method="POST")
-    )
+    faults.append(Fault(vendor="servicenow", kind="latency", value=2.0, times=1, method="POST"))
     tickets = len(pool.lab.state()["servicenow"]["tickets"])
 
     container = pool.alert("kill-chord", {"type": "none"})

@@ -29,8 +29,11 @@ def test_the_seeds_phishing_triage_blocks_tickets_and_is_held_at_the_gate(pool: 
 
     container = pool.alert(
         "seed-phishing",
-        {"type": "url", "value": "http://login-portal.evil.example/verify",
-         "sourceHostName": "SRV-FILE-01"},
+        {
+            "type": "url",
+            "value": "http://login-portal.evil.example/verify",
+            "sourceHostName": "SRV-FILE-01",
+        },
         {"type": "hash", "value": BAD_HASH},
         {"type": "ip", "value": "203.0.113.66"},
     )
@@ -53,7 +56,9 @@ def test_the_seeds_phishing_triage_blocks_tickets_and_is_held_at_the_gate(pool: 
     assert "203.0.113.66" in str(state["palo_alto"]["blocked_ips"])
 
 
-def test_the_seeds_enrichment_does_its_work_and_names_the_callback_that_is_missing(pool: Any) -> None:
+def test_the_seeds_enrichment_does_its_work_and_names_the_callback_that_is_missing(
+    pool: Any,
+) -> None:
     """
     Every lookup is made and the enrichment artifact added; the run then ends failed, saying that
     geoip_callback does not exist.
@@ -78,12 +83,12 @@ def test_the_seeds_enrichment_does_its_work_and_names_the_callback_that_is_missi
     assert "geoip_callback" in pool.log(run["id"])
 
 
-START_OF_CONTAINMENT = '''
+START_OF_CONTAINMENT = """
 
 def on_start(container):
     phantom.act("ip reputation", parameters=[{"ip": "203.0.113.66"}],
                 assets=["virustotal_prod"], callback=containment_decision, name="lookup")
-'''
+"""
 
 
 def test_one_answer_to_the_seeds_containment_prompt_covers_what_it_leads_to(pool: Any) -> None:
@@ -95,8 +100,11 @@ def test_one_answer_to_the_seeds_containment_prompt_covers_what_it_leads_to(pool
 
     container = pool.alert(
         "seed-containment",
-        {"sourceAddress": "10.20.30.77", "sourceHostName": "WORKSTATION-077",
-         "sourceUserName": "rroe"},
+        {
+            "sourceAddress": "10.20.30.77",
+            "sourceHostName": "WORKSTATION-077",
+            "sourceUserName": "rroe",
+        },
     )
     question = pool.question(container)
     effects = question["payload"]["effects"]
@@ -109,7 +117,9 @@ def test_one_answer_to_the_seeds_containment_prompt_covers_what_it_leads_to(pool
 
     assert run["status"] == "success"
     assert {c["action"]: c["status"] for c in pool.calls(container)} == {
-        "ip reputation": "success", "quarantine device": "success", "disable user": "success",
+        "ip reputation": "success",
+        "quarantine device": "success",
+        "disable user": "success",
     }
     assert pool.lab.state()["crowdstrike"]["contain_calls"]["WORKSTATION-077"] == 1
     assert pool.lab.state()["active_directory"]["rroe"]["disabled"] is True

@@ -11,13 +11,13 @@ from soar.lab.world import World
 from soar.limiter import connect
 
 MARK = "zz-secret-target-73.evil.example"
-LOOK = '''
+LOOK = f"""
 import phantom.rules as phantom
 
 def on_start(container):
-    phantom.act("domain reputation", parameters=[{"domain": "%s"}], assets=["virustotal_prod"],
+    phantom.act("domain reputation", parameters=[{{"domain": "{MARK}"}}], assets=["virustotal_prod"],
                 name="look")
-''' % MARK
+"""
 
 
 def flower(pool: Any, path: str, *, password: bool = True) -> requests.Response:
@@ -55,8 +55,12 @@ def test_flower_shows_an_action_by_name_and_asset_and_none_of_its_values(pool: A
     task = pool.eventually(seen)
     pages = [
         flower(pool, path).text
-        for path in ("/tasks", "/api/tasks?limit=1000", f"/task/app_run-{call['id']}",
-                     f"/api/task/info/app_run-{call['id']}")
+        for path in (
+            "/tasks",
+            "/api/tasks?limit=1000",
+            f"/task/app_run-{call['id']}",
+            f"/api/task/info/app_run-{call['id']}",
+        )
     ]
 
     assert task["name"] == "soar.tasks.virustotal.domain_reputation"
@@ -74,8 +78,12 @@ def test_no_secret_and_no_value_stands_in_logs_broker_or_tables(pool: Any) -> No
     pool.ended(pool.alert("watched-2"))
     logs = "".join(p.read_text() for p in Path(pool.stack.settings.data_dir, "logs").glob("*.log"))
     secrets = [
-        value for name, value in World().keys.items()
-        if any(word in name for word in ("virustotal", "abuseipdb", "alto", "secret", "password", "token"))
+        value
+        for name, value in World().keys.items()
+        if any(
+            word in name
+            for word in ("virustotal", "abuseipdb", "alto", "secret", "password", "token")
+        )
     ]
     client = connect(pool.house.settings.redis_url.get_secret_value())
     broker = b"".join(_dump(client, key) for key in client.scan_iter("*") if b"alerts" not in key)

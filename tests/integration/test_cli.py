@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -328,6 +331,7 @@ def test_the_right_person_sees_what_will_be_done_and_decides_once(soar, question
     assert first.exit_code == 0
     assert "quarantine device on crowdstrike_prod: device_id=WS-0042" in first.stdout
     assert "anna chose 'Isolate Host'" in first.stdout
+    assert soar("approve", question, SOAR_TOKEN=anna).exit_code == 5
     assert second.exit_code == 5
     assert "anna" in json.loads(second.stdout)["error"]
     assert json.loads(soar("approvals", "--json").stdout) == []
@@ -384,10 +388,7 @@ def test_an_approval_that_changed_meanwhile_is_not_answered(soar, question, hous
     anna = token(soar, "anna", "--role", "soc_tier2")
 
     def meanwhile(*_: object, **__: object) -> None:
-        house.database.run(
-            "update approval set payload_digest = 'other' where id = %(id)s returning id",
-            {"id": question},
-        )
+        _change(house, question, "payload_digest = 'other'")
 
     monkeypatch.setattr("soar.cli.approvals._confirm", meanwhile)
 
@@ -395,6 +396,23 @@ def test_an_approval_that_changed_meanwhile_is_not_answered(soar, question, hous
 
     assert result.exit_code == 5
     assert "changed" in json.loads(result.stdout)["error"]
+
+
+def test_what_is_shown_is_what_is_signed_for(soar, question, house):
+    """
+    A payload that was tampered with in the store does not have the digest that was recorded.
+    """
+    anna = token(soar, "anna", "--role", "soc_tier2")
+    _change(house, question, """payload = payload || '{"message": "Harmless"}'::jsonb""")
+
+    result = soar("approve", question, "Isolate Host", "--yes", "--json", SOAR_TOKEN=anna)
+
+    assert result.exit_code == 5
+
+
+def _change(house: House, approval_id: int, assignment: str) -> None:
+    statement = f"update approval set {assignment} where id = %(id)s returning id"
+    assert house.database.run(statement, {"id": approval_id})
 
 
 def test_a_second_token_takes_nothing_away(soar):
@@ -425,6 +443,24 @@ def test_runs_are_listed_and_shown(soar, question):
     assert "Containment" in soar("run", "show", waiting[0]["id"]).stdout
     assert soar("runs", "--status", "melted", "--json").exit_code == 2
     assert json.loads(soar("report", 1, "--json").stdout)["container"] == 1
+
+
+def test_the_lab_prints_its_doors_and_ends_quietly(tmp_path):
+    """
+    `soar lab` serves until Ctrl-C, then ends with 130 and says nothing.
+    """
+    command = [sys.executable, "-c", "from soar.cli import main; main()", "lab", "--json"]
+    lab = subprocess.Popen(
+        [*command, "--folder", tmp_path], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert lab.stdout is not None
+    doors = json.loads("".join(iter(lab.stdout.readline, "}\n")) + "}")
+
+    lab.send_signal(signal.SIGINT)
+    out, err = lab.communicate(timeout=20)
+
+    assert set(doors) == {"http", "https", "ldaps", "ca_file"}
+    assert (lab.returncode, out, err) == (130, "", "")
 
 
 def test_migrating_again_changes_nothing(soar):

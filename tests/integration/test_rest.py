@@ -13,7 +13,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 import requests
@@ -30,6 +30,8 @@ from soar.domain.gate import HeldCall
 from soar.domain.states import RunStatus
 from soar.settings import Settings
 from soar.store.work import Work
+
+T = TypeVar("T")
 
 TRIGGER = {
     "playbook_name": "triage",
@@ -52,6 +54,7 @@ def serving(house: House) -> Iterator[str]:
     """A real server of the application on a free port."""
     with closing(socket.socket()) as listener:
         listener.bind(("127.0.0.1", 0))
+        listener.listen(64)
         server = uvicorn.Server(
             uvicorn.Config(create(house), log_level="error", lifespan="off", ws="none")
         )
@@ -75,8 +78,11 @@ class Client:
     def get(self, path: str, **parameters: Any) -> requests.Response:
         """Ask for an address."""
         return self.session.get(
-            self.url + path, params=parameters, headers={"ph-auth-token": self.token},
-            allow_redirects=False, timeout=30,
+            self.url + path,
+            params=parameters,
+            headers={"ph-auth-token": self.token},
+            allow_redirects=False,
+            timeout=30,
         )
 
     def post(self, path: str, body: Any) -> requests.Response:
@@ -124,7 +130,7 @@ def reader(house: House, url: str) -> Client:
     return client_of(house, url, "guest")
 
 
-def stored[T](house: House, write: Callable[[Work], T]) -> T:
+def stored(house: House, write: Callable[[Work], T]) -> T:
     """Write through the store and return what was made."""
     with house.database.begin() as work:
         return write(work)
@@ -158,24 +164,45 @@ def add_container(client: Client, **more: Any) -> int:
 def add_approval(work: Work, run_id: int, container_id: int, *, kind: str = "prompt") -> int:
     """Open a question whose first option would isolate a host."""
     join_id = work.runs.add_action_run(
-        run_id=run_id, container_id=container_id, kind="prompt" if kind == "prompt" else "act",
-        action="prompt", name="contain?", remaining=1,
+        run_id=run_id,
+        container_id=container_id,
+        kind="prompt" if kind == "prompt" else "act",
+        action="prompt",
+        name="contain?",
+        remaining=1,
     )
     due = datetime.now(UTC) + timedelta(minutes=15)
     options = ["Isolate Host", "Monitor Only"] if kind == "prompt" else [gate.APPROVE, gate.DENY]
     isolate = HeldCall(
-        action="quarantine device", asset="crowdstrike_prod", app="crowdstrike", app_version="1",
+        action="quarantine device",
+        asset="crowdstrike_prod",
+        app="crowdstrike",
+        app_version="1",
         parameters={"device_id": "d1"},
     )
     shown = gate.payload(
-        approval=f"a{join_id}", run_id=run_id, container_id=container_id, assignee="soc_tier2",
-        message="Isolate it?", options=options, effects={options[0]: [isolate], options[1]: []},
+        approval=f"a{join_id}",
+        run_id=run_id,
+        container_id=container_id,
+        assignee="soc_tier2",
+        message="Isolate it?",
+        options=options,
+        effects={options[0]: [isolate], options[1]: []},
         due=due.isoformat(),
     )
     return work.approvals.open(
-        public_id=f"a{join_id}", run_id=run_id, action_run_id=join_id, container_id=container_id,
-        kind=kind, name="contain?", assignee="soc_tier2", message="Isolate it?", options=options,
-        payload=shown, payload_digest=gate.digest(shown), due_at=due,
+        public_id=f"a{join_id}",
+        run_id=run_id,
+        action_run_id=join_id,
+        container_id=container_id,
+        kind=kind,
+        name="contain?",
+        assignee="soc_tier2",
+        message="Isolate it?",
+        options=options,
+        payload=shown,
+        payload_digest=gate.digest(shown),
+        due_at=due,
     )
 
 
@@ -236,7 +263,8 @@ def test_a_token_is_also_the_password_of_http_basic(reader: Client) -> None:
     for user in ("", "anybody"):
         credentials = base64.b64encode(f"{user}:{reader.token}".encode()).decode()
         answer = requests.get(
-            f"{reader.url}/rest/version", headers={"Authorization": f"Basic {credentials}"},
+            f"{reader.url}/rest/version",
+            headers={"Authorization": f"Basic {credentials}"},
             timeout=10,
         )
 
@@ -332,7 +360,15 @@ def test_a_body_has_a_limit(analyst: Client) -> None:
 
 @pytest.mark.parametrize(
     "body",
-    [b"", b"{", b"[1]", b"\xff", b'{"name": NaN}', b'{"name": 1e999}', b'{"a":' * 60 + b"1" + b"}" * 60],
+    [
+        b"",
+        b"{",
+        b"[1]",
+        b"\xff",
+        b'{"name": NaN}',
+        b'{"name": 1e999}',
+        b'{"a":' * 60 + b"1" + b"}" * 60,
+    ],
 )
 def test_a_body_that_cannot_be_used_is_refused(analyst: Client, body: bytes) -> None:
     """
@@ -352,9 +388,7 @@ def test_half_characters_and_nul_are_stored_as_replacements(analyst: Client) -> 
     assert answer.status_code == 200, answer.text
 
 
-def test_a_bug_is_not_told_to_the_client(
-    reader: Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_bug_is_not_told_to_the_client(reader: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     """
     A 500 says that the log knows more, and nothing of what went wrong.
     """
@@ -391,9 +425,9 @@ def test_health_names_what_cannot_be_reached(house: House) -> None:
     """
     Without Redis, health is 503 and says so; the bare liveness needs nothing.
     """
-    changed = house.settings.model_copy(update={"redis_url": type(house.settings.redis_url)(
-        "redis://127.0.0.1:1/0"
-    )})
+    changed = house.settings.model_copy(
+        update={"redis_url": type(house.settings.redis_url)("redis://127.0.0.1:1/0")}
+    )
     assert isinstance(changed, Settings)
     with serving(replace(house, settings=changed)) as url:
         client = client_of(house, url, "guest")
@@ -460,14 +494,22 @@ def mails(analyst: Client) -> dict[str, int]:
     """Three containers that filters can tell apart."""
     return {
         "phish": add_container(
-            analyst, name="Phishing 100%_sure", label="phishing", severity="high",
-            tags=["mail", "vip"], custom_fields={"score": 7, "team": {"name": "blue"}},
+            analyst,
+            name="Phishing 100%_sure",
+            label="phishing",
+            severity="high",
+            tags=["mail", "vip"],
+            custom_fields={"score": 7, "team": {"name": "blue"}},
         ),
         "malware": add_container(
-            analyst, name="malware", label="malware", severity="low", tags=["host"],
+            analyst,
+            name="malware",
+            label="malware",
+            severity="low",
+            tags=["host"],
             custom_fields={"score": 70, "done": True},
         ),
-        "event": add_container(analyst, name="O'Hara said \"hi\"", status="closed"),
+        "event": add_container(analyst, name='O\'Hara said "hi"', status="closed"),
     }
 
 
@@ -487,7 +529,7 @@ def mails(analyst: Client) -> dict[str, int]:
         ("_filter_name__contains", '"PHISH"', ""),
         ("_filter_name__startswith", '"mal"', "malware"),
         ("_filter_name__endswith", '"sure"', "phish"),
-        ("_filter_name", "\"O'Hara said \\\"hi\\\"\"", "event"),
+        ("_filter_name", '"O\'Hara said \\"hi\\""', "event"),
         ("_filter_status", '"closed"', "event"),
         ("_exclude_status", '"closed"', "phish malware"),
         ("_exclude_label__in", "['phishing','malware']", "event"),
@@ -562,9 +604,29 @@ NASTY = st.one_of(
     st.text(max_size=60),
     st.sampled_from(
         [
-            "' or 1=1 --", '" or ""="', "'; drop table container; --", "\\", "%", "_", "\x00",
-            "[", "['a", '["\\ud800"]', "{}", "((((", ":v0", "%(v0)s", "1e400", "-1", "None",
-            "[None]", "'\\x00'", "$1", "{x}", "*", "9" * 400,
+            "' or 1=1 --",
+            '" or ""="',
+            "'; drop table container; --",
+            "\\",
+            "%",
+            "_",
+            "\x00",
+            "[",
+            "['a",
+            '["\\ud800"]',
+            "{}",
+            "((((",
+            ":v0",
+            "%(v0)s",
+            "1e400",
+            "-1",
+            "None",
+            "[None]",
+            "'\\x00'",
+            "$1",
+            "{x}",
+            "*",
+            "9" * 400,
         ]
     ),
     st.lists(st.text(max_size=10), max_size=3).map(json.dumps),
@@ -572,7 +634,9 @@ NASTY = st.one_of(
 
 
 @settings(
-    max_examples=250, deadline=None, derandomize=True,
+    max_examples=100,
+    deadline=None,
+    derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(
@@ -607,16 +671,22 @@ def test_an_alert_becomes_a_container_with_artifacts(house: House, analyst: Clie
     Posting an alert opens a container and queues the playbooks whose trigger matches.
     """
     stored(house, add_playbook)
-    assert client_of(house, analyst.url, "root", "admin").post(
-        "/rest/trigger", TRIGGER
-    ).status_code == 200
+    assert (
+        client_of(house, analyst.url, "root", "admin").post("/rest/trigger", TRIGGER).status_code
+        == 200
+    )
 
     answer = analyst.post(
         "/rest/container",
         {
-            "name": "Reported mail", "label": "phishing", "severity": "high",
-            "source_data_identifier": "m-1", "custom_fields": {"team": "blue"}, "owner": "ada",
-            "sensitivity": "red", "artifacts": [{"name": "url", "cef": {"requestURL": "http://x"}}],
+            "name": "Reported mail",
+            "label": "phishing",
+            "severity": "high",
+            "source_data_identifier": "m-1",
+            "custom_fields": {"team": "blue"},
+            "owner": "ada",
+            "sensitivity": "red",
+            "artifacts": [{"name": "url", "cef": {"requestURL": "http://x"}}],
         },
     ).json()
 
@@ -661,9 +731,16 @@ def test_a_container_is_changed(analyst: Client) -> None:
     answer = analyst.post(
         f"/rest/container/{number}",
         {
-            "status": "closed", "severity": "low", "tags": ["done"], "custom_fields": {"b": 2},
-            "owner": "ada", "name": "New name", "label": "malware", "description": "d",
-            "sensitivity": "green", "container_type": "case",
+            "status": "closed",
+            "severity": "low",
+            "tags": ["done"],
+            "custom_fields": {"b": 2},
+            "owner": "ada",
+            "name": "New name",
+            "label": "malware",
+            "description": "d",
+            "sensitivity": "green",
+            "container_type": "case",
         },
     )
 
@@ -735,7 +812,9 @@ def test_artifacts_are_added_one_by_one_or_many_at_once(analyst: Client) -> None
     """
     number = add_container(analyst)
 
-    one = analyst.post("/rest/artifact", {"container_id": number, "cef": {"sourceAddress": "1.2.3.4"}})
+    one = analyst.post(
+        "/rest/artifact", {"container_id": number, "cef": {"sourceAddress": "1.2.3.4"}}
+    )
     many = analyst.post(
         "/rest/artifact",
         [
@@ -751,9 +830,12 @@ def test_artifacts_are_added_one_by_one_or_many_at_once(analyst: Client) -> None
     assert [m["success"] for m in many] == [True, False, False, True, False]
     assert many[1]["message"].startswith("severity: ")
     assert many[3]["existing_artifact_id"] == many[0]["id"]
-    assert analyst.ids("/rest/artifact", _filter_cef__sourceAddress='"1.2.3.4"') == [one.json()["id"]]
+    assert analyst.ids("/rest/artifact", _filter_cef__sourceAddress='"1.2.3.4"') == [
+        one.json()["id"]
+    ]
     assert analyst.ids("/rest/artifact", _filter_container=number) == [
-        one.json()["id"], many[0]["id"],
+        one.json()["id"],
+        many[0]["id"],
     ]
 
 
@@ -783,7 +865,12 @@ def test_a_playbook_is_run_on_a_container(house: House, analyst: Client, means: 
     playbook = stored(house, add_playbook)
     newest = stored(house, lambda w: add_playbook(w, version="1.1"))
     container = add_container(analyst)
-    names = {"id": playbook, "digits": str(playbook), "name": "triage", "repository": "local/triage"}
+    names = {
+        "id": playbook,
+        "digits": str(playbook),
+        "name": "triage",
+        "repository": "local/triage",
+    }
 
     answer = analyst.post(
         "/rest/playbook_run",
@@ -846,7 +933,9 @@ def test_times_of_runs_are_texts_or_in_the_seeds_form_numbers(
 
     text = analyst.get("/rest/playbook_run", _filter_status='"success"').json()["data"]
     assert [row["id"] for row in text] == [done]
-    assert datetime.fromisoformat(text[0]["end_time"]) >= datetime.fromisoformat(text[0]["start_time"])
+    assert datetime.fromisoformat(text[0]["end_time"]) >= datetime.fromisoformat(
+        text[0]["start_time"]
+    )
     seeds = analyst.get("/rest/playbook_run", filter='{"status":"success"}').json()["data"]
     assert seeds[0]["end_time"] - seeds[0]["start_time"] >= 0
     assert seeds[0]["auto_resolved"] is True
@@ -870,7 +959,10 @@ def test_the_log_of_a_run_and_no_way_to_cancel_it(house: House, analyst: Client)
     run_id = stored(house, write)
 
     log = analyst.get(f"/rest/playbook_run/{run_id}/log", page_size=0, sort="time").json()["data"]
-    assert [(line["message"], line["message_type"]) for line in log] == [("begins", 2), ("broken", 0)]
+    assert [(line["message"], line["message_type"]) for line in log] == [
+        ("begins", 2),
+        ("broken", 0),
+    ]
     cancel = analyst.post(f"/rest/playbook_run/{run_id}", {"cancel": True})
     assert cancel.status_code == 400
     assert "cannot be cancelled" in cancel.json()["message"]
@@ -885,15 +977,25 @@ def test_actions_and_their_calls(house: House, analyst: Client) -> None:
     def write(work: Work) -> tuple[int, int]:
         run_id = add_run(work, container, add_playbook(work))
         act = work.runs.add_action_run(
-            run_id=run_id, container_id=container, kind="act", action="ip reputation",
-            name="ip_1", remaining=1,
+            run_id=run_id,
+            container_id=container,
+            kind="act",
+            action="ip reputation",
+            name="ip_1",
+            remaining=1,
         )
         call = work.calls.add(
-            action_run_id=act, join_id=act, run_id=run_id, container_id=container,
+            action_run_id=act,
+            join_id=act,
+            run_id=run_id,
+            container_id=container,
             severity_rank=1,
             member={
-                "action": "ip reputation", "asset": "abuse", "app": "abuseipdb",
-                "parameters": {"ip": "1.2.3.4"}, "context": {"guid": "g"},
+                "action": "ip reputation",
+                "asset": "abuse",
+                "app": "abuseipdb",
+                "parameters": {"ip": "1.2.3.4"},
+                "context": {"guid": "g"},
                 "parked_for": "approval",
             },
         )
@@ -906,7 +1008,9 @@ def test_actions_and_their_calls(house: House, analyst: Client) -> None:
 
     assert analyst.ids("/rest/action_run", _filter_container=container) == [act]
     shown = analyst.get(f"/rest/action_run/{act}/app_runs").json()["data"]
-    assert [(c["id"], c["status"], c["app_name"]) for c in shown] == [(call, "pending", "abuseipdb")]
+    assert [(c["id"], c["status"], c["app_name"]) for c in shown] == [
+        (call, "pending", "abuseipdb")
+    ]
     assert "result_data" not in shown[0]
     single = analyst.get(f"/rest/app_run/{call}").json()
     assert single["result_data"][0]["parameter"] == {"ip": "1.2.3.4", "context": {"guid": "g"}}
@@ -922,8 +1026,10 @@ def test_a_question_is_shown_exactly(analyst: Client, question: Question) -> Non
     Who is asked, until when, what each option would do, and the digest an answer carries.
     """
     pending = analyst.get(
-        "/rest/approval", _filter_status='"pending"',
-        _filter_action_run__container_id=f'"{question.container}"', sort="start_time",
+        "/rest/approval",
+        _filter_status='"pending"',
+        _filter_action_run__container_id=f'"{question.container}"',
+        sort="start_time",
     ).json()["data"]
     assert [(a["id"], a["owner"], a["responses"]) for a in pending] == [
         (question.id, "soc_tier2", [])
@@ -970,9 +1076,7 @@ def test_an_action_is_denied(house: House, analyst: Client) -> None:
     held = ask(house, analyst, kind="action")
     digest = analyst.get(f"/rest/approval/{held.id}").json()["payload_digest"]
 
-    answer = analyst.post(
-        f"/rest/approval/{held.id}", {"status": "deny", "payload_digest": digest}
-    )
+    answer = analyst.post(f"/rest/approval/{held.id}", {"status": "deny", "payload_digest": digest})
 
     assert answer.json()["choice"] == "Deny"
     assert analyst.get(f"/rest/approval/{held.id}").json()["status"] == "denied"
@@ -1004,9 +1108,7 @@ def test_an_answer_that_is_not_clear_decides_nothing(
     assert analyst.get(f"/rest/approval/{question.id}").json()["status"] == "pending"
 
 
-def test_only_the_addressed_person_answers(
-    house: House, admin: Client, question: Question
-) -> None:
+def test_only_the_addressed_person_answers(house: House, admin: Client, question: Question) -> None:
     """
     Neither an administrator without the role, nor a machine with it, may decide.
     """
@@ -1103,7 +1205,7 @@ def test_an_asset_is_kept_and_shown_without_its_secret(house: House, admin: Clie
         {"configuration": {"nonsense": 1}},
         {"configuration": {"api_key": "***"}},
         {"configuration": {"api_key": {"sealed": "gAAAA"}}},
-        {"configuration": []},
+        {"configuration": "x"},
         {"asset_name": "Bad Name"},
     ],
 )

@@ -66,7 +66,7 @@ class VerifiedTls(Tls):  # type: ignore[misc]
         self.context = ssl.create_default_context(cafile=ca_file or None)
         self.untrusted = False
 
-    def wrap_socket(self, connection: Any, do_handshake: bool = False) -> None:  # noqa: ARG002
+    def wrap_socket(self, connection: Any, do_handshake: bool = False) -> None:
         """Shake hands with the controller under the name the asset gives it."""
         try:
             connection.socket = self.context.wrap_socket(

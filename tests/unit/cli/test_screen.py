@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from soar.cli import entry
-from soar.cli.screen import plain, table, write_json
+from soar.cli.screen import error_line, plain, say, table, write_json
 
 
 def test_an_alert_cannot_command_the_terminal():
@@ -32,6 +32,18 @@ def test_data_is_never_taken_as_markup():
     table(("name",), [("[red]x[/red]",)], empty="")(console)
 
     assert "[red]x[/red]" in console.file.getvalue()  # type: ignore[attr-defined]
+
+
+def test_a_sentence_is_never_taken_as_markup(capsys):
+    """
+    Sentences and errors quote data; brackets in them stay what they are.
+    """
+    say(False, {}, "[red]x[/red]")
+    error_line("[/nonsense] is no alert")
+
+    shown = capsys.readouterr()
+    assert shown.out == "[red]x[/red]\n"
+    assert shown.err == "error: [/nonsense] is no alert\n"
 
 
 def test_no_rows_are_one_sentence():

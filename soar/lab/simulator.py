@@ -41,7 +41,7 @@ class Arrival:
 @dataclass(kw_only=True, slots=True)
 class Fault:
     """
-    One switch: what goes wrong, on which path (a part of it), how many times.
+    One switch: what goes wrong, on which path and body (a part of it), how many times.
 
     latency: answer after *value* seconds. status: answer HTTP *value* at once. reset: cut the
     connection before anything happens. lost_answer: let it take effect, then cut the connection.
@@ -51,6 +51,7 @@ class Fault:
     kind: str
     path: str = ""
     method: str = ""
+    body: str = ""
     times: int = 1
     value: float = 0.0
 
@@ -59,6 +60,15 @@ class Fault:
             raise ValueError(
                 f"fault kind must be one of {', '.join(FAULT_KINDS)}, not {self.kind!r}"
             )
+
+    def concerns(self, vendor: str, request: Request, body: str) -> bool:
+        """Tell whether this request is one that shall go wrong."""
+        return (
+            self.vendor == vendor
+            and self.path in request.path
+            and self.method in ("", request.method)
+            and self.body in body
+        )
 
 
 class CutConnection(Exception):
@@ -150,14 +160,10 @@ class Lab:
             self.arrivals.append(arrival)
 
     def _take_fault(self, vendor: str, request: Request) -> Fault | None:
+        body = request.get_data(as_text=True)
         with self.lock:
             for fault in self.faults:
-                if (
-                    fault.vendor == vendor
-                    and fault.path in request.path
-                    and fault.times > 0
-                    and (not fault.method or fault.method == request.method)
-                ):
+                if fault.times > 0 and fault.concerns(vendor, request, body):
                     fault.times -= 1
                     return fault
         return None

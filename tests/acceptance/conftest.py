@@ -64,6 +64,10 @@ class Pool:
         client.xadd(settings.alert_stream, {"alert": text})
         client.close()
 
+    def actions_log(self) -> str:
+        """What the action workers have logged."""
+        return (self.house.settings.data_dir / "logs" / "actions.log").read_text()
+
     def alert(self, label: str, *cef: dict[str, Any], **more: Any) -> int:
         """Push an alert with one artifact per mapping and return its container once it is there."""
         source = uuid.uuid4().hex

@@ -36,6 +36,12 @@ def kill_and_replace(pool: Any, role: str) -> None:
     pool.stack.start_role(role)
 
 
+def hold(pool: Any, vendor: str, *, times: int = 1, **where: str) -> None:
+    """Let a vendor hold requests for some seconds before it acts on them."""
+    fault = Fault(vendor=vendor, kind="latency", value=4.0, times=times, **where)
+    pool.lab.http.lab.faults.append(fault)
+
+
 def arrived(pool: Any, vendor: str, text: str) -> int:
     """How many requests with this text reached a vendor."""
     return sum(text in f"{a['path']} {a['body']}" for a in pool.lab.http.lab.log(vendor))
@@ -47,16 +53,20 @@ def test_a_worker_killed_in_a_chord_leaves_no_call_lost_and_none_doubled(pool: A
     effect all the same; the new worker asks first, and the callback hears four results once.
     """
     pool.playbook(CHORD, label="kill-chord")
-    faults = pool.lab.http.lab.faults
-    faults.append(Fault(vendor="palo_alto", kind="latency", value=2.0, times=1))
-    faults.append(Fault(vendor="virustotal", kind="latency", value=2.0, times=2))
-    faults.append(Fault(vendor="servicenow", kind="latency", value=2.0, times=1, method="POST"))
-    tickets = len(pool.lab.state()["servicenow"]["tickets"])
+    log = pool.lab.http.lab.log
+    hold(pool, "palo_alto", body="203.0.113.201")
+    hold(pool, "virustotal", times=2)
+    hold(pool, "servicenow", method="POST")
+    lookups, tickets = len(log("virustotal")), len(pool.lab.state()["servicenow"]["tickets"])
 
     container = pool.alert("kill-chord", {"type": "none"})
-
-    pool.eventually(lambda: arrived(pool, "palo_alto", "203.0.113.201"))
-    pool.eventually(lambda: any(c["status"] == "running" for c in pool.calls(container)))
+    pool.eventually(
+        lambda: (
+            arrived(pool, "palo_alto", "203.0.113.201")
+            and arrived(pool, "servicenow", "killed")
+            and len(log("virustotal")) == lookups + 2
+        )
+    )
     kill_and_replace(pool, "actions")
     (run,) = pool.ended(container)
 
@@ -69,3 +79,95 @@ def test_a_worker_killed_in_a_chord_leaves_no_call_lost_and_none_doubled(pool: A
     state = pool.lab.state()
     assert len(state["servicenow"]["tickets"]) == tickets + 1
     assert state["palo_alto"]["registrations"]["203.0.113.201"] == 1
+
+
+CONTAIN = """
+import phantom.rules as phantom
+
+def on_start(container):
+    phantom.act("quarantine device", parameters=[{"hostname": "SRV-FILE-01"}],
+                assets=["crowdstrike_prod"], callback=told)
+
+def told(action, success, container, results, handle):
+    phantom.comment(container, results[0]["message"])
+"""
+
+
+def test_a_worker_killed_while_it_isolates_a_host_does_not_do_it_twice(pool: Any) -> None:
+    """
+    Falcon gets the containment, the worker dies before it hears the answer; the next worker asks
+    Falcon what is true instead of sending the containment again.
+    """
+    pool.playbook(CONTAIN, label="kill-contain")
+    hold(pool, "crowdstrike", path="devices-actions", method="POST")
+    before = arrived(pool, "crowdstrike", "devices-actions")
+
+    container = pool.alert("kill-contain", {"type": "none"})
+    pool.answer(pool.question(container), "Approve")
+    pool.eventually(lambda: arrived(pool, "crowdstrike", "devices-actions") == before + 1)
+    kill_and_replace(pool, "actions")
+    (run,) = pool.ended(container)
+
+    assert run["status"] == "success"
+    assert pool.lab.state()["crowdstrike"]["devices"]["SRV-FILE-01"] == "contained"
+    assert arrived(pool, "crowdstrike", "devices-actions") == before + 1
+
+
+COUNTED = """
+import phantom.rules as phantom
+
+def on_start(container):
+    phantom.act("whois ip", parameters=[{"ip": "192.0.2.45"}] * 8, assets=["whois_prod"],
+                callback=told)
+
+def told(action, success, container, results, handle):
+    phantom.comment(container, f"heard {len(results)}")
+"""
+
+
+def test_an_engine_killed_while_a_chord_is_under_way_delivers_it_once(pool: Any) -> None:
+    """
+    The engine dies while the lookups run; another one calls the callback, once, with all results.
+    """
+    pool.playbook(COUNTED, label="kill-engine")
+    rdap = len(pool.lab.http.lab.log("rdap"))
+    hold(pool, "rdap", times=8)
+
+    container = pool.alert("kill-engine", {"type": "none"})
+    pool.eventually(lambda: len(pool.lab.http.lab.log("rdap")) == rdap + 8)
+    kill_and_replace(pool, "engine")
+    (run,) = pool.ended(container)
+
+    with pool.house.database.begin() as work:
+        comments = [n["content"] for n in work.reads.notes_of(container)]
+    assert run["status"] == "success"
+    assert comments == ["heard 8"]
+
+
+def test_a_forged_message_gets_nobody_past_the_gate(pool: Any) -> None:
+    """
+    A message that names a held call, sent by anybody who can write to the broker, does nothing.
+    """
+    pool.playbook(CONTAIN.replace("SRV-FILE-01", "WORKSTATION-042"), label="forged")
+    before = arrived(pool, "crowdstrike", "devices-actions")
+    container = pool.alert("forged", {"type": "none"})
+    question = pool.question(container)
+    (call,) = pool.calls(container)
+
+    sent = pool.house.app.send_task(
+        call["task"] if "task" in call else "soar.tasks.crowdstrike.quarantine_device",
+        args=[call["id"]],
+        queue="asset.crowdstrike_prod",
+    )
+    other = pool.house.app.send_task(
+        "soar.tasks.crowdstrike.get_device_info", args=[call["id"]], queue="asset.crowdstrike_prod"
+    )
+    pool.eventually(
+        lambda: all(word in pool.actions_log() for word in (f"[{sent.id}]", f"[{other.id}]"))
+    )
+
+    assert pool.calls(container)[0]["status"] == "parked"
+    assert arrived(pool, "crowdstrike", "devices-actions") == before
+    pool.answer(question, "Deny")
+    pool.ended(container)
+    assert pool.calls(container)[0]["message"].startswith("denied by tess")

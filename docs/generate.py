@@ -36,7 +36,8 @@ def settings() -> str:
     lines: list[str] = []
     for section, names, meaning in _example():
         if section:
-            lines += ["", f"### {section}", "", "| variable | default | meaning |", "| --- | --- | --- |"]
+            lines += ["", f"### {section}", ""]
+            lines += ["| variable | default | meaning |", "| --- | --- | --- |"]
         shown = "<br>".join(f"`{name}`" for name in names)
         lines.append(f"| {shown} | {'<br>'.join(map(_default, names))} | {meaning} |")
     return "\n".join(lines)

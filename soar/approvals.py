@@ -19,7 +19,7 @@ from soar.domain import gate
 from soar.domain.errors import BadInput, Conflict, NotAllowed
 from soar.domain.model import Person
 from soar.signing import Signer
-from soar.store.rows import Row
+from soar.store.rows import Row, storable
 from soar.store.work import Work
 
 
@@ -47,7 +47,7 @@ def answer(
     """
     row = work.approvals.get(approval_id)
     _check_person(by, row)
-    chosen = _check_choice(choice, row)
+    chosen, reason = storable(_check_choice(choice, row)), storable(reason)
     _check_shown(shown, row)
     signed = {
         "approval": row["public_id"],

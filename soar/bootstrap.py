@@ -75,6 +75,7 @@ def house(settings: Settings, *, chord: Callable[..., None] | None = None) -> Ho
         if not getattr(settings, name).get_secret_value():
             raise BadInput(f"SOAR_{name.upper()}", "is not set: see deploy/env.example")
     configure(settings.log_level, json=settings.log_json)
+    bus.hush_sweep()
     database = Database(settings.database_url.get_secret_value())
     app = bus.create(settings, database=database)
     database.publish = Relay(app, database, chord=chord)

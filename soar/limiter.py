@@ -16,10 +16,12 @@ from typing import Any
 
 import redis
 
+from soar.domain.errors import RetryLater
 from soar.domain.model import Budget
 
 MARGIN = 1.02  # the vendor counts arrivals, we count grants: two per cent for the way there
 COLD = -1
+OUTAGE = timedelta(seconds=5)
 
 
 class Limiter:
@@ -47,10 +49,14 @@ class Limiter:
 
     def _run(self, slug: str, budget: Budget, *, take: bool, seed: int) -> tuple[int, int]:
         window = int(budget.per.total_seconds() * 1000 * MARGIN)
-        free, wait = self._script(
-            keys=[f"soar:lane:{{{slug}}}", f"soar:lane:{{{slug}}}:warm"],
-            args=[budget.calls, window, int(take), seed, uuid.uuid4().hex],
-        )
+        try:
+            free, wait = self._script(
+                keys=[f"soar:lane:{{{slug}}}", f"soar:lane:{{{slug}}}:warm"],
+                args=[budget.calls, window, int(take), seed, uuid.uuid4().hex],
+            )
+        except redis.RedisError as error:
+            reason = f"the budget cannot be asked for ({type(error).__name__})"
+            raise RetryLater(reason, after=OUTAGE) from None
         return int(free), int(wait)
 
 

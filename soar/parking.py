@@ -62,9 +62,9 @@ def wake_due(work: Work) -> int:
 
 def pump_lanes(work: Work, limiter: Limiter) -> int:
     """Send the heads of all lanes: as many as their budgets allow and are not on their way."""
-    woken = 0
+    woken, budgets = 0, {asset.slug: asset.budget for asset in work.assets.all()}
     for lane in work.calls.lanes():
-        budget = work.assets.get(lane["asset"]).budget
+        budget = budgets.get(lane["asset"])  # none: an asset that is gone holds nothing up
         free = limiter.free(lane["asset"], budget) if budget else lane["waiting"]
         count = min(free - lane["released"], lane["waiting"])
         if count > 0:

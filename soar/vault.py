@@ -8,7 +8,7 @@ Never: imported by a process that runs playbook code.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
@@ -37,6 +37,9 @@ class Vault:
 
     def __repr__(self) -> str:
         return "Vault(***)"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a vault is never pickled: it holds the keys")
 
     def seal(self, text: str) -> dict[str, str]:
         """Return a secret in the form the store keeps."""

@@ -7,6 +7,7 @@ Never: an import of a task; ``bootstrap`` binds them.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from typing import Any
 
@@ -22,6 +23,16 @@ WRITE_REPORT = "soar.report.write"
 ENGINE_QUEUE = "engine"
 REPORT_QUEUE = "report"
 HIDDEN = "…"  # what events, logs and Flower show instead of arguments
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    return SWEEP not in record.getMessage()
+
+
+def hush_sweep() -> None:
+    """Keep the sweep, which comes every second, out of Celery's own log lines."""
+    for name in ("celery.app.trace", "celery.worker.strategy", "celery.beat"):
+        logging.getLogger(name).addFilter(_is_news)
 
 
 def asset_queue(slug: str) -> str:

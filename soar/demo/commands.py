@@ -30,6 +30,7 @@ from soar.domain.errors import BadInput
 from soar.settings import Settings, load
 from soar.store.rows import Row
 
+MANY_DEATHS = 20  # processes that end so often are not to be helped by starting them again
 DataDir = Annotated[
     Path | None,
     typer.Option(help="Keep the servers' data here (demo: a directory that is deleted)."),
@@ -53,10 +54,15 @@ def up(
     ):
         stack.start_processes(flower=flower)
         _print_doors(stack, flower=flower, as_json=as_json)
+        deaths = 0
         while not stopped.is_set():
             ended = stack.supervisor.watch(timeout=0.5)
             if ended is not None:
-                raise DemoFailed(str(ended))
+                deaths += 1
+                if deaths > MANY_DEATHS:
+                    raise DemoFailed(str(ended))
+                console.print(f"[yellow]{ended.name} ended and is started again[/]: {ended.log}")
+                stack.start_role(ended.name)
 
 
 def demo(

@@ -256,5 +256,5 @@ def _from_target(act: Act, spec: ActionSpec, situation: Situation) -> dict[str, 
 def _only_one(name: str, contains: tuple[str, ...], artifacts: Sequence[Mapping[str, Any]]) -> Any:
     """Return the value that all artifacts agree on; two different ones are no answer."""
     values = [cef.find(a["cef"], name, contains) for a in artifacts]
-    distinct = list(dict.fromkeys(v for v in values if v is not None))
-    return distinct[0] if len(distinct) == 1 else None
+    found = [v for v in values if v is not None]
+    return found[0] if found and all(v == found[0] for v in found) else None

@@ -23,14 +23,14 @@ from soar.domain.errors import SoarError
 PURE_MODULES = frozenset(
     {
         "phantom",
-        "soar",
+        "soar.domain",
         "json",
         "datetime",
         "re",
         "math",
         "itertools",
         "collections",
-        "urllib",
+        "urllib.parse",
         "ipaddress",
         "base64",
         "hashlib",
@@ -119,6 +119,8 @@ def parse(name: str, source: str) -> ast.Module:
         raise BadPlaybook(f"playbook {name!r}, line {error.lineno}: {error.msg}") from None
     except ValueError as error:
         raise BadPlaybook(f"playbook {name!r}: {error}") from None
+    except (RecursionError, MemoryError):
+        raise BadPlaybook(f"playbook {name!r}: is nested too deeply") from None
 
 
 @lru_cache(maxsize=256)
@@ -131,7 +133,7 @@ def load(name: str, source: str) -> Program:
     namespace.update({missing: Undefined(missing) for missing in undefined_callbacks(tree)})
     try:
         exec(compile(tree, f"{name}.py", "exec"), namespace)  # noqa: S102 - a playbook is code
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise BadPlaybook(f"playbook {name!r} cannot be loaded: {explain(error, name)}") from error
     return Program(name=name, namespace=namespace, pure=_is_pure(tree))
 
@@ -169,12 +171,18 @@ def _is_pure(tree: ast.Module) -> bool:
         if isinstance(node, ast.Import):
             modules = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
-            modules = [node.module or ""]
-        if any(module.partition(".")[0] not in PURE_MODULES for module in modules):
+            modules = [f"{node.module}.{alias.name}" for alias in node.names]
+        if not all(_is_pure_module(module) for module in modules):
             return False
         if isinstance(node, ast.Name) and node.id in IMPURE_NAMES:
             return False
     return True
+
+
+def _is_pure_module(module: str) -> bool:
+    """Tell whether a module can only compute: it or its package is in the list."""
+    parts = module.split(".")
+    return any(".".join(parts[: n + 1]) in PURE_MODULES for n in range(len(parts)))
 
 
 def explain(error: BaseException, name: str) -> str:

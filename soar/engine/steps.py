@@ -8,14 +8,16 @@ ready; whoever does not get the row leaves, because the holder looks again after
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from soar.bus.app import REPORT_QUEUE, RESUME_RUN, START_RUN, WRITE_REPORT
 from soar.catalog import Catalog
 from soar.domain import shapes
-from soar.domain.commands import Prompt
+from soar.domain.commands import Log, Prompt
+from soar.domain.errors import SoarError
 from soar.domain.gate import HeldCall
 from soar.domain.states import RunStatus
 from soar.engine import writing
@@ -26,7 +28,8 @@ from soar.phantom.desk import View
 from soar.phantom.results import PromptResults, Results, of_calls
 from soar.settings import Settings
 from soar.store.database import Database
-from soar.store.rows import Row
+from soar.store.errors import REFUSED, UNREACHABLE
+from soar.store.rows import Row, as_json
 from soar.store.work import Work
 from soar.telemetry import log
 
@@ -58,12 +61,14 @@ class _Reader:
 
     def container(self, container_id: int) -> dict[str, Any]:
         """Return a container with its artifacts."""
-        row = self.work.containers.get(container_id)
-        return shapes.container(row, self.work.containers.artifacts(container_id))
+        with self.work.attempt():
+            row = self.work.containers.get(container_id)
+            return shapes.container(row, self.work.containers.artifacts(container_id))
 
     def artifacts(self, container_id: int) -> list[dict[str, Any]]:
         """Return the artifacts of a container."""
-        return [shapes.artifact(a) for a in self.work.containers.artifacts(container_id)]
+        with self.work.attempt():
+            return [shapes.artifact(a) for a in self.work.containers.artifacts(container_id)]
 
     def new_artifact_id(self) -> int:
         """Reserve an artifact's id."""
@@ -190,21 +195,37 @@ class Engine:
     def _write(
         self, work: Work, run: Row, program: Program, view: View, block: str, done: Activation
     ) -> None:
+        lines = [(c.level, block, c.message) for c in done.commands if isinstance(c, Log)]
+        error = done.error
+        try:
+            with work.attempt():
+                self._carry_out(work, run, program, view, done)
+        except UNREACHABLE:
+            raise
+        except Exception as refused:
+            why = f"block {block!r} asked for what cannot be done: {_why(refused)}"
+            error = f"{error}; {why}" if error else why
+        if error:
+            lines.append(("error", block, error))
+            log.warning("block_failed", run=run["id"], block=block)
+        work.runs.log(run["id"], lines)
+        work.runs.save(run["id"], run_data=None, outputs=None, error=error)
+
+    def _carry_out(
+        self, work: Work, run: Row, program: Program, view: View, done: Activation
+    ) -> None:
         situation = self._situation(work, view)
         made = plan(done.commands, situation)
+        seen = replace(view, run_data={**view.run_data, **made.run_data})
         at = writing.Desk(
             run=run,
             container=work.containers.get(run["container_id"]),
             approvers=self.settings.approvers,
             gate_minutes=self.settings.action_gate_minutes,
-            rehearse=lambda prompt, option: _rehearse(program, prompt, option, view, situation),
+            rehearse=lambda prompt, option: _rehearse(program, prompt, option, seen, situation),
         )
         writing.write(work, made, at)
-        work.runs.log(run["id"], [(line.level, block, line.message) for line in made.logs])
-        work.runs.save(run["id"], run_data=made.run_data, outputs=made.outputs, error=done.error)
-        if done.error:
-            work.runs.log(run["id"], [("error", block, done.error)])
-            log.warning("block_failed", run=run["id"], block=block)
+        work.runs.save(run["id"], run_data=made.run_data, outputs=made.outputs, error="")
 
     def _situation(self, work: Work, view: View) -> Situation:
         return Situation(
@@ -228,7 +249,7 @@ class Engine:
         auto = (
             not failed
             and container["status"] == "closed"
-            and not work.approvals.granting(run["id"])
+            and not work.approvals.decided(run["container_id"])
         )
         work.runs.ended(
             run["id"], RunStatus.FAILED if failed else RunStatus.SUCCEEDED, auto_resolved=auto
@@ -239,6 +260,15 @@ class Engine:
             return
         if work.runs.end_join(parent, succeeded=not failed, message=run["error"]):
             work.send_task(RESUME_RUN, work.runs.action_run(parent)["run_id"], parent)
+
+
+def _why(error: Exception) -> str:
+    """Say in one line what could not be done; never a statement or its values."""
+    if isinstance(error, SoarError):
+        return str(error)
+    if isinstance(error, REFUSED):
+        return f"the database refused it ({type(error.orig).__name__})"
+    return f"{type(error).__name__}: {error}"
 
 
 def _with_container(event: Event, view: View) -> list[Any]:
@@ -260,6 +290,8 @@ def _rehearse(
     """
     if not program.pure or not program.has(prompt.callback):
         return []
+    view = replace(view, delivered=view.delivered | {prompt.name})
+    handle = json.loads(as_json(prompt.handle))  # as the answer will bring it, and a copy
     results = PromptResults(message=prompt.message, response=option, user="", status="success")
     action = {
         "action_name": prompt.name,
@@ -267,6 +299,6 @@ def _rehearse(
         "action": "prompt",
         "action_run_id": 0,
     }
-    event = Event(block=prompt.callback, positional=(action, True, None, results, prompt.handle))
+    event = Event(block=prompt.callback, positional=(action, True, None, results, handle))
     done = activate(program, event.block, _with_container(event, view), view)
     return [] if done.error else plan(done.commands, situation).held

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -21,6 +21,7 @@ from soar.domain.gate import HeldCall
 from soar.domain.model import SEVERITY_RANK, NewArtifact, severity
 from soar.engine import chords
 from soar.engine.planner import Join, Member, Plan, PlannedAct
+from soar.store.rows import storable
 from soar.store.work import Work
 
 Rehearse = Callable[[Prompt, str], list[HeldCall]]
@@ -172,8 +173,8 @@ def _hold(
         if approval_id is None:
             asked.append((number, member))
         else:
-            work.calls.release(number, approval_id)
-            ready.append((number, member.task, member.asset))
+            if work.calls.release(number, approval_id):
+                ready.append((number, member.task, member.asset))
     if asked:
         approval_id = _ask_for(work, join_id, [m for _, m in asked], at)
         work.calls.hold([number for number, _ in asked], approval_id)
@@ -182,9 +183,10 @@ def _hold(
 def _covering(
     work: Work, answers: Sequence[Mapping[str, Any]], member: Member, at: Desk
 ) -> int | None:
+    call = replace(member.held, parameters=storable(member.parameters))
     for row in answers:
-        covered = gate.covers(row["payload"], row["answer"] or "", [at.run["id"]], member.held)
-        if covered and not work.calls.already_under(row["id"], member.asset, member.parameters):
+        covered = gate.covers(row["payload"], row["answer"] or "", [at.run["id"]], call)
+        if covered and not work.calls.already_under(row["id"], call):
             return int(row["id"])
     return None
 
@@ -259,6 +261,7 @@ def _open(
         effects=effects,
         due=due.isoformat(),
     )
+    shown = storable(shown)  # what is digested and signed is what the row will hold
     return work.approvals.open(
         public_id=public_id,
         **at.ids,

@@ -38,6 +38,10 @@ def check(raw: Any, *, labels: Sequence[str], asset: str = "") -> NewContainer:
     """Return a checked container of an alert that is already an object."""
     if not isinstance(raw, Mapping):
         raise BadInput("alert", f"must be an object, not {type(raw).__name__}")
+    try:
+        raw = storable(raw)
+    except RecursionError:
+        raise BadInput("alert", "is nested too deeply") from None
     raw = _storable(raw)
     artifacts = raw.get("artifacts") or []
     if not isinstance(artifacts, list) or len(artifacts) > MAX_ARTIFACTS:

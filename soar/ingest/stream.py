@@ -18,6 +18,7 @@ import redis
 from soar.domain.errors import BadInput, SoarError
 from soar.ingest.accept import accept, known_labels, parse
 from soar.store.database import Database
+from soar.store.errors import UNREACHABLE
 from soar.telemetry import log
 
 GROUP = "soar"
@@ -47,7 +48,7 @@ class StreamReader:
         while not stopped():
             try:
                 self.step()
-            except (redis.RedisError, OSError) as error:
+            except (redis.RedisError, OSError, *UNREACHABLE) as error:
                 log.warning("stream_unreachable", error=type(error).__name__)
                 time.sleep(1)
 
@@ -95,6 +96,11 @@ class StreamReader:
             log.info("alert_accepted", container=container_id, new=new)
         except SoarError as error:
             self._put_aside(entry_id, fields, str(error))
+        except UNREACHABLE:
+            raise
+        except Exception as error:
+            log.exception("alert_not_read", entry=entry_id)
+            self._put_aside(entry_id, fields, f"cannot be kept ({type(error).__name__})")
         self.client.xack(self.stream, GROUP, entry_id)
 
     def _put_aside(self, entry_id: str, fields: dict[str, str], reason: str) -> None:

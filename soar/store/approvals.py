@@ -135,6 +135,16 @@ class Approvals(Queries):
             limit=limit,
         )
 
+    def decided(self, container_id: int) -> bool:
+        """Tell whether a person has answered any question about a container."""
+        return bool(
+            self._value(
+                "select exists (select 1 from approval where container_id = :id"
+                " and status = 'answered')",
+                id=container_id,
+            )
+        )
+
     def of_action_run(self, action_run_id: int) -> Row | None:
         """Return the question that a prompt asked."""
         return self._one(

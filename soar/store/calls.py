@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from soar.domain.gate import HeldCall
 from soar.domain.model import Claim, Outcome
 from soar.store.rows import Queries, Row, as_json, storable
 
@@ -45,6 +46,11 @@ MARK_SENT = """
     update app_run set effect = 'sent' where id = %(id)s and status = 'running'
     and attempt = %(attempt)s and effect in ('none', 'sent') returning id
 """
+
+LET_GO = """
+    status = case when due_at > now() then 'parked' else 'pending' end,
+    parked_for = case when due_at > now() then 'schedule' end
+"""  # a permission does not bring a start time forward
 
 HEARTBEAT = """
     insert into worker (owner, role, expires_at)
@@ -139,14 +145,17 @@ class Calls(Queries):
         """Return one call."""
         return self._one("select * from app_run where id = :id", id=app_run_id)
 
-    def release(self, app_run_id: int, approval_id: int) -> None:
-        """Let a held call go under an answer that covers it."""
-        self._do(
-            "update app_run set status = 'pending', parked_for = null, approval_id = :approval"
-            " where id = :id and status = 'parked' and parked_for = 'approval'",
+    def release(self, app_run_id: int, approval_id: int) -> bool:
+        """Let a held call go under an answer that covers it; False if its time is to come."""
+        row = self._one(
+            f"""
+            update app_run set approval_id = :approval, {LET_GO}
+            where id = :id and status = 'parked' and parked_for = 'approval' returning status
+            """,
             id=app_run_id,
             approval=approval_id,
         )
+        return row is not None and row["status"] == "pending"
 
     def hold(self, app_run_ids: list[int], approval_id: int) -> None:
         """Tie held calls to the question that was opened for them."""
@@ -157,23 +166,33 @@ class Calls(Queries):
             approval=approval_id,
         )
 
-    def already_under(self, approval_id: int, asset: str, parameters: Mapping[str, Any]) -> bool:
-        """Tell whether an answer was already used for a call with these parameters."""
+    def already_under(self, approval_id: int, call: HeldCall) -> bool:
+        """Tell whether an answer was already used for such a call, made or still waiting."""
         return bool(
             self._value(
                 """
                 select exists (select 1 from app_run where approval_id = :id and asset = :asset
-                and parameters = cast(:parameters as jsonb) and status <> 'parked')
+                and action = :action and parameters = cast(:parameters as jsonb)
+                and parked_for is distinct from 'approval')
                 """,
                 id=approval_id,
-                asset=asset,
-                parameters=as_json(parameters),
+                asset=call.asset,
+                action=call.action,
+                parameters=as_json(call.parameters),
             )
         )
 
     def wake_approved(self, approval_id: int) -> list[Row]:
-        """Make the calls pending that an approval held, and return what to send."""
-        return self._wake("approval_id = :id and parked_for = 'approval'", id=approval_id)
+        """Let the calls go that an approval held, and return what to send now."""
+        rows = self._all(
+            f"""
+            update app_run set rung_at = now(), {LET_GO}
+            where approval_id = :id and status = 'parked' and parked_for = 'approval'
+            returning id, task, asset, join_id, run_id, status
+            """,
+            id=approval_id,
+        )
+        return [row for row in rows if row["status"] == "pending"]
 
     def wake_due(self, limit: int = 500) -> list[Row]:
         """Make the calls pending whose schedule is due."""

@@ -135,12 +135,17 @@ class Reads(Queries):
         return self._one("select * from report where container_id = :id", id=container_id)
 
     def recent_calls(self, asset: str, seconds: int) -> int:
-        """Return how many calls an asset got in the last *seconds*."""
+        """
+        Return how many calls an asset may have got in the last *seconds*: rather too many.
+
+        A call that waited in its lane began long before it was made, so its end counts as well.
+        """
         return int(
             self._value(
                 """
                 select count(*) from app_run where asset = :asset
-                and start_time > now() - make_interval(secs => :s)
+                and (status = 'running' or greatest(start_time, end_time, due_at)
+                     > now() - make_interval(secs => :s)) and start_time is not null
                 """,
                 asset=asset,
                 s=seconds,

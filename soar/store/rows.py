@@ -8,6 +8,7 @@ Never: a value pasted into SQL text.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -44,11 +45,18 @@ def storable(value: Any) -> Any:
         return {storable(str(k)): storable(v) for k, v in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
         return [storable(item) for item in value]
-    if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):
-        return str(value)
+    if isinstance(value, float):
+        return _storable_number(value)
     if value is None or isinstance(value, bool | int | float):
         return value
     return storable(str(value))
+
+
+def _storable_number(value: float) -> float | int | str:
+    """Return a number as jsonb gives it back: it knows no -0.0, NaN, infinity or exponent."""
+    if not math.isfinite(value):
+        return str(value)
+    return int(value) if abs(value) >= 1e16 else value + 0.0
 
 
 def as_json(value: Any) -> str:

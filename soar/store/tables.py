@@ -277,6 +277,7 @@ approval = Table(
     Column("due_at", DateTime(timezone=True), nullable=False),
     _when("close_time"),
     Index(None, "run_id"),
+    Index(None, "container_id"),
     Index("ix_approval_open", "due_at", postgresql_where=text("status = 'open'")),
 )
 

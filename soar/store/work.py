@@ -8,7 +8,8 @@ Never: a message that leaves before the facts are committed.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -79,6 +80,17 @@ class Work:
     def reads(self) -> Reads:
         """Rows as they are shown."""
         return Reads(self.connection)
+
+    @contextmanager
+    def attempt(self) -> Iterator[None]:
+        """Undo what is done inside, and send none of it, if it raises; the rest stands."""
+        kept = len(self.messages)
+        try:
+            with self.connection.begin_nested():
+                yield
+        except BaseException:
+            del self.messages[kept:]
+            raise
 
     def send(self, kind: str, body: Mapping[str, Any]) -> None:
         """Send a message once this transaction has been committed."""

@@ -119,6 +119,8 @@ class ActionTask(Task):  # type: ignore[type-arg]
             params = self._checked(claim)
             self._take_budget(claim, asset)
             return self._call(claim, self._context(claim, asset), params)
+        except RetryLater as wait:
+            return self._later(claim, wait)
         except (ActionFailed, BadCredentials, SoarError) as error:
             if isinstance(error, BadCredentials):
                 self._mark_broken(claim.asset, str(error))
@@ -126,10 +128,12 @@ class ActionTask(Task):  # type: ignore[type-arg]
         except Withdrawn:
             raise
         except Exception as error:
-            log.exception("action_bug", task=self.name, app_run=claim.id)
-            return self._outcome(
-                claim, failed=f"{claim.action}: an error in the connector ({type(error).__name__})"
-            )
+            return self._bug(claim, error)
+
+    def _bug(self, claim: Claim, error: Exception, *, unknown: bool = False) -> Outcome:
+        log.exception("action_bug", task=self.name, app_run=claim.id)
+        what = f"{claim.action}: an error in the connector ({type(error).__name__})"
+        return self._outcome(claim, failed=what, unknown=unknown)
 
     def _asset(self, claim: Claim) -> Asset:
         with self.shop.database.begin() as work:
@@ -220,6 +224,10 @@ class ActionTask(Task):  # type: ignore[type-arg]
             return self._later(claim, wait)
         except OutcomeUnknown as lost:
             return self._unknown(claim, lost)
+        except (SoarError, Withdrawn):
+            raise
+        except Exception as error:  # a write may have been sent before it
+            return self._bug(claim, error, unknown=not self.spec.read_only)
         effect = Effect.NONE if self.spec.read_only else Effect.CONFIRMED
         return Outcome(
             app_run_id=claim.id,

@@ -24,6 +24,7 @@ from soar.demo.furnish import Lab, furnish, running_lab
 from soar.demo.stack import Stack
 from soar.domain.errors import NotFound
 from soar.embedded import Servers
+from soar.lab.world import Host
 from soar.limiter import connect
 from soar.settings import Settings
 
@@ -63,6 +64,14 @@ class Pool:
         client = connect(settings.redis_url.get_secret_value())
         client.xadd(settings.alert_stream, {"alert": text})
         client.close()
+
+    def new_host(self) -> str:
+        """Let one more host report to Falcon, for one test alone, and return its name."""
+        number = uuid.uuid4().hex
+        host = Host(device_id=number, hostname=f"WS-{number[:8].upper()}", local_ip="10.20.30.99")
+        falcon: Any = next(s for s in self.lab.http.lab.simulators if s.vendor == "crowdstrike")
+        falcon.add_host(host)
+        return host.hostname
 
     def actions_log(self) -> str:
         """What the action workers have logged."""

@@ -98,7 +98,8 @@ def test_a_worker_killed_while_it_isolates_a_host_does_not_do_it_twice(pool: Any
     Falcon gets the containment, the worker dies before it hears the answer; the next worker asks
     Falcon what is true instead of sending the containment again.
     """
-    pool.playbook(CONTAIN, label="kill-contain")
+    host = pool.new_host()
+    pool.playbook(CONTAIN.replace("SRV-FILE-01", host), label="kill-contain")
     hold(pool, "crowdstrike", path="devices-actions", method="POST")
     before = arrived(pool, "crowdstrike", "devices-actions")
 
@@ -109,7 +110,7 @@ def test_a_worker_killed_while_it_isolates_a_host_does_not_do_it_twice(pool: Any
     (run,) = pool.ended(container)
 
     assert run["status"] == "success"
-    assert pool.lab.state()["crowdstrike"]["devices"]["SRV-FILE-01"] == "contained"
+    assert pool.lab.state()["crowdstrike"]["devices"][host] == "contained"
     assert arrived(pool, "crowdstrike", "devices-actions") == before + 1
 
 
@@ -148,7 +149,7 @@ def test_a_forged_message_gets_nobody_past_the_gate(pool: Any) -> None:
     """
     A message that names a held call, sent by anybody who can write to the broker, does nothing.
     """
-    pool.playbook(CONTAIN.replace("SRV-FILE-01", "WORKSTATION-042"), label="forged")
+    pool.playbook(CONTAIN.replace("SRV-FILE-01", pool.new_host()), label="forged")
     before = arrived(pool, "crowdstrike", "devices-actions")
     container = pool.alert("forged", {"type": "none"})
     question = pool.question(container)

@@ -26,22 +26,23 @@ def test_the_seeds_phishing_triage_blocks_tickets_and_is_held_at_the_gate(pool: 
     endpoint only after an analyst approved exactly that, although it never asks.
     """
     pool.playbook(seed("phishing_triage.py"), label="seed-phishing")
+    host = pool.new_host()
 
     container = pool.alert(
         "seed-phishing",
         {
             "type": "url",
             "value": "http://login-portal.evil.example/verify",
-            "sourceHostName": "SRV-FILE-01",
+            "sourceHostName": host,
         },
         {"type": "hash", "value": BAD_HASH},
         {"type": "ip", "value": "203.0.113.66"},
     )
     question = pool.question(container)
 
-    assert pool.lab.state()["crowdstrike"]["devices"]["SRV-FILE-01"] == "normal"
-    assert question["payload"]["effects"]["Approve"][0]["parameters"] == {"hostname": "SRV-FILE-01"}
-    assert "quarantine device on crowdstrike_prod: hostname=SRV-FILE-01" in question["message"]
+    assert pool.lab.state()["crowdstrike"]["devices"][host] == "normal"
+    assert question["payload"]["effects"]["Approve"][0]["parameters"] == {"hostname": host}
+    assert f"quarantine device on crowdstrike_prod: hostname={host}" in question["message"]
 
     pool.answer(question, "Approve")
     (run,) = pool.ended(container)
@@ -49,9 +50,9 @@ def test_the_seeds_phishing_triage_blocks_tickets_and_is_held_at_the_gate(pool: 
     state = pool.lab.state()
     done = {c["action"]: (c["status"], c["message"]) for c in pool.calls(container)}
     assert run["status"] == "success"
-    assert state["crowdstrike"]["devices"]["SRV-FILE-01"] == "contained"
-    assert state["crowdstrike"]["contain_calls"]["SRV-FILE-01"] == 1
-    assert done["quarantine device"] == ("success", "SRV-FILE-01 isolated")
+    assert state["crowdstrike"]["devices"][host] == "contained"
+    assert state["crowdstrike"]["contain_calls"][host] == 1
+    assert done["quarantine device"] == ("success", f"{host} isolated")
     assert done["block url"][0] == done["block ip"][0] == done["create ticket"][0] == "success"
     assert "203.0.113.66" in str(state["palo_alto"]["blocked_ips"])
 
@@ -97,12 +98,13 @@ def test_one_answer_to_the_seeds_containment_prompt_covers_what_it_leads_to(pool
     account without a second question.
     """
     pool.playbook(seed("containment.py") + START_OF_CONTAINMENT, label="seed-containment")
+    host = pool.new_host()
 
     container = pool.alert(
         "seed-containment",
         {
             "sourceAddress": "10.20.30.77",
-            "sourceHostName": "WORKSTATION-077",
+            "sourceHostName": host,
             "sourceUserName": "rroe",
         },
     )
@@ -121,7 +123,7 @@ def test_one_answer_to_the_seeds_containment_prompt_covers_what_it_leads_to(pool
         "quarantine device": "success",
         "disable user": "success",
     }
-    assert pool.lab.state()["crowdstrike"]["contain_calls"]["WORKSTATION-077"] == 1
+    assert pool.lab.state()["crowdstrike"]["contain_calls"][host] == 1
     assert pool.lab.state()["active_directory"]["rroe"]["disabled"] is True
 
 

@@ -1,0 +1,125 @@
+"""
+The schema goes up and down, and is what the tables say.
+
+In: an empty database on a real PostgreSQL. Out: the schema of each revision, compared.
+Never: a migration tested on anything but the database it is for.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Engine, create_engine, inspect, text
+
+from soar.embedded import Servers
+from soar.store import migrate
+from soar.store.tables import metadata
+
+
+@pytest.fixture
+def url(servers: Servers) -> Iterator[str]:
+    """An empty database of this test's own."""
+    name = f"migrations_{uuid.uuid4().hex[:8]}"
+    _administer(servers, f"create database {name}")
+    yield f"{servers.database_url.rpartition('/')[0]}/{name}"
+    _administer(servers, f"drop database {name}")
+
+
+def _administer(servers: Servers, statement: str) -> None:
+    engine = create_engine(servers.database_url, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text(statement))
+    engine.dispose()
+
+
+def revisions() -> list[str]:
+    """Return every revision, from the first to the newest."""
+    config = Config()
+    config.set_main_option("script_location", str(migrate.HERE))
+    script = ScriptDirectory.from_config(config)
+    return [revision.revision for revision in script.walk_revisions()][::-1]
+
+
+def schema(url: str) -> dict[str, Any]:
+    """Return what stands in the database: columns, indexes and constraints of each table."""
+    engine: Engine = create_engine(url)
+    try:
+        found = inspect(engine)
+        return {
+            table: {
+                "columns": [str(sorted(c.items(), key=str)) for c in found.get_columns(table)],
+                "indexes": sorted(str(i) for i in found.get_indexes(table)),
+                "unique": sorted(str(u) for u in found.get_unique_constraints(table)),
+                "foreign": sorted(str(f) for f in found.get_foreign_keys(table)),
+            }
+            for table in sorted(found.get_table_names())
+            if table != "alembic_version"
+        }
+    finally:
+        engine.dispose()
+
+
+def test_the_migrations_lead_to_the_tables(url: str) -> None:
+    """
+    After all migrations, Alembic finds no difference between the database and ``tables.py``.
+    """
+    migrate.upgrade(url)
+
+    engine = create_engine(url)
+    with engine.connect() as connection:
+        context = MigrationContext.configure(
+            connection, opts={"compare_type": True, "compare_server_default": True}
+        )
+        differences = compare_metadata(context, metadata)
+    engine.dispose()
+
+    assert differences == []
+
+
+def test_the_schema_goes_down_to_nothing_and_up_again(url: str) -> None:
+    """
+    A downgrade to base leaves no table, and a second upgrade gives the same schema.
+    """
+    migrate.upgrade(url)
+    first = schema(url)
+
+    assert migrate.downgrade(url, "base") == "base"
+    assert schema(url) == {}
+
+    assert migrate.upgrade(url) == revisions()[-1]
+    assert schema(url) == first
+
+
+def test_every_single_revision_can_be_taken_back(url: str) -> None:
+    """
+    Each revision goes up, down and up again, leaving the schema as it was at each station.
+    """
+    before, below = schema(url), "base"
+    for revision in revisions():
+        migrate.upgrade(url, revision)
+        after = schema(url)
+
+        migrate.downgrade(url, below)
+        assert schema(url) == before
+
+        migrate.upgrade(url, revision)
+        assert schema(url) == after
+        before, below = after, revision
+
+
+def test_an_upgrade_of_a_current_database_changes_nothing(url: str) -> None:
+    """
+    Every process may migrate at its start; only the first one has something to do.
+    """
+    migrate.upgrade(url)
+    first = schema(url)
+
+    assert migrate.upgrade(url) == revisions()[-1]
+    assert schema(url) == first

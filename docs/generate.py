@@ -14,6 +14,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 from soar import catalog
 from soar.catalog import ActionSpec, AppSpec, FieldSpec
@@ -45,7 +46,7 @@ def settings() -> str:
 
 def _example() -> Iterator[tuple[str, list[str], str]]:
     """Read (section where a new one begins, variables, comment) of the example file."""
-    section, comment, names = "", [], []
+    section, comment, names = "", list[str](), list[str]()
     for line in [*(ROOT / "deploy/env.example").read_text().splitlines(), ""]:
         setting = SETTING.match(line)
         if setting:
@@ -137,7 +138,7 @@ def _function(name: str) -> Iterator[str]:
 
 def diagrams() -> str:
     """Return each table of legal moves as a diagram, with the meaning of its statuses."""
-    tables: tuple[tuple[str, type[StrEnum], Mapping[StrEnum, frozenset[StrEnum]]], ...] = (
+    tables: tuple[tuple[str, Any, Any], ...] = (
         ("Playbook run", states.RunStatus, states.RUN_MOVES),
         ("Action run", states.ActionStatus, states.ACTION_MOVES),
         ("App run", states.AppRunStatus, states.APP_RUN_MOVES),

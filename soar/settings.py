@@ -69,10 +69,35 @@ class Settings(BaseSettings):
         return tuple(label.strip() for label in self.labels.split(",") if label.strip())
 
 
-def load() -> Settings:
-    """Read the environment; a value that cannot be used is named."""
+RUNNING = "running.env"
+
+
+def load_for_people() -> Settings:
+    """
+    Read the environment; without servers in it, reach the installation that runs here.
+
+    `soar up` keeps ``running.env`` in its data directory, for its owner only, while it is up.
+    """
+    found = load()
+    file = found.data_dir / RUNNING
+    if found.database_url.get_secret_value() or not file.is_file():
+        return found
+    return load(file)
+
+
+def remember(folder: Path, **values: str) -> Path:
+    """Write the settings of a running installation where its owner's commands find them."""
+    file = folder / RUNNING
+    file.unlink(missing_ok=True)
+    file.touch(mode=0o600)
+    file.write_text("".join(f"SOAR_{name.upper()}='{v}'\n" for name, v in values.items()))
+    return file
+
+
+def load(file: Path | None = None) -> Settings:
+    """Read the environment (then *file*); a value that cannot be used is named."""
     try:
-        return Settings()
+        return Settings(_env_file=file)
     except ValidationError as error:
         first = error.errors()[0]
         name = "SOAR_" + "_".join(str(part) for part in first["loc"]).upper()

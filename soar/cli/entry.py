@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 def settings() -> Settings:
     """Return the settings of a short command: quiet, unless the operator asked for a level."""
-    found = environment.load()
+    found = environment.load_for_people()
     if "log_level" in found.model_fields_set:
         return found
     return found.model_copy(update={"log_level": "ERROR"})

@@ -53,6 +53,7 @@ def up(
         _maybe_lab(stack, lab),
     ):
         stack.start_processes(flower=flower)
+        stack.remember()
         _print_doors(stack, flower=flower, as_json=as_json)
         deaths = 0
         while not stopped.is_set():

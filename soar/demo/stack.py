@@ -20,7 +20,7 @@ import requests
 from soar import bootstrap, signing, vault
 from soar.bootstrap import House
 from soar.embedded import EmbeddedServers, Servers
-from soar.settings import Settings, child_environment
+from soar.settings import Settings, child_environment, remember
 from soar.store import migrate
 from soar.supervisor import Supervisor
 
@@ -123,6 +123,21 @@ class Stack:
         self.tell(f"starting {', '.join(roles)} (logs in {log_dir})")
         for role in roles:
             self.supervisor.wait_ready(role, self._probe(role), within=READY_SECONDS)
+
+    def remember(self) -> None:
+        """Let the command line of this machine's owner reach this installation while it runs."""
+        s = self.settings
+        file = remember(
+            s.data_dir,
+            database_url=s.database_url.get_secret_value(),
+            redis_url=s.redis_url.get_secret_value(),
+            vault_key_file=str(s.vault_key_file),
+            signing_key_file=str(s.signing_key_file),
+            verify_key_file=str(s.verify_key_file),
+            alert_stream=s.alert_stream,
+            approvers=s.approvers,
+        )
+        self._open.callback(file.unlink, missing_ok=True)
 
     def start_role(self, role: str) -> None:
         """Start one process of a role, in place of one that has ended."""

@@ -21,6 +21,9 @@ from soar.store.work import Work
 
 MAX_ALERT_BYTES = 5 * 1024 * 1024
 MAX_ARTIFACTS = 10_000
+MAX_ASSET_NAME = 200
+MAX_SOURCE_ID = 1000
+WHOLE = frozenset({"description", "source_data_identifier"})
 
 
 def parse(text: str | bytes, *, labels: Sequence[str], asset: str = "") -> NewContainer:
@@ -38,18 +41,14 @@ def check(raw: Any, *, labels: Sequence[str], asset: str = "") -> NewContainer:
     """Return a checked container of an alert that is already an object."""
     if not isinstance(raw, Mapping):
         raise BadInput("alert", f"must be an object, not {type(raw).__name__}")
-    try:
-        raw = storable(raw)
-    except RecursionError:
-        raise BadInput("alert", "is nested too deeply") from None
     raw = _storable(raw)
     artifacts = raw.get("artifacts") or []
     if not isinstance(artifacts, list) or len(artifacts) > MAX_ARTIFACTS:
         raise BadInput("artifacts", f"must be a list of at most {MAX_ARTIFACTS}")
     own = {k: v for k, v in raw.items() if k != "artifacts"}
     return NewContainer(
-        asset=_text(raw, "asset", default=asset or "manual"),
-        source_id=_text(raw, "source_data_identifier", "source_id", default=digest(raw)[:32]),
+        asset=_asset(raw, default=asset or "manual"),
+        source_id=_source_id(raw) or digest(raw)[:32],
         name=_text(raw, "name", required=True),
         label=_label(_text(raw, "label", default="events"), labels),
         severity=severity(raw.get("severity")),
@@ -92,7 +91,7 @@ def _artifact(raw: Any, index: int) -> NewArtifact:
         type=_text(raw, "type", where=where),
         severity=severity(raw.get("severity"), field_name=f"{where}.severity"),
         cef=_object(raw, "cef", where=where),
-        source_id=_text(raw, "source_data_identifier", "source_id", where=where),
+        source_id=_source_id(raw, where=where),
         tags=_tags(raw.get("tags"), f"{where}.tags"),
         data=_object(raw, "data", where=where),
     )
@@ -109,7 +108,21 @@ def _text(
         return default
     if not isinstance(value, str | int):
         raise BadInput(name, f"must be text, not {type(value).__name__}")
-    return str(value)[:2000] if names[0] != "description" else str(value)
+    return str(value) if names[0] in WHOLE else str(value)[:2000]
+
+
+def _asset(raw: Mapping[str, Any], *, default: str) -> str:
+    name = _text(raw, "asset", default=default)
+    if len(name) > MAX_ASSET_NAME:
+        raise BadInput("asset", f"must be at most {MAX_ASSET_NAME} letters")
+    return name
+
+
+def _source_id(raw: Mapping[str, Any], *, where: str = "") -> str:
+    """Return what names an alert at its source; a very long one by its head and its digest."""
+    text = _text(raw, "source_data_identifier", "source_id", where=where)
+    # It is part of an index, whose rows are bounded; cut off, two alerts would become one.
+    return text if len(text.encode()) <= MAX_SOURCE_ID else f"{text[:100]}…{digest(text)}"
 
 
 def _object(raw: Mapping[str, Any], name: str, *, where: str = "") -> dict[str, Any]:

@@ -1,1 +1,1 @@
-""""""
+"""The playbooks that come with the product: content, one file each."""

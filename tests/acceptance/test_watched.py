@@ -15,8 +15,8 @@ LOOK = f"""
 import phantom.rules as phantom
 
 def on_start(container):
-    phantom.act("domain reputation", parameters=[{{"domain": "{MARK}"}}], assets=["virustotal_prod"],
-                name="look")
+    phantom.act("domain reputation", parameters=[{{"domain": "{MARK}"}}],
+                assets=["virustotal_prod"], name="look")
 """
 
 

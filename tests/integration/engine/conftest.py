@@ -187,9 +187,7 @@ class Bench:
     def begin(self) -> None:
         """Give the house its asset and a worker that is alive."""
         with self.database.begin() as work:
-            work.assets.save(
-                slug="sham", app="sham", configuration={"max_requests_per_minute": 5}
-            )
+            work.assets.save(slug="sham", app="sham", configuration={"max_requests_per_minute": 5})
         self.database.run(HEARTBEAT, {"owner": "alive", "role": "actions", "seconds": 86_400})
 
     def reset(self) -> None:
@@ -228,7 +226,9 @@ class Bench:
     def call(self, body: Mapping[str, Any], *, dies: bool = False) -> Outcome | None:
         """Let a worker make one call and count its end, as the action task and backend do."""
         mood = self.vendor.moods.get(self._effect_of(body["app_run_id"]), [])
-        self.shop.owner = "gone" if dies or mood[:1] in (["died before"], ["died after"]) else "alive"
+        self.shop.owner = (
+            "gone" if dies or mood[:1] in (["died before"], ["died after"]) else "alive"
+        )
         try:
             outcome = self.house.app.tasks[body["task"]].run(body["app_run_id"])
         except (Ignore, WorkerDied):

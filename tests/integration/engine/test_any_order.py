@@ -180,7 +180,9 @@ def test_duplicate_late_lost_and_reordered_messages_change_nothing(
     )
     assert bench.rows("select id, status, error from playbook_run where status <> 'success'") == []
     assert bench.rows("select id from app_run where status <> 'success'") == []
-    assert bench.rows("select id from action_run where delivered_at is null or remaining <> 0") == []
+    assert (
+        bench.rows("select id from action_run where delivered_at is null or remaining <> 0") == []
+    )
     assert bench.rows("select id from approval where status <> 'answered'") == []
     assert len(bench.calls()) == 8
     left = bench.rows("select body from outbox")

@@ -305,7 +305,9 @@ def test_a_choice_edited_in_the_signed_answer_is_refused(bench: Bench) -> None:
     bench.play(ISOLATE)
     bench.answer(bench.questions()[0]["id"], "Deny")
     bench.pending.clear()
-    bench.do("update approval set answer = 'Approve', signed = signed || '{\"choice\": \"Approve\"}'")
+    bench.do(
+        "update approval set answer = 'Approve', signed = signed || '{\"choice\": \"Approve\"}'"
+    )
     bench.do("update app_run set status = 'pending', parked_for = null, end_time = null")
 
     bench.deliver(forged(bench))

@@ -1,0 +1,252 @@
+"""
+One call of an action: claimed, admitted or parked, made, recorded.
+
+In: a vendor in every mood. Out: nothing. Never: a second effect, or a word of what went wrong
+inside that nobody should read.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+import redis
+
+from soar.domain.errors import RetryLater
+
+if TYPE_CHECKING:
+    from tests.integration.engine.conftest import Bench
+
+IMPORT = "import phantom.rules as phantom\n\n"
+BLOCK = IMPORT + (
+    "def on_start(container):\n"
+    "    phantom.act('block', parameters={'target': '4'}, callback='done')\n\n"
+    "def done(action, success, container, results, handle):\n"
+    "    phantom.comment(comment=results[0]['message'])\n"
+)
+LOOK_UP = BLOCK.replace("'block'", "'look up'")
+
+
+def test_a_lost_answer_is_verified_and_not_sent_again(bench: Bench) -> None:
+    """
+    A write whose answer was lost is looked up at the vendor, who says that it took effect.
+    """
+    bench.vendor.moods[("block", "4")] = ["lost"]
+    bench.play(BLOCK)
+    (row,) = bench.calls()
+    assert (row["status"], row["parked_for"], row["effect"]) == ("parked", "schedule", "sent")
+
+    bench.settle()
+
+    (row,) = bench.calls()
+    assert (row["status"], row["message"]) == ("success", "it had taken effect")
+    assert row["effect"] == "confirmed"
+    assert bench.vendor.done == {("block", "4"): 1}
+
+
+def test_a_write_that_never_arrived_is_sent_again(bench: Bench) -> None:
+    """
+    Where the vendor says that nothing took effect, the write is sent once more.
+    """
+    bench.vendor.moods[("block", "4")] = ["unsent"]
+    bench.play(BLOCK)
+
+    bench.settle()
+
+    assert bench.calls()[0]["message"] == "done"
+    assert bench.vendor.done == {("block", "4"): 1}
+
+
+def test_an_outcome_that_stays_unknown_is_recorded_as_unknown(bench: Bench) -> None:
+    """
+    After as many tries as the settings allow the call fails, and says that it may have been done.
+    """
+    bench.vendor.moods[("block", "4")] = ["unsent"] * 10
+    bench.play(BLOCK)
+
+    bench.settle()
+
+    (row,) = bench.calls()
+    assert (row["status"], row["effect"]) == ("failed", "unknown")
+    assert row["message"] == "the answer was lost: its outcome is unknown"
+
+
+@pytest.mark.parametrize(
+    ("source", "mood", "effect"),
+    [
+        (BLOCK, "bug after", "unknown"),
+        (LOOK_UP, "bug before", "none"),
+    ],
+    ids=["a write", "a read"],
+)
+def test_a_bug_in_a_connector_fails_its_call_and_tells_no_secret(
+    bench: Bench, source: str, mood: str, effect: str
+) -> None:
+    """
+    The kind of error is told, its text is not; a write that may have been sent is unknown.
+    """
+    for action in ("block", "look up"):
+        bench.vendor.moods[(action, "4")] = [mood]
+
+    run_id = bench.play(source)
+
+    (row,) = bench.calls()
+    assert row["status"] == "failed"
+    assert row["message"].endswith("an error in the connector (KeyError)")
+    assert row["effect"] == effect
+    assert bench.run(run_id)["status"] == "success"
+
+
+def test_a_refusal_is_recorded_and_the_playbook_hears_it(bench: Bench) -> None:
+    """
+    A failed call is a result like another.
+    """
+    bench.vendor.moods[("block", "4")] = ["failed"]
+
+    run_id = bench.play(BLOCK)
+
+    assert bench.notes() == ["the vendor refused"]
+    assert bench.calls()[0]["effect"] == "none"
+    assert bench.run(run_id)["status"] == "success"
+
+
+def test_a_refused_key_marks_the_asset(bench: Bench) -> None:
+    """
+    The call fails and the asset says why, until somebody edits it.
+    """
+    bench.vendor.moods[("look up", "4")] = ["bad key"]
+
+    bench.play(LOOK_UP)
+
+    assert bench.rows("select broken from asset") == [{"broken": "the vendor refused the key"}]
+    assert bench.notes() == ["the vendor refused the key"]
+
+
+def test_a_busy_vendor_is_asked_as_often_as_the_settings_say(bench: Bench) -> None:
+    """
+    Without a word how long to wait, the tries are counted and come to an end.
+    """
+    bench.vendor.moods[("look up", "4")] = ["busy"] * 10
+    bench.play(LOOK_UP)
+
+    bench.settle()
+
+    assert bench.notes() == ["the vendor is busy; gave up after 4 tries"]
+    assert len(bench.vendor.moods[("look up", "4")]) == 10 - bench.settings.retry_attempts
+
+
+def test_a_vendor_that_names_a_time_is_waited_for_but_not_for_ever(bench: Bench) -> None:
+    """
+    Waits that the vendor asks for are not tries; the patience of the settings ends them.
+    """
+    bench.vendor.moods[("look up", "4")] = ["later"] * 100
+    bench.play(LOOK_UP)
+    for _ in range(6):
+        bench.age()
+        bench.sweep()
+        bench.deliver_all()
+    assert bench.calls()[0]["status"] == "parked"
+
+    bench.do("update app_run set waited_since = now() - interval '1 h'")
+    bench.settle()
+
+    assert bench.notes() == ["the vendor is busy; gave up after 3600 s"]
+
+
+@pytest.mark.parametrize(
+    ("parameters", "sentence"),
+    [
+        ("{'target': '4', 'colour': 'red'}", "block has no parameter 'colour'"),
+        ("{'target': ''}", "block: parameter 'target' is missing"),
+        ("{}", "block: parameter 'target' is missing"),
+    ],
+)
+def test_parameters_that_do_not_fit_the_manifest_fail_the_call(
+    bench: Bench, parameters: str, sentence: str
+) -> None:
+    """
+    The sentence names the parameter, and the vendor is not asked.
+    """
+    bench.play(BLOCK.replace("{'target': '4'}", parameters))
+
+    assert sentence in bench.notes()[0]
+    assert not bench.vendor.done
+
+
+def test_what_exceeds_the_budget_waits_in_the_lane_and_holds_no_worker(bench: Bench) -> None:
+    """
+    Of eight calls with a budget of five, three are parked; in the next minute they are made.
+    """
+    eight = ", ".join(f"{{'target': '{n}'}}" for n in range(8))
+    run_id = bench.play(LOOK_UP.replace("{'target': '4'}", f"[{eight}]"))
+    waiting = [row for row in bench.calls() if row["parked_for"] == "budget"]
+    assert len(waiting) == 3
+    assert sum(bench.vendor.done.values()) == 5
+
+    bench.sweep()
+    assert bench.pending == []
+    bench.age()
+    bench.sweep()
+    bench.deliver_all()
+
+    assert sum(bench.vendor.done.values()) == 8
+    assert bench.run(run_id)["status"] == "success"
+
+
+def test_a_redis_that_does_not_answer_makes_a_call_wait(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    An outage of the budget's keeper is no failure of the action.
+    """
+
+    def refuse(**_: object) -> None:
+        raise redis.ConnectionError("down")
+
+    monkeypatch.setattr(bench.shop.limiter, "_script", refuse)
+    bench.play(LOOK_UP)
+    (row,) = bench.calls()
+    assert (row["status"], row["parked_for"]) == ("parked", "schedule")
+    assert row["message"] == "the budget cannot be asked for (ConnectionError)"
+    monkeypatch.undo()
+
+    bench.settle()
+
+    assert bench.notes() == ["done"]
+
+
+def test_a_limiter_without_redis_says_to_wait(bench: Bench) -> None:
+    """
+    Its failure is the one that parks.
+    """
+    budget = bench.rows("select 1")
+    assert budget
+    limiter = bench.house.limiter()
+    limiter._script = lambda **_: (_ for _ in ()).throw(redis.TimeoutError("slow"))
+
+    with bench.database.begin() as work:
+        asset = work.assets.get("sham")
+    assert asset.budget is not None
+    with pytest.raises(RetryLater, match="TimeoutError"):
+        limiter.take("sham", asset.budget)
+
+
+def test_a_late_outcome_of_a_dead_worker_is_not_counted(bench: Bench) -> None:
+    """
+    A worker that was given up and comes back with an answer finds its attempt replaced.
+    """
+    bench.start(LOOK_UP)
+    bench.deliver(bench.pending.pop(0))
+    (message,) = bench.pending
+    bench.pending.clear()
+    bench.shop.owner = "gone"
+    late = bench.house.app.tasks[message.body["task"]].run(message.body["app_run_id"])
+    bench.sweep()
+
+    bench.deliver_all()
+    bench.end(late, message.body)
+    bench.deliver_all()
+
+    assert bench.notes() == ["done"]
+    assert bench.calls()[0]["attempt"] == 2
+    assert bench.rows("select remaining from action_run") == [{"remaining": 0}]

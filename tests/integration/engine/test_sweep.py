@@ -1,0 +1,259 @@
+"""
+The sweep's rules, one by one: what was left behind is named and moved on.
+
+In: rows that have aged. Out: nothing. Never: a sleep; time passes by ageing rows.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.integration.engine.conftest import Bench
+
+IMPORT = "import phantom.rules as phantom\n\n"
+LOOK_UP = IMPORT + (
+    "def on_start(container):\n"
+    "    phantom.act('look up', parameters={'target': '4'}, callback='done')\n\n"
+    "def done(action, success, container, results, handle):\n"
+    "    phantom.comment(comment=results[0]['message'])\n"
+)
+BLOCK = LOOK_UP.replace("look up", "block")
+
+
+def asked(bench: Bench, source: str = LOOK_UP) -> None:
+    """Start a run and let it ask; the call's message is on its way."""
+    bench.start(source)
+    bench.deliver(bench.pending.pop(0))
+    assert [m.kind for m in bench.pending] == ["member"]
+
+
+def test_nothing_that_is_young_is_touched(bench: Bench) -> None:
+    """
+    What is on its way is left alone.
+    """
+    asked(bench)
+    bench.pending.clear()
+
+    bench.sweep()
+
+    assert bench.pending == []
+
+
+def test_messages_that_a_broker_refused_leave_later(bench: Bench) -> None:
+    """
+    What stayed in the outbox is sent, and forgotten.
+    """
+    bench.reachable = False
+    bench.start(LOOK_UP)
+    assert bench.pending == []
+    bench.reachable = True
+    bench.age()
+
+    bench.sweep.send_late_messages()
+
+    assert [m.body["name"] for m in bench.pending] == ["soar.engine.start_run"]
+    assert bench.rows("select id from outbox") == []
+
+
+def test_a_call_that_nobody_heard_of_is_rung_again_ever_more_rarely(bench: Bench) -> None:
+    """
+    The second ring waits twice as long as the first.
+    """
+    asked(bench)
+    bench.pending.clear()
+
+    bench.do("update app_run set rung_at = now() - interval '20 s'")
+    bench.sweep.ring_lost_bells()
+    assert [m.kind for m in bench.pending] == ["member"]
+    bench.do("update app_run set rung_at = now() - interval '20 s'")
+    bench.sweep.ring_lost_bells()
+    assert len(bench.pending) == 1
+    bench.do("update app_run set rung_at = now() - interval '31 s'")
+    bench.sweep.ring_lost_bells()
+
+    assert len(bench.pending) == 2
+
+
+def test_a_join_whose_bell_was_lost_is_rung_again(bench: Bench) -> None:
+    """
+    An ended join that nobody delivered brings its run back.
+    """
+    asked(bench)
+    bench.deliver(bench.pending.pop(0))
+    bench.pending.clear()
+    bench.age()
+
+    bench.sweep.ring_lost_bells()
+
+    assert [m.body["name"] for m in bench.pending] == ["soar.engine.resume_run"]
+    bench.deliver_all()
+    assert bench.notes() == ["done"]
+
+
+@pytest.mark.parametrize("status", ["queued", "running"])
+def test_a_run_that_nobody_moves_is_started_again(bench: Bench, status: str) -> None:
+    """
+    Also one that was started, and whose engine died before it ended it.
+    """
+    run_id = bench.start(IMPORT + "def on_start(container):\n    pass\n")
+    bench.pending.clear()
+    bench.do("update playbook_run set status = :status", status=status)
+    bench.age()
+
+    bench.sweep.move_stuck_runs()
+    bench.deliver_all()
+
+    assert bench.run(run_id)["status"] == "success"
+
+
+def test_the_call_of_a_dead_worker_is_taken_back(bench: Bench) -> None:
+    """
+    A lease that has run out frees what its process had claimed; one that runs does not.
+    """
+    asked(bench)
+    (message,) = bench.pending
+    bench.pending.clear()
+    bench.shop.owner = "alive"
+    bench.house.app.tasks[message.body["task"]].run(message.body["app_run_id"])
+    bench.sweep.reclaim_calls()
+    assert bench.pending == []
+
+    bench.do("update worker set expires_at = now() - interval '1 s'")
+    bench.sweep.reclaim_calls()
+
+    assert [m.kind for m in bench.pending] == ["member"]
+    assert bench.calls()[0]["crashes"] == 1
+
+
+@pytest.mark.parametrize(
+    ("source", "effect"), [(LOOK_UP, "none"), (BLOCK, "unknown")], ids=["a read", "a write"]
+)
+def test_a_call_that_kills_its_workers_fails_in_the_end(
+    bench: Bench, source: str, effect: str
+) -> None:
+    """
+    It is not given to every worker of the pool; a write that may have been sent is unknown.
+    """
+    for action in ("look up", "block"):
+        bench.vendor.moods[(action, "4")] = ["died before"] * 10
+    run_id = bench.start(source)
+
+    bench.settle()
+
+    (row,) = bench.calls()
+    assert (row["status"], row["effect"], row["crashes"]) == ("failed", effect, 3)
+    assert bench.notes() == ["its worker died three times while it was making this call"]
+    assert bench.run(run_id)["status"] == "success"
+
+
+def test_a_call_whose_time_has_come_is_sent(bench: Bench) -> None:
+    """
+    A start time parks a call until then.
+    """
+    later = "callback='done',\n        start_time=datetime.now(UTC) + timedelta(minutes=5))"
+    bench.play(
+        "from datetime import UTC, datetime, timedelta\n"
+        + LOOK_UP.replace("callback='done')", later)
+    )
+    bench.sweep()
+    assert bench.pending == []
+    bench.age()
+
+    bench.sweep.wake_calls()
+    bench.deliver_all()
+
+    assert bench.notes() == ["done"]
+
+
+def test_a_lane_lets_severe_and_old_calls_go_first(bench: Bench) -> None:
+    """
+    Heads of a lane leave by severity, then by age, as many as the budget has free.
+    """
+    bench.do("""update asset set configuration = '{"max_requests_per_minute": 1}'""")
+    bench.play(LOOK_UP)
+    for _ in range(3):
+        bench.play(LOOK_UP)
+    bench.do("update app_run set severity_rank = 0 where id = 4")
+    order = []
+
+    for _ in range(3):
+        bench.age()
+        bench.sweep.pump_lanes()
+        order += [m.body["app_run_id"] for m in bench.pending]
+        bench.deliver_all()
+
+    assert order == [4, 2, 3]
+
+
+def test_the_lane_of_an_asset_that_is_gone_holds_no_other_lane_up(bench: Bench) -> None:
+    """
+    Its calls are let go, to fail with a sentence; every other lane is pumped.
+    """
+    with bench.database.begin() as work:
+        for slug in ("apart", "sham"):
+            work.assets.save(slug=slug, app="sham", configuration={"max_requests_per_minute": 1})
+    for asset in ("apart", "sham"):
+        for _ in range(2):
+            bench.play(LOOK_UP.replace("callback=", f"assets=['{asset}'], callback="))
+    assert [row["parked_for"] for row in bench.calls()] == [None, "budget", None, "budget"]
+    with bench.database.begin() as work:
+        work.assets.delete("apart")
+
+    bench.settle()
+
+    assert [row["message"] for row in bench.calls()] == [
+        "done", "there is no asset 'apart': see `soar asset list`", "done", "done",
+    ]  # fmt: skip
+
+
+def test_a_rule_that_fails_does_not_keep_the_others_from_running(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    The sweep goes on with the next rule.
+    """
+    run_id = bench.start(LOOK_UP)
+    bench.pending.clear()
+    bench.age()
+
+    def broken(_: object) -> None:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(type(bench.sweep), "wake_calls", broken)
+    bench.sweep()
+    bench.deliver_all()
+
+    assert bench.run(run_id)["status"] == "success"
+
+
+def test_workers_that_left_long_ago_are_forgotten(bench: Bench) -> None:
+    """
+    A lease that ended an hour ago is removed.
+    """
+    bench.do("update worker set expires_at = now() - interval '61 min'")
+
+    bench.sweep.reclaim_calls()
+
+    assert bench.rows("select owner from worker") == []
+
+
+def test_budget_that_was_spent_is_known_after_redis_has_lost_everything(bench: Bench) -> None:
+    """
+    Also by a call that had waited long in its lane and was made only now.
+    """
+    bench.do("""update asset set configuration = '{"max_requests_per_minute": 1}'""")
+    bench.play(LOOK_UP)
+    bench.play(LOOK_UP)
+    bench.age()
+    bench.sweep.pump_lanes()
+    bench.deliver_all()
+    assert bench.vendor.done[("look up", "4")] == 2
+    bench.house.limiter()._script.registered_client.flushdb()
+
+    bench.play(LOOK_UP)
+
+    assert bench.calls()[-1]["parked_for"] == "budget"
+    assert bench.vendor.done[("look up", "4")] == 2

@@ -44,6 +44,7 @@ class Limiter:
         free, wait = self._run(slug, budget, take=take, seed=COLD)
         if free == COLD:
             spent = self._recent_calls(slug, int(budget.per.total_seconds() * MARGIN) + 1)
+            spent -= take  # the call that asks is claimed, and so counted, but not made yet
             free, wait = self._run(slug, budget, take=take, seed=spent)
         return free, timedelta(milliseconds=wait)
 

@@ -97,7 +97,7 @@ def remember(folder: Path, **values: str) -> Path:
 def load(file: Path | None = None) -> Settings:
     """Read the environment (then *file*); a value that cannot be used is named."""
     try:
-        return Settings(_env_file=file)
+        return Settings(_env_file=file)  # type: ignore[call-arg]
     except ValidationError as error:
         first = error.errors()[0]
         name = "SOAR_" + "_".join(str(part) for part in first["loc"]).upper()

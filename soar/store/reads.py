@@ -145,7 +145,8 @@ class Reads(Queries):
                 """
                 select count(*) from app_run where asset = :asset
                 and (status = 'running' or greatest(start_time, end_time, due_at)
-                     > now() - make_interval(secs => :s)) and start_time is not null
+                     > now() - make_interval(secs => :s))
+                and start_time is not null and parked_for is distinct from 'budget'
                 """,
                 asset=asset,
                 s=seconds,

@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-SOURCES := soar workers tests deploy
+SOURCES := soar workers tests deploy docs
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo up test lint types contracts check wheel constraints

@@ -16,7 +16,7 @@ def main(settings: Settings) -> None:
             "worker",
             "--pool=threads",
             f"--concurrency={settings.action_threads}",
-            "--queues=contain",
+            "--queues=asset",
             f"--hostname=actions-{os.getpid()}@%h",
             "--without-gossip",
             "--without-mingle",

@@ -17,34 +17,15 @@ from soar.domain.model import SEVERITY_RANK as _SEVERITIES
 from soar.phantom import targets as _targets
 from soar.phantom.desk import desk as _desk
 
+# fmt: off
 __all__ = [
-    "act",
-    "act_together",
-    "add_artifact",
-    "add_note",
-    "add_tags",
-    "comment",
-    "completed",
-    "debug",
-    "error",
-    "get_artifacts",
-    "get_container",
-    "get_current_container_id_",
-    "get_run_data",
-    "playbook",
-    "playbook_block",
-    "promote",
-    "prompt",
-    "prompt2",
-    "save_playbook_output_data",
-    "save_run_data",
-    "set_label",
-    "set_owner",
-    "set_sensitivity",
-    "set_severity",
-    "set_status",
-    "update",
+    "act", "act_together", "add_artifact", "add_note", "add_tags", "comment", "completed",
+    "debug", "error", "get_artifacts", "get_container", "get_current_container_id_",
+    "get_run_data", "playbook", "playbook_block", "promote", "prompt", "prompt2",
+    "save_playbook_output_data", "save_run_data", "set_label", "set_owner", "set_sensitivity",
+    "set_severity", "set_status", "update",
 ]
+# fmt: on
 
 Callback = Callable[..., Any] | str | None
 Done = tuple[bool, str]

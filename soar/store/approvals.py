@@ -111,9 +111,9 @@ class Approvals(Queries):
         """Close the overdue questions and return them."""
         return self._all(
             """
-            update approval set status = 'expired', close_time = now() where id in (
+            update approval set status = 'expired', close_time = now() where id = any(array(
               select id from approval where status = 'open' and due_at <= now()
-              order by due_at limit :limit for update skip locked) returning *
+              order by due_at limit :limit for update skip locked)) returning *
             """,
             limit=limit,
         )

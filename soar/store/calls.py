@@ -198,20 +198,23 @@ class Calls(Queries):
         """Make the calls pending whose schedule is due."""
         return self._wake(
             """
-            id in (select id from app_run where status = 'parked' and parked_for = 'schedule'
-                   and due_at <= now() order by severity_rank, due_at limit :limit
-                   for update skip locked)
+            id = any(array(
+              select id from app_run where status = 'parked' and parked_for = 'schedule'
+              and due_at <= now() order by severity_rank, due_at limit :limit
+              for update skip locked))
             """,
             limit=limit,
         )
 
     def wake_head(self, asset: str, count: int) -> list[Row]:
         """Make the first *count* calls of an asset's lane pending: by severity, then age."""
+        # An array is selected once; "in (select … limit …)" may be asked again for every row.
         return self._wake(
             """
-            id in (select id from app_run where status = 'parked' and parked_for = 'budget'
-                   and asset = :asset order by severity_rank, id limit :count
-                   for update skip locked)
+            id = any(array(
+              select id from app_run where status = 'parked' and parked_for = 'budget'
+              and asset = :asset order by severity_rank, id limit :count
+              for update skip locked))
             """,
             asset=asset,
             count=count,
@@ -243,11 +246,11 @@ class Calls(Queries):
         """Return pending calls nobody claimed; each later ring of one waits twice as long."""
         return self._all(
             """
-            update app_run set rung_at = now(), rings = rings + 1 where id in (
+            update app_run set rung_at = now(), rings = rings + 1 where id = any(array(
               select c.id from app_run c join playbook_run r on r.id = c.run_id
               where c.status = 'pending' and r.status in ('queued', 'running')
               and c.rung_at < now() - make_interval(secs => :s * power(2, least(c.rings, 6)))
-              order by c.severity_rank, c.id limit 500 for update of c skip locked)
+              order by c.severity_rank, c.id limit 500 for update of c skip locked))
             returning id, task, asset, join_id, run_id
             """,
             s=float(seconds),
@@ -258,7 +261,7 @@ class Calls(Queries):
         return self._all(
             f"""
             update app_run c set status = 'pending', crashes = crashes + 1, owner = null,
-            rung_at = now() where c.status = 'running' and c.crashes < 3 and not {OWNER_ALIVE}
+            rung_at = now() where c.status = 'running' and c.crashes < 2 and not {OWNER_ALIVE}
             returning id, task, asset, join_id, run_id
             """
         )
@@ -268,7 +271,7 @@ class Calls(Queries):
         return self._all(
             f"""
             select c.id, c.attempt, c.effect, c.join_id, c.run_id from app_run c
-            where c.status = 'running' and c.crashes >= 3 and not {OWNER_ALIVE}
+            where c.status = 'running' and c.crashes >= 2 and not {OWNER_ALIVE}
             """
         )
 

@@ -13,9 +13,9 @@ from soar.store.database import Database
 from soar.store.work import Message
 
 TAKE_LATE = """
-    update outbox set create_time = now() where id in (
+    update outbox set create_time = now() where id = any(array(
       select id from outbox where create_time < now() - make_interval(secs => %(seconds)s)
-      order by id limit 200 for update skip locked) returning id, kind, body
+      order by id limit 200 for update skip locked)) returning id, kind, body
 """
 
 

@@ -277,11 +277,11 @@ class Runs(Queries):
         """Return (run, join) of ended joins that nobody delivered in *seconds*, marking them."""
         rows = self._all(
             """
-            update action_run set rung_at = now() where id in (
+            update action_run set rung_at = now() where id = any(array(
               select a.id from action_run a join playbook_run r on r.id = a.run_id
               where a.delivered_at is null and a.end_time < now() - make_interval(secs => :s)
               and coalesce(a.rung_at, '-infinity') < now() - make_interval(secs => :s)
-              and a.join_id = a.id and r.status in ('queued', 'running') limit 500)
+              and a.join_id = a.id and r.status in ('queued', 'running') limit 500))
             returning id, run_id
             """,
             s=seconds,

@@ -15,6 +15,8 @@ ROOT = Path(__file__).resolve().parents[2]
 FOLDERS = ("soar", "workers", "tests", "docs", "deploy")
 LONGEST_FUNCTION = 60
 LONGEST_FILE = 400
+LONGEST_TEST_FILE = 700
+"""A test file is a list of short stories: it may hold more of them than a room has lines."""
 GENERATED = "soar/store/migrations/versions"
 """Migrations are lists of statements that Alembic writes and that nobody changes later."""
 
@@ -28,11 +30,15 @@ def sources() -> Iterator[tuple[str, str]]:
                 yield path, file.read_text()
 
 
+def _longest(path: str) -> int:
+    return LONGEST_TEST_FILE if path.startswith("tests/") else LONGEST_FILE
+
+
 def test_no_file_is_longer_than_400_lines() -> None:
     """
-    What does not fit into a file of 400 lines is two things.
+    What does not fit into a file of 400 lines is two things; tests may be longer.
     """
-    long = [(path, n) for path, text in sources() if (n := len(text.splitlines())) > LONGEST_FILE]
+    long = [(path, n) for path, text in sources() if (n := len(text.splitlines())) > _longest(path)]
 
     assert long == []
 

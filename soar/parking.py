@@ -51,7 +51,7 @@ def backoff(tries: int, *, chance: random.Random) -> timedelta:
 
     Source: "Exponential Backoff And Jitter" (AWS Architecture Blog), base 1 s, cap 60 s.
     """
-    ceiling = min(LONGEST_BACKOFF.total_seconds(), 2.0**tries)
+    ceiling = min(LONGEST_BACKOFF.total_seconds(), 2.0 ** min(tries, 6))
     return timedelta(seconds=chance.uniform(0.2, ceiling))
 
 

@@ -102,7 +102,10 @@ def load_verifier(file: Path) -> Verifier:
     mark = "-----END PUBLIC KEY-----"
     keys = {}
     for block in text.split(mark)[:-1]:
-        key = serialization.load_pem_public_key((block.strip() + "\n" + mark).encode())
+        try:
+            key = serialization.load_pem_public_key((block.strip() + "\n" + mark).encode())
+        except ValueError:
+            raise SoarError(f"verify key {file}: holds something that is no public key") from None
         if isinstance(key, Ed25519PublicKey):
             keys[key_id(key)] = key
     return Verifier(keys)

@@ -116,7 +116,8 @@ def parse(name: str, source: str) -> ast.Module:
     try:
         return ast.parse(source, filename=f"{name}.py")
     except SyntaxError as error:
-        raise BadPlaybook(f"playbook {name!r}, line {error.lineno}: {error.msg}") from None
+        where = f", line {error.lineno}" if error.lineno else ""
+        raise BadPlaybook(f"playbook {name!r}{where}: {error.msg}") from None
     except ValueError as error:
         raise BadPlaybook(f"playbook {name!r}: {error}") from None
     except (RecursionError, MemoryError):

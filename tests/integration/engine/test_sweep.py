@@ -144,7 +144,7 @@ def test_a_call_that_kills_its_workers_fails_in_the_end(
     bench.settle()
 
     (row,) = bench.calls()
-    assert (row["status"], row["effect"], row["crashes"]) == ("failed", effect, 3)
+    assert (row["status"], row["effect"], row["crashes"]) == ("failed", effect, 2)
     assert bench.notes() == ["its worker died three times while it was making this call"]
     assert bench.run(run_id)["status"] == "success"
 

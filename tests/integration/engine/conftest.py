@@ -155,6 +155,8 @@ class Bench:
     empty: Callable[[], None]
     vendor: Vendor = field(default_factory=Vendor)
     pending: list[Message] = field(default_factory=list)
+    unrecorded: list[tuple[Outcome, Mapping[str, Any]]] = field(default_factory=list)
+    """Calls that were made by workers which have not written down their ends yet."""
     reachable: bool = True
     """Whether the broker takes messages; else they stay in the outbox."""
 
@@ -196,6 +198,7 @@ class Bench:
         self.vendor.done.clear()
         self.vendor.moods.clear()
         self.pending.clear()
+        self.unrecorded.clear()
         self.reachable = True
         self.begin()
 
@@ -211,11 +214,11 @@ class Bench:
 
     # What workers do.
 
-    def deliver(self, message: Message, *, dies: bool = False) -> None:
-        """Deliver one message; a worker that *dies* is gone before it records anything."""
+    def deliver(self, message: Message, *, ends: str = "at once") -> None:
+        """Deliver one message; a call *ends* at once, later, twice, or never: its worker died."""
         body = message.body
         if message.kind == "member":
-            self.call(body, dies=dies)
+            self.call(body, ends=ends)
         elif body["name"] == START_RUN:
             self.engine.start_run(*body["args"])
         elif body["name"] == RESUME_RUN:
@@ -223,20 +226,26 @@ class Bench:
         else:
             assert body["name"] == WRITE_REPORT
 
-    def call(self, body: Mapping[str, Any], *, dies: bool = False) -> Outcome | None:
+    def call(self, body: Mapping[str, Any], *, ends: str = "at once") -> Outcome | None:
         """Let a worker make one call and count its end, as the action task and backend do."""
         mood = self.vendor.moods.get(self._effect_of(body["app_run_id"]), [])
-        self.shop.owner = (
-            "gone" if dies or mood[:1] in (["died before"], ["died after"]) else "alive"
-        )
+        died = ends == "never" or mood[:1] in (["died before"], ["died after"])
+        self.shop.owner = "gone" if died else "alive"
         try:
-            outcome = self.house.app.tasks[body["task"]].run(body["app_run_id"])
+            outcome: Outcome = self.house.app.tasks[body["task"]].run(body["app_run_id"])
         except (Ignore, WorkerDied):
             return None
-        if dies:
-            return None
-        self.end(outcome, body)
-        return outcome  # type: ignore[no-any-return]
+        if ends in {"later", "never"}:
+            self.unrecorded.append((outcome, body))
+            return outcome
+        for _ in range(2 if ends == "twice" else 1):
+            self.end(outcome, body)
+        return outcome
+
+    def record(self) -> None:
+        """Let every worker that has not yet done so write down how its call ended."""
+        while self.unrecorded:
+            self.end(*self.unrecorded.pop(0))
 
     def end(self, outcome: Outcome, body: Mapping[str, Any]) -> None:
         """Write and count an outcome; the last of its chord sends the body."""
@@ -276,6 +285,7 @@ class Bench:
     def settle(self) -> None:
         """Let everything go its way, with a patient person, until no run is open."""
         self.reachable = True
+        self.record()
         for _ in range(PATIENCE):
             self.deliver_all()
             for row in self.rows("select id from approval where status = 'open'"):

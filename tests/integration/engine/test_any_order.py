@@ -104,8 +104,9 @@ PLAIN = [
 CONTAINED = {("block", "4"), ("block", "5"), ("isolate", "6"), ("disable", "7")}
 LOOKED_UP = {("look up", number) for number in "1238"}
 
+ENDS = {"die recording": "never", "record later": "later", "record twice": "twice"}
 STEPS = (
-    "deliver", "deliver twice", "deliver and keep", "lose", "die recording", "sweep", "age",
+    "deliver", "deliver twice", "deliver and keep", "lose", *ENDS, "record", "sweep", "age",
     "answer", "broker down", "broker up",
 )  # fmt: skip
 TRANSIENT = ("later", "busy", "died before", "died after")
@@ -130,6 +131,8 @@ def take(bench: Bench, step: str, chosen: int) -> None:
             bench.sweep()
         case "age":
             bench.age()
+        case "record":
+            bench.record()
         case "broker down" | "broker up":
             bench.reachable = step == "broker up"
         case "answer":
@@ -142,7 +145,7 @@ def take(bench: Bench, step: str, chosen: int) -> None:
             kept = step == "deliver and keep"
             message = bench.pending[place] if kept else bench.pending.pop(place)
             if step != "lose":
-                bench.deliver(message, dies=step == "die recording")
+                bench.deliver(message, ends=ENDS.get(step, "at once"))
             if step == "deliver twice":
                 bench.deliver(message)
 
@@ -157,6 +160,11 @@ def take(bench: Bench, step: str, chosen: int) -> None:
 @example(script=[], wrong={})
 @example(script=[("deliver twice", 0)] * 30, wrong={})
 @example(script=[("deliver", 7), ("lose", 0)] * 15, wrong={})
+@example(script=[("record twice", 0)] * 30, wrong={})
+@example(
+    script=[("deliver", 0), *[("die recording", 0), ("sweep", 0), ("record", 0)] * 9], wrong={}
+)
+@example(script=[("deliver", 0), ("broker down", 0), *[("deliver", 0)] * 9], wrong={})
 @given(script=steps, wrong=moods)
 def test_duplicate_late_lost_and_reordered_messages_change_nothing(
     bench: Bench, script: list[tuple[str, int]], wrong: dict[tuple[str, str], list[str]]

@@ -231,6 +231,24 @@ def test_a_limiter_without_redis_says_to_wait(bench: Bench) -> None:
         limiter.take("sham", asset.budget)
 
 
+def test_a_repeat_while_the_first_delivery_is_at_work_does_nothing(bench: Bench) -> None:
+    """
+    A claim of a worker that is alive is respected: the vendor is asked once.
+    """
+    bench.start(LOOK_UP)
+    bench.deliver(bench.pending.pop(0))
+    message = bench.pending.pop()
+
+    bench.deliver(message, ends="later")
+    bench.deliver(message)
+    bench.record()
+    bench.deliver_all()
+
+    assert bench.vendor.done == {("look up", "4"): 1}
+    assert bench.calls()[0]["attempt"] == 1
+    assert bench.notes() == ["done"]
+
+
 def test_a_late_outcome_of_a_dead_worker_is_not_counted(bench: Bench) -> None:
     """
     A worker that was given up and comes back with an answer finds its attempt replaced.

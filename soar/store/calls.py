@@ -14,11 +14,18 @@ from soar.domain.gate import HeldCall
 from soar.domain.model import Claim, Outcome
 from soar.store.rows import Queries, Row, as_json, storable
 
-OWNER_ALIVE = "exists (select 1 from worker w where w.owner = c.owner and w.expires_at > now())"
+CALL_SECONDS = 180
+"""No call lasts longer: one claimed so long ago was lost, though its worker lives (a database
+that restarted just as the outcome was written)."""
+
+OWNER_ALIVE = f"""(
+    c.claimed_at > now() - interval '{CALL_SECONDS} seconds' and exists (
+      select 1 from worker w where w.owner = c.owner and w.expires_at > now()))
+"""
 
 CLAIM = f"""
     update app_run c set status = 'running', owner = %(owner)s, attempt = attempt + 1,
-    start_time = coalesce(start_time, now()), parked_for = null, due_at = null
+    start_time = coalesce(start_time, now()), claimed_at = now(), parked_for = null, due_at = null
     where c.id = %(id)s and (c.status = 'pending' or (c.status = 'running' and not {OWNER_ALIVE}))
     and c.task = %(task)s
     returning c.id, c.run_id, c.container_id, c.asset, c.app, c.action, c.task, c.parameters,
@@ -38,7 +45,9 @@ END_AND_COUNT = """
 PARK = """
     update app_run set status = 'parked', parked_for = %(reason)s, message = %(message)s,
     due_at = now() + make_interval(secs => %(seconds)s), tries = tries + %(tries)s,
-    waited_since = coalesce(waited_since, now()), owner = null
+    waited_since = case when %(reason)s = 'budget' then waited_since
+                        else coalesce(waited_since, now()) end,
+    lane_since = case when %(reason)s = 'budget' then coalesce(lane_since, now()) end, owner = null
     where id = %(id)s and status = 'running' and attempt = %(attempt)s returning id
 """
 
@@ -237,7 +246,7 @@ class Calls(Queries):
             select asset, count(*) filter (where status = 'parked') as waiting,
                    count(*) filter (where status = 'pending') as released
             from app_run where status in ('parked', 'pending') and (parked_for = 'budget'
-              or (status = 'pending' and waited_since is not null))
+              or (status = 'pending' and lane_since is not null))
             group by asset having count(*) filter (where status = 'parked') > 0
             """
         )

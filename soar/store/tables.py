@@ -235,6 +235,8 @@ app_run = Table(
     Column("approval_id", BigInteger),
     _when("due_at"),
     _when("waited_since"),
+    _when("lane_since"),
+    _when("claimed_at"),
     _when("rung_at"),
     _now("create_time"),
     _when("start_time"),

@@ -266,6 +266,12 @@ class ActionTask(Task):  # type: ignore[type-arg]
             return self._outcome(
                 claim, failed=f"{wait}; gave up after {int(waited.total_seconds())} s"
             )
+        if wait.after and wait.after > timedelta(seconds=settings.retry_patience_seconds) - waited:
+            return self._outcome(
+                claim,
+                failed=f"{wait}; it asks for {int(wait.after.total_seconds())} s, longer than the"
+                f" {settings.retry_patience_seconds} s that a call may wait",
+            )
         if wait.after is None and claim.tries + 1 >= settings.retry_attempts:
             return self._outcome(claim, failed=f"{wait}; gave up after {claim.tries + 1} tries")
         delay = backoff(claim.tries, chance=self.shop.chance) if wait.after is None else wait.after

@@ -115,6 +115,8 @@ class Vendor:
                 raise BadCredentials("the vendor refused the key")
             case "later":
                 raise RetryLater("the vendor is busy", after=timedelta(seconds=5))
+            case "tomorrow":
+                raise RetryLater("the quota is spent", after=timedelta(days=1))
             case "busy":
                 raise RetryLater("the vendor is busy")
             case "lost" | "unsent":

@@ -153,6 +153,33 @@ def test_a_vendor_that_names_a_time_is_waited_for_but_not_for_ever(bench: Bench)
     assert bench.notes() == ["the vendor is busy; gave up after 3600 s"]
 
 
+def test_a_vendor_that_asks_for_more_than_the_patience_is_not_waited_for(bench: Bench) -> None:
+    """
+    The call fails at once, with how long it would have been.
+    """
+    bench.vendor.moods[("look up", "4")] = ["tomorrow"]
+
+    bench.play(LOOK_UP)
+
+    assert bench.notes() == [
+        "the quota is spent; it asks for 86400 s, longer than the 900 s that a call may wait"
+    ]
+
+
+def test_time_in_a_lane_is_not_patience_with_a_vendor(bench: Bench) -> None:
+    """
+    A call that waited an hour for its asset's budget may still wait for a busy vendor.
+    """
+    run_id = bench.start(LOOK_UP)
+    bench.do("update app_run set lane_since = now() - interval '1 h'")
+    bench.vendor.moods[("look up", "4")] = ["later"]
+
+    bench.settle()
+
+    assert bench.notes() == ["done"]
+    assert bench.run(run_id)["status"] == "success"
+
+
 @pytest.mark.parametrize(
     ("parameters", "sentence"),
     [

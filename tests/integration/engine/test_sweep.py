@@ -128,6 +128,22 @@ def test_the_call_of_a_dead_worker_is_taken_back(bench: Bench) -> None:
     assert bench.calls()[0]["crashes"] == 1
 
 
+def test_a_call_that_a_living_worker_has_lost_is_taken_back(bench: Bench) -> None:
+    """
+    An outcome that could not be written, as while PostgreSQL restarts, does not hang its run.
+    """
+    asked(bench)
+    (message,) = bench.pending
+    bench.pending.clear()
+    bench.shop.owner = "alive"
+    bench.house.app.tasks[message.body["task"]].run(message.body["app_run_id"])
+
+    bench.do("update app_run set claimed_at = now() - interval '181 s'")
+    bench.sweep.reclaim_calls()
+
+    assert [m.kind for m in bench.pending] == ["member"]
+
+
 @pytest.mark.parametrize(
     ("source", "effect"), [(LOOK_UP, "none"), (BLOCK, "unknown")], ids=["a read", "a write"]
 )

@@ -245,6 +245,8 @@ def upgrade() -> None:
     sa.Column('approval_id', sa.BigInteger(), nullable=True),
     sa.Column('due_at', sa.DateTime(timezone=True), nullable=True),
     sa.Column('waited_since', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('lane_since', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('claimed_at', sa.DateTime(timezone=True), nullable=True),
     sa.Column('rung_at', sa.DateTime(timezone=True), nullable=True),
     sa.Column('create_time', sa.DateTime(timezone=True), server_default=sa.text('now()'), nullable=False),
     sa.Column('start_time', sa.DateTime(timezone=True), nullable=True),

@@ -48,6 +48,11 @@ class Member:
     high_impact: bool = False
 
     @property
+    def impossible(self) -> bool:
+        """Whether no worker could ever make it: no such action or asset. The run ends failed."""
+        return bool(self.failed) and not self.task
+
+    @property
     def held(self) -> HeldCall:
         """The call as an approval covers it."""
         return HeldCall(

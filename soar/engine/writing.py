@@ -291,6 +291,7 @@ def _write_child(work: Work, child: CallPlaybook, at: Desk) -> None:
         playbook = work.playbooks.newest(child.playbook)
     except NotFound as error:
         work.runs.log(at.run["id"], [("error", child.name, str(error))])
+        work.runs.save(at.run["id"], run_data=None, outputs=None, error=str(error))
         work.runs.end_join(join_id, succeeded=False, message=str(error))
         work.send_task("soar.engine.resume_run", at.run["id"], join_id)
         return
@@ -306,7 +307,7 @@ def _write_child(work: Work, child: CallPlaybook, at: Desk) -> None:
 
 
 def _log_failed(work: Work, join: Join, at: Desk) -> None:
-    """Say in the run's log why a call could not even be tried."""
+    """Say in the run's log why a call could not even be tried; an impossible one fails the run."""
     lines = [
         ("error", join.name, member.failed)
         for act in join.acts
@@ -317,3 +318,6 @@ def _log_failed(work: Work, join: Join, at: Desk) -> None:
         ("error", join.name, act.problem) for act in join.acts if act.problem and not act.members
     ]
     work.runs.log(at.run["id"], lines)
+    impossible = [m.failed for act in join.acts for m in act.members if m.impossible]
+    if impossible:
+        work.runs.save(at.run["id"], run_data=None, outputs=None, error=impossible[0])

@@ -10,7 +10,15 @@ contained without an analyst's answer.
 import phantom.rules as phantom
 
 from soar.domain import indicators
-from soar.domain.verdict import Verdict, fold
+from soar.domain.verdict import Threshold, Verdict, fold
+
+# above the first number malicious, above the second suspicious (numbers of engines)
+THRESHOLDS = {
+    "url reputation": Threshold(field="malicious", malicious=5, suspicious=0),
+    "file reputation": Threshold(field="positives", malicious=10, suspicious=0),
+    "ip reputation": Threshold(field="malicious", malicious=3, suspicious=0),
+    "domain reputation": Threshold(field="malicious", malicious=5, suspicious=0),
+}
 
 # kind of indicator, action, parameter of the action, asset
 LOOKUPS = (
@@ -44,7 +52,7 @@ def on_start(container):
 
 def verdict(action, success, container, results, handle):
     """Fold all answers into one verdict, and do what follows from it."""
-    folded = fold(results)
+    folded = fold(results, THRESHOLDS)
     phantom.update(
         container,
         {

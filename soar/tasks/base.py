@@ -123,7 +123,7 @@ class ActionTask(Task):  # type: ignore[type-arg]
             return self._later(claim, wait)
         except (ActionFailed, BadCredentials, SoarError) as error:
             if isinstance(error, BadCredentials):
-                self._mark_broken(claim.asset, str(error))
+                self._mark_broken(claim, str(error))
             return self._outcome(claim, failed=str(error))
         except Withdrawn:
             raise
@@ -309,9 +309,13 @@ class ActionTask(Task):  # type: ignore[type-arg]
             effect=Effect.UNKNOWN.value if maybe else Effect.NONE.value,
         )
 
-    def _mark_broken(self, slug: str, reason: str) -> None:
+    def _mark_broken(self, claim: Claim, reason: str) -> None:
+        """Mark the asset for its owner, and the run for its author: it will end failed."""
+        error = f"{claim.action} on {claim.asset}: {reason}"
         with self.shop.database.begin() as work:
-            work.assets.mark_broken(slug, reason)
+            work.assets.mark_broken(claim.asset, reason)
+            work.runs.log(claim.run_id, [("error", claim.action, error)])
+            work.runs.save(claim.run_id, run_data=None, outputs=None, error=error)
 
 
 def probe(asset: Asset, vault: Vault, function: ActionFunction) -> Output:

@@ -91,37 +91,51 @@ def test_a_playbook_that_cannot_go_on_ends_failed_and_says_why(
 
 
 @pytest.mark.parametrize(
-    ("act", "sentence"),
+    ("act", "sentence", "ends"),
     [
         (
             "'block everything', assets=['palo_alto_prod'], parameters=[{}]",
             "no app offers the action 'block everything'",
+            "failed",
         ),
         (
             "'block ip', assets=['firewall_9'], parameters=[{'ip': '203.0.113.1'}]",
             "there is no asset 'firewall_9'",
+            "failed",
         ),
         (
             "'whois ip', assets=['palo_alto_prod'], parameters=[{'ip': '203.0.113.1'}]",
             "does not offer 'whois ip'",
+            "failed",
         ),
-        ("'block ip', assets=['palo_alto_prod'], parameters=[{}]", "parameter 'ip' is missing"),
+        (
+            "'block ip', assets=['palo_alto_prod'], parameters=[{}]",
+            "parameter 'ip' is missing",
+            "success",
+        ),
         (
             "'block ip', assets=['palo_alto_prod'], parameters=[{'ip': '203.0.113.1', 'x': 1}]",
             "has no parameter 'x'",
+            "success",
         ),
-        ("'block ip', assets=['palo_alto_prod'], parameters=[]", "no parameters were given"),
+        (
+            "'block ip', assets=['palo_alto_prod'], parameters=[]",
+            "no parameters were given",
+            "success",
+        ),
         (
             "'ip reputation', assets=['keyless'], parameters=[{'ip': '203.0.113.1'}]",
             "asset 'keyless' has no 'api_key'",
+            "failed",
         ),
     ],
 )
 def test_an_act_that_cannot_be_made_fails_calls_its_callback_and_says_why(
-    pool: Any, act: str, sentence: str
+    pool: Any, act: str, sentence: str, ends: str
 ) -> None:
     """
-    The callback hears success=False, the run goes on to its end, and the reason is recorded.
+    The callback hears success=False, the run goes on to its end, and the reason is recorded. What
+    could never be made (no such action or asset, no credentials) lets the run end failed.
     """
     from soar import inventory
 
@@ -149,5 +163,6 @@ def test_an_act_that_cannot_be_made_fails_calls_its_callback_and_says_why(
         acts = [a["message"] for a in work.reads.actions_of(container)]
     said = json.dumps([acts, [c["message"] for c in pool.calls(container)], pool.log(run["id"])])
     assert comments == ["heard False"]
-    assert run["status"] == "success"
+    assert run["status"] == ends
+    assert (sentence in run["error"]) is (ends == "failed")
     assert sentence in json.loads(said)[0] + json.loads(said)[1] or sentence in said

@@ -53,6 +53,7 @@ class Database:
             pool_size=5,
             max_overflow=30,
             pool_pre_ping=True,
+            hide_parameters=True,  # an error names its statement, never its values
             pool_recycle=1800,
             connect_args={"application_name": "soar", "connect_timeout": 10},
         )

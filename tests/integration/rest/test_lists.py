@@ -93,6 +93,7 @@ def mails(analyst: Client) -> dict[str, int]:
         ("_filter_status", '"closed"', "event"),
         ("_exclude_status", '"closed"', "phish malware"),
         ("_exclude_label__in", "['phishing','malware']", "event"),
+        ("_exclude_close_time__gt", "2020-01-01", "phish malware"),
         ("_filter_close_time__isnull", "False", "event"),
         ("_filter_close_time__isnull", "true", "phish malware"),
         ("_filter_tags__contains", '"vip"', "phish"),

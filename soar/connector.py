@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -188,9 +189,10 @@ class VendorSession(requests.Session):
             if changes:
                 raise OutcomeUnknown(f"the answer of {_host(url)} was lost") from None
             raise RetryLater(f"the answer of {_host(url)} was lost") from None
-        except requests.RequestException as error:
+        except (requests.RequestException, ValueError) as error:
             raise ActionFailed(
-                f"the request to {_host(url)} is not valid: {type(error).__name__}"
+                f"the request to {_host(url)} cannot be made ({type(error).__name__}):"
+                " check the asset's base_url, timeout and credentials"
             ) from None
         except OSError:
             # requests says so when it opens the CA bundle, before anything is sent.
@@ -209,7 +211,10 @@ def _bounded(response: requests.Response) -> requests.Response:
 
 
 def _host(url: str) -> str:
-    return requests.utils.urlparse(url).netloc.rpartition("@")[2] or "the vendor"  # type: ignore[attr-defined]
+    try:
+        return urlsplit(url).netloc.rpartition("@")[2] or "the vendor"
+    except ValueError:
+        return "the vendor"
 
 
 def _tls_failure(host: str, error: BaseException, *, changes: bool) -> ActionError:

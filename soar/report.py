@@ -154,7 +154,7 @@ def _foot(found: Facts) -> list[str]:
     by_hand = f" (vs {found.manual_minutes}min avg manual triage)" if found.manual_minutes else ""
     so_far = "" if found.finished else " so far"
     lines = [f"Total Duration: {duration(found.total_seconds)}{so_far}{by_hand}"]
-    if found.manual_minutes and found.finished:
+    if found.manual_minutes and found.finished and not found.errors:
         lines.append(f"Time Saved: ~{_minutes(found.saved_seconds)}")
     lines.append(f"Disposition: {found.disposition}")
     return lines + [f"Run failed: {error}" for error in found.errors]

@@ -9,22 +9,37 @@ from __future__ import annotations
 
 import logging
 import sys
+import traceback
 from typing import Any
 
 import structlog
+
+
+def _frames(exc_info: Any) -> str:
+    """
+    Return where an exception came from and its type.
+
+    Never its text or a local variable: either may hold a parameter or a secret.
+    """
+    kind, _, trace = exc_info
+    return "".join(traceback.format_tb(trace)) + getattr(kind, "__name__", "error")
+
 
 log: Any = structlog.get_logger("soar")
 
 
 def configure(level: str = "INFO", *, json: bool = False) -> None:
     """Set up logging of this process: events to standard error."""
-    # Plain tracebacks only: pretty ones print local variables, and with them secrets.
     renderers: list[Any] = (
-        [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+        [
+            structlog.processors.ExceptionRenderer(_frames),
+            structlog.processors.JSONRenderer(),
+        ]
         if json
         else [
             structlog.dev.ConsoleRenderer(
-                colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+                colors=sys.stderr.isatty(),
+                exception_formatter=lambda out, error: print(_frames(error), file=out),
             )
         ]
     )
@@ -39,7 +54,7 @@ def configure(level: str = "INFO", *, json: bool = False) -> None:
             logging.getLevelNamesMapping().get(level.upper(), logging.INFO)
         ),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-        cache_logger_on_first_use=True,
+        cache_logger_on_first_use=False,
     )
     logging.basicConfig(
         level=level.upper(),

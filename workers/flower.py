@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 
+from flower.views.monitor import Metrics
+from tornado.web import authenticated
+
 from soar import bootstrap
 from soar.domain.errors import BadInput
 from soar.settings import Settings
@@ -16,6 +19,7 @@ def main(settings: Settings) -> None:
     credentials = settings.flower_basic_auth.get_secret_value()
     if ":" not in credentials:
         raise BadInput("SOAR_FLOWER_BASIC_AUTH", "is not set: give it as user:password")
+    Metrics.get = authenticated(Metrics.get)  # Flower itself leaves the metrics open
     os.environ["FLOWER_BASIC_AUTH"] = credentials
     bootstrap.for_clock(settings).start(
         [

@@ -166,10 +166,7 @@ def _stoppable() -> Iterator[threading.Event]:
     """Turn SIGTERM and Ctrl-C into an orderly end."""
     stopped = threading.Event()
 
-    def stop(number: int, _frame: object) -> None:
-        if stopped.is_set() or number == signal.SIGINT:
-            stopped.set()
-            raise KeyboardInterrupt
+    def stop(_number: int, _frame: object) -> None:
         stopped.set()
         raise KeyboardInterrupt
 

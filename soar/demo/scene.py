@@ -32,6 +32,8 @@ class Case:
     """How the report's disposition begins."""
     contained: str = ""
     """The host that must be isolated when the answer says so."""
+    account: str = ""
+    """The account that must be disabled when the answer says so."""
     tickets: int = 0
     blocked: tuple[str, ...] = ()
     """The addresses that must be blocked, whatever the analyst answers."""
@@ -141,6 +143,7 @@ def _phishing(batch: str) -> Case:
         title="reported phishing mail",
         disposition="True Positive",
         contained="WORKSTATION-042",
+        account="jdoe",
         tickets=1,
         blocked=("203.0.113.66",),
         alert={
@@ -169,6 +172,7 @@ def _notable(batch: str) -> Case:
         title="Splunk ES notable",
         disposition="True Positive",
         contained="WORKSTATION-077",
+        account="rroe",
         tickets=1,
         blocked=("192.0.2.45",),
         alert=alert,

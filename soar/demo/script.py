@@ -8,6 +8,7 @@ Never: a shortcut: alerts go through Redis, answers through the signed gate.
 from __future__ import annotations
 
 import json
+import re
 import time
 import uuid
 from collections.abc import Callable
@@ -80,16 +81,13 @@ class Script:
 
     def problems(self) -> list[str]:
         """Return what is not as it must be, comparing the reports with the lab's state."""
-        state, texts, found = self.lab.state(), self.reports(), []
-        for case, text in zip(self.cases, texts, strict=True):
+        state, found = self.lab.state(), self._intake_problems()
+        numbers = [number or 0 for number in self._containers().values()]
+        for case, number, text in zip(self.cases, numbers, self.reports(), strict=True):
             if f"Disposition: {case.disposition}" not in text:
                 found.append(f"{case.title}: its disposition is not {case.disposition!r}")
-            found += self._containment_problems(case, text, state)
-        found += self._block_problems(texts, state["palo_alto"]["blocked_ips"])
-        tickets = len(state["servicenow"]["tickets"])
-        if tickets != sum(case.tickets for case in self.cases):
-            found.append(f"ServiceNow holds {tickets} tickets")
-        return found + self._intake_problems()
+            found += self._case_problems(case, number, text, state)
+        return found + self._vendor_problems(state) + self._repeat_problems(numbers[0])
 
     def _analyst(self) -> Person:
         role = self.house.settings.approvers
@@ -165,36 +163,46 @@ class Script:
             self.answers[approval["container_id"]] = choice
         return time.monotonic() - before if waiting else 0.0
 
-    def _containment_problems(
-        self, case: scene.Case, text: str, state: dict[str, Any]
+    def _case_problems(
+        self, case: scene.Case, number: int, text: str, state: dict[str, Any]
     ) -> list[str]:
-        if not case.contained:
-            return []
-        number = self._containers()[case.alert["source_data_identifier"]]
-        choice = self.answers.get(number or 0, "")
-        status = state["crowdstrike"]["devices"].get(case.contained)
-        isolated = choice in ISOLATES
+        """Compare one case's report with what is true at the vendors and with the answer."""
+        choice, found = self.answers.get(number, ""), []
+        told = text.count("Block IP (Palo Alto) — Blocked")
+        if told != len(case.blocked):
+            found.append(f"its report tells of {told} blocked addresses")
+        tickets = re.findall(r"(INC\d+) created", text)
+        known = {ticket["number"] for ticket in state["servicenow"]["tickets"]}
+        if len(tickets) != case.tickets or not known.issuperset(tickets):
+            found.append(
+                f"its report tells of the tickets {tickets}, ServiceNow of {sorted(known)}"
+            )
+        host, account = case.contained, case.account
+        if host:
+            there = state["crowdstrike"]["devices"].get(host) == "contained"
+            found += _differ(host, there, f"{host} isolated" in text, choice in ISOLATES)
+        if account:
+            there = bool(state["active_directory"].get(account, {}).get("disabled"))
+            found += _differ(account, there, f"{account} disabled" in text, choice in DISABLES)
+        return [f"{case.title}: {problem}" for problem in found]
+
+    def _vendor_problems(self, state: dict[str, Any]) -> list[str]:
+        """Compare the vendors' whole state with what all cases together must have led to."""
         found = []
-        if (status == "contained") is not isolated:
-            found.append(f"{case.title}: {case.contained} is {status} after {choice!r}")
-        if isolated is not (f"{case.contained} isolated" in text):
-            found.append(f"{case.title}: the report and the lab disagree about {case.contained}")
+        wanted = {address for case in self.cases for address in case.blocked}
+        blocked = set(state["palo_alto"]["blocked_ips"])
+        if blocked != wanted:
+            found.append(f"blocked are {sorted(blocked)}, and must be {sorted(wanted)}")
+        tickets = len(state["servicenow"]["tickets"])
+        if tickets != sum(case.tickets for case in self.cases):
+            found.append(f"ServiceNow holds {tickets} tickets")
         return found
 
-    def _block_problems(self, texts: list[str], blocked: list[str]) -> list[str]:
-        """Compare the firewall's state with what must be blocked and with the reports."""
-        wanted = {address for case in self.cases for address in case.blocked}
-        found = []
-        if set(blocked) != wanted:
-            found.append(f"blocked are {sorted(blocked)}, and must be {sorted(wanted)}")
-        told = sum(
-            "Block IP (Palo Alto) — Blocked" in line for t in texts for line in t.splitlines()
-        )
-        if told != len(wanted):
-            found.append(
-                f"the reports tell of {told} blocked addresses, the firewall of {len(blocked)}"
-            )
-        return found
+    def _repeat_problems(self, number: int) -> list[str]:
+        """Tell whether the alert that came twice was worked on twice."""
+        with self.house.database.begin() as work:
+            runs = [r for r in work.reads.runs_of(number) if r["parent_action_run_id"] is None]
+        return [] if len(runs) == 1 else [f"the alert that came twice has {len(runs)} runs"]
 
     def _intake_problems(self) -> list[str]:
         found = []
@@ -202,3 +210,10 @@ class Script:
         if dead != 1:
             found.append(f"{dead} alerts were put aside, one was malformed")
         return found
+
+
+def _differ(name: str, there: bool, told: bool, wanted: bool) -> list[str]:
+    """Say where the vendor, the report and the analyst's answer are not of one mind."""
+    if there is told is wanted:
+        return []
+    return [f"{name}: contained at the vendor {there}, in the report {told}, answered {wanted}"]

@@ -118,14 +118,6 @@ class Approvals(Queries):
             limit=limit,
         )
 
-    def cancel(self, run_id: int) -> None:
-        """Close the open questions of a run that was cancelled."""
-        self._do(
-            "update approval set status = 'cancelled', close_time = now()"
-            " where run_id = :id and status = 'open'",
-            id=run_id,
-        )
-
     def granting(self, run_id: int, limit: int = 50) -> list[Row]:
         """Return the answered questions of a run, newest first: what may cover a call."""
         return self._all(

@@ -301,16 +301,6 @@ class Calls(Queries):
             message=storable(message),
         )
 
-    def cancel_open(self, run_id: int) -> None:
-        """Withdraw what has not started."""
-        self._do(
-            """
-            update app_run set status = 'failed', message = 'the run was cancelled',
-            end_time = now() where run_id = :id and status in ('pending', 'parked')
-            """,
-            id=run_id,
-        )
-
     def expired_workers(self) -> None:
         """Forget workers whose lease ended an hour ago."""
         self._do("delete from worker where expires_at < now() - interval '1 hour'")

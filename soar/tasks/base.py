@@ -96,11 +96,19 @@ class ActionTask(Task):  # type: ignore[type-arg]
 
     def run(self, app_run_id: int) -> Outcome:
         """Make the call of one app run, or leave it to whoever holds it."""
+        if not self._is_ours(app_run_id):
+            log.warning("message_refused", task=self.name)
+            raise Ignore
         claim = self._claim(app_run_id)
         try:
             return self._make(claim)
         except Withdrawn:
             raise Ignore from None
+
+    def _is_ours(self, app_run_id: object) -> bool:
+        """Tell whether the message is one that we send: an id, and a member of its chord."""
+        request = self.request
+        return type(app_run_id) is int and bool(request.called_directly or request.chord)
 
     def _claim(self, app_run_id: int) -> Claim:
         """Claim the call; a repeat of a message finds the claim taken and does nothing."""

@@ -172,3 +172,19 @@ def test_a_forged_message_gets_nobody_past_the_gate(pool: Any) -> None:
     pool.answer(question, "Deny")
     pool.ended(container)
     assert pool.calls(container)[0]["message"].startswith("denied by tess")
+
+
+def test_a_message_that_is_not_ours_makes_no_call_and_shows_nothing(pool: Any) -> None:
+    """
+    Neither the id of a pending call without its chord nor what is no id at all is acted upon, and
+    the log holds none of it.
+    """
+    send = pool.house.app.send_task
+    task, queue = "soar.tasks.virustotal.url_reputation", "asset.virustotal_prod"
+    mark = "5; drop table person"
+
+    sent = [send(task, args=[value], queue=queue) for value in (1, mark, {"a": mark})]
+    pool.eventually(lambda: all(f"[{message.id}]" in pool.actions_log() for message in sent))
+    pool.eventually(lambda: pool.actions_log().count("message_refused") >= 3)
+
+    assert mark not in pool.actions_log()

@@ -35,7 +35,9 @@ def test_flower_asks_for_a_password(pool: Any) -> None:
     """
     assert flower(pool, "/", password=False).status_code == 401
     assert flower(pool, "/api/tasks", password=False).status_code == 401
+    assert flower(pool, "/metrics", password=False).status_code == 401
     assert flower(pool, "/workers").status_code == 200
+    assert "flower_events_total" in flower(pool, "/metrics").text
 
 
 def test_flower_shows_an_action_by_name_and_asset_and_none_of_its_values(pool: Any) -> None:

@@ -128,7 +128,7 @@ class Outcome:
     effect: str = "none"
 
     def __repr__(self) -> str:
-        return f"<outcome of app run {self.app_run_id}>"
+        return "<outcome>"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

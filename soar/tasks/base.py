@@ -129,7 +129,7 @@ class ActionTask(Task):  # type: ignore[type-arg]
             return self._call(claim, self._context(claim, asset), params)
         except RetryLater as wait:
             return self._later(claim, wait)
-        except (ActionFailed, BadCredentials, SoarError) as error:
+        except SoarError as error:
             if isinstance(error, BadCredentials):
                 self._mark_broken(claim, str(error))
             return self._outcome(claim, failed=str(error))

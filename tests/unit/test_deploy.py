@@ -319,7 +319,8 @@ def test_systemd_gives_each_key_only_to_its_roles() -> None:
 
 def test_prometheus_scrapes_services_that_exist() -> None:
     """
-    Each target of Prometheus is a service of compose.yaml, on the port it listens on.
+    Each target of Prometheus is a service of compose.yaml, on the port it listens on, and one that
+    has metrics: Flower, behind its login. No password stands in the file.
     """
     config = documents(DEPLOY / "prometheus" / "prometheus.yml")[0]
     targets = [
@@ -328,4 +329,7 @@ def test_prometheus_scrapes_services_that_exist() -> None:
 
     for target in targets:
         name, _, port = target.partition(":")
+        assert name == "flower"
         assert services()[name]["ports"][0].endswith(f":{port}")
+    for job in config["scrape_configs"]:
+        assert set(job["basic_auth"]) == {"username", "password_file"}

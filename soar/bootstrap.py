@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from celery import Celery, signals
@@ -23,16 +24,19 @@ from soar.bus.queues import consume_assets
 from soar.bus.relay import Relay
 from soar.domain.errors import BadInput
 from soar.engine import chords
+from soar.engine.clock import Clock
 from soar.engine.program import lend_alias
 from soar.engine.steps import Engine
 from soar.engine.sweep import Sweep
 from soar.ingest.stream import StreamReader
-from soar.limiter import Limiter
+from soar.limiter import Breaker, Limiter
+from soar.pump import Pump
 from soar.settings import Settings
 from soar.signing import Signer, load_signer, load_verifier
 from soar.store.database import Database
-from soar.tasks.base import Shop
+from soar.store.election import Election
 from soar.tasks.binding import bind
+from soar.tasks.shop import Shop
 from soar.telemetry import configure
 from soar.vault import Vault
 
@@ -60,9 +64,17 @@ class House:
 
     def limiter(self) -> Limiter:
         """Return the door to the budgets of assets."""
-        return Limiter(
-            limiters.connect(self.settings.redis_url.get_secret_value()), self._recent_calls
+        breaker = Breaker(
+            failures=self.settings.breaker_failures,
+            closed=timedelta(seconds=self.settings.breaker_seconds),
         )
+        client = limiters.connect(self.settings.redis_url.get_secret_value())
+        return Limiter(client, self._recent_calls, breaker=breaker)
+
+    def pump(self) -> Pump:
+        """Return the pump of all lanes."""
+        overdue = timedelta(minutes=self.settings.lane_overdue_minutes)
+        return Pump(database=self.database, limiter=self.limiter(), overdue=overdue)
 
     def _recent_calls(self, slug: str, seconds: int) -> int:
         with self.database.begin() as work:
@@ -75,7 +87,6 @@ def house(settings: Settings, *, chord: Callable[..., None] | None = None) -> Ho
         if not getattr(settings, name).get_secret_value():
             raise BadInput(f"SOAR_{name.upper()}", "is not set: see deploy/env.example")
     configure(settings.log_level, json=settings.log_json)
-    bus.hush_sweep()
     database = Database(settings.database_url.get_secret_value())
     app = bus.create(settings, database=database)
     database.publish = Relay(app, database, chord=chord)
@@ -87,11 +98,8 @@ def for_engine(settings: Settings) -> House:
     made = house(settings, chord=chords.ring)
     lend_alias()
     engine = Engine(database=made.database, catalog=made.catalog, settings=settings)
-    relay = Relay(made.app, made.database, chord=chords.ring)
-    sweep = Sweep(database=made.database, relay=relay, limiter=made.limiter(), settings=settings)
     _task(made.app, bus.START_RUN, engine.start_run)
     _task(made.app, bus.RESUME_RUN, engine.resume_run)
-    _task(made.app, bus.SWEEP, sweep.__call__)
     _task(made.app, bus.WRITE_REPORT, lambda container_id, _run_id: _report(made, container_id))
     return made
 
@@ -144,8 +152,20 @@ def for_ingest(settings: Settings, consumer: str) -> StreamReader:
     )
 
 
-def for_clock(settings: Settings) -> Celery:
-    """Make the process that only says when the sweep is due."""
+def for_clock(settings: Settings) -> Clock:
+    """Make the process that sweeps and pumps. It holds no key and runs no playbook."""
+    made = house(settings, chord=chords.ring)
+    relay = Relay(made.app, made.database, chord=chords.ring)
+    return Clock(
+        election=Election(settings.database_url.get_secret_value()),
+        sweep=Sweep(database=made.database, relay=relay, settings=settings),
+        pump=made.pump(),
+        sweep_seconds=settings.sweep_seconds,
+    )
+
+
+def for_watching(settings: Settings) -> Celery:
+    """Make the process that only watches the broker: Flower."""
     return house(settings).app
 
 

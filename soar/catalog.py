@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
 from typing import Any
@@ -46,6 +46,10 @@ class ActionSpec:
     description: str
     undo: str
     parameters: tuple[FieldSpec, ...]
+    freshness: Mapping[str, int] = field(default_factory=dict)
+    """Seconds for which an answer may be used again, by its verdict; "any" for the others."""
+    requests: int = 1
+    """Most requests that one call makes: so many calls of the asset's budget it takes."""
 
     @property
     def task_name(self) -> str:
@@ -56,6 +60,10 @@ class ActionSpec:
     def high_impact(self) -> bool:
         """Whether an analyst's decision must stand before it."""
         return self.kind == "contain" and self.impact == "high"
+
+    def fresh_for(self, verdict: str | None) -> int:
+        """Return the seconds for which an answer of that verdict may be used again."""
+        return self.freshness.get(verdict or "any", self.freshness.get("any", 0))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -138,7 +146,17 @@ def _action(app: str, raw: Mapping[str, Any]) -> ActionSpec:
         description=raw.get("description", ""),
         undo=raw.get("undo", ""),
         parameters=_fields(raw.get("parameters", {})),
+        freshness=_freshness(app, raw),
+        requests=raw.get("requests", 1),
     )
+
+
+def _freshness(app: str, raw: Mapping[str, Any]) -> Mapping[str, int]:
+    """Return for how long answers hold; only a lookup's may be used again."""
+    given = raw.get("freshness", {})
+    if given and not raw.get("read_only", raw["type"] in {"investigate", "test"}):
+        raise ValueError(f"{app}: action {raw['name']!r} writes, so it has no freshness")
+    return dict(given) if isinstance(given, Mapping) else {"any": given}
 
 
 def parse(slug: str, text: str) -> AppSpec:

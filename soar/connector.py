@@ -9,6 +9,8 @@ Never: Celery, a database, Redis, another vendor, or a sleep: waiting is ``Retry
 from __future__ import annotations
 
 import ssl
+import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -47,6 +49,8 @@ __all__ = [
 JSON = dict[str, Any]
 MAX_REPLY_BYTES = 20 * 1024 * 1024
 TIMEOUTS = (5.0, 20.0)  # seconds to connect, seconds between two bytes
+EPOCH_FROM = 1_000_000_000  # below it a reset counts seconds from now (IETF draft)
+LAST_EPOCH = 253_402_300_799
 WRITE_VERBS = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
 
@@ -134,13 +138,35 @@ class AssetConfig:
         return default if value is None else bool(value)
 
 
+class Notes(threading.local):
+    """What was seen of a vendor during this thread's call; read by the action task."""
+
+    sent: float | None = None
+    """When the last request was sent (``time.monotonic``)."""
+    answered: bool = False
+    wait: timedelta | None = None
+    """How long its headers say that nothing is left."""
+
+    def clear(self) -> None:
+        """Begin a new call."""
+        self.sent, self.answered, self.wait = None, False, None
+
+
 class _TimedAdapter(HTTPAdapter):
     """An adapter whose requests always end: a call without timeouts gets ours."""
+
+    def __init__(self, notes: Notes, **options: Any) -> None:
+        super().__init__(**options)
+        self._notes = notes
 
     def send(self, request: Any, **kwargs: Any) -> requests.Response:  # type: ignore[override]
         if kwargs.get("timeout") is None:
             kwargs["timeout"] = TIMEOUTS
-        return super().send(request, **kwargs)
+        self._notes.sent = time.monotonic()
+        response = super().send(request, **kwargs)
+        self._notes.answered = True
+        self._notes.wait = nothing_left(response.headers) or self._notes.wait
+        return response
 
 
 class VendorSession(requests.Session):
@@ -157,7 +183,8 @@ class VendorSession(requests.Session):
         self.verify = ca_file or True
         if proxy:
             self.proxies = {"http": proxy, "https": proxy}
-        adapter = _TimedAdapter(pool_connections=4, pool_maxsize=pool_size)
+        self.notes = Notes()
+        adapter = _TimedAdapter(self.notes, pool_connections=4, pool_maxsize=pool_size)
         self.mount("https://", adapter)
         self.mount("http://", adapter)
 
@@ -178,17 +205,19 @@ class VendorSession(requests.Session):
         except requests.exceptions.SSLError as error:
             raise _tls_failure(_host(url), error, changes=changes) from None
         except requests.ConnectTimeout:
-            raise RetryLater(f"{_host(url)} did not accept a connection in time") from None
+            raise RetryLater(
+                f"{_host(url)} did not accept a connection in time", no_answer=True
+            ) from None
         except (
             requests.Timeout,
             requests.ConnectionError,
             requests.exceptions.ChunkedEncodingError,
         ) as error:
             if _never_sent(error):
-                raise RetryLater(f"no connection to {_host(url)}") from None
+                raise RetryLater(f"no connection to {_host(url)}", no_answer=True) from None
             if changes:
                 raise OutcomeUnknown(f"the answer of {_host(url)} was lost") from None
-            raise RetryLater(f"the answer of {_host(url)} was lost") from None
+            raise RetryLater(f"the answer of {_host(url)} was lost", no_answer=True) from None
         except (requests.RequestException, ValueError) as error:
             raise ActionFailed(
                 f"the request to {_host(url)} cannot be made ({type(error).__name__}):"
@@ -234,7 +263,7 @@ def _tls_failure(host: str, error: BaseException, *, changes: bool) -> ActionErr
     if changes:
         return OutcomeUnknown(f"the answer of {host} was lost")
     if ssl.SSLEOFError in causes or ssl.SSLZeroReturnError in causes:
-        return RetryLater(f"the answer of {host} was lost")
+        return RetryLater(f"the answer of {host} was lost", no_answer=True)
     return ActionFailed(f"TLS to {host} failed: the handshake did not succeed")
 
 
@@ -260,11 +289,31 @@ def retry_after(headers: Mapping[str, str], *, now: datetime | None = None) -> t
             return max(parsedate_to_datetime(value) - moment, timedelta(0))
         except (TypeError, ValueError):
             return None
-    for name in ("X-RateLimit-RetryAfter", "X-RateLimit-Reset"):
+    for name in ("X-RateLimit-RetryAfter", "X-RateLimit-Reset", "RateLimit-Reset"):
         stamp = headers.get(name, "").strip()
         if stamp.isdigit():
-            return max(datetime.fromtimestamp(int(stamp), UTC) - moment, timedelta(0))
+            return _until(int(stamp), moment)
     return None
+
+
+def _until(number: int, moment: datetime) -> timedelta:
+    """Read a reset: epoch seconds, or (small numbers) seconds from now."""
+    if number < EPOCH_FROM:
+        return timedelta(seconds=number)
+    return max(datetime.fromtimestamp(min(number, LAST_EPOCH), UTC) - moment, timedelta(0))
+
+
+def nothing_left(headers: Mapping[str, str], *, now: datetime | None = None) -> timedelta | None:
+    """
+    Read from the headers of any answer for how long nothing is left of a vendor's limit.
+
+    Sources: ``X-RateLimit-Remaining`` and ``-Reset`` (AbuseIPDB, CrowdStrike, ServiceNow),
+    ``RateLimit-Remaining`` and ``-Reset`` (draft-ietf-httpapi-ratelimit-headers).
+    """
+    remaining = headers.get("X-RateLimit-Remaining", headers.get("RateLimit-Remaining", ""))
+    if remaining.strip() != "0":
+        return None
+    return retry_after(headers, now=now) or None
 
 
 def check(response: requests.Response, *, vendor: str, writes: bool = False) -> requests.Response:
@@ -280,7 +329,9 @@ def check(response: requests.Response, *, vendor: str, writes: bool = False) -> 
     if code in {401, 403}:
         raise BadCredentials(f"{vendor} refused the asset's credentials ({code})")
     if code in {408, 425, 429, 503}:
-        raise RetryLater(f"{vendor} asks to wait ({code})", after=retry_after(response.headers))
+        after = retry_after(response.headers)
+        everybody = code == 429 or (code == 503 and after is not None)
+        raise RetryLater(f"{vendor} asks to wait ({code})", after=after, all_calls=everybody)
     if code >= 500 and writes:
         raise OutcomeUnknown(f"{vendor} failed while it was writing ({code})")
     if code >= 500:

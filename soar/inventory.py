@@ -12,15 +12,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from soar.catalog import AppSpec, Catalog
+from soar.domain.budget import SETTINGS, budget_of
 from soar.domain.errors import BadInput, NotFound
 from soar.domain.model import Asset
-from soar.store.assets import budget_of
 from soar.store.work import Work
 from soar.vault import Vault, is_sealed
 
 SLUG = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
-GENERAL = frozenset({"rate_limit", "max_requests_per_minute", "ca_file", "proxy"})
-MAX_PER_MINUTE = 1_000_000
+GENERAL = frozenset({*SETTINGS, "when_closed", "reuse_results", "ca_file", "proxy"})
+"""Settings of every asset, whatever its app."""
 
 
 def save(work: Work, raw: Any, *, catalog: Catalog, vault: Vault) -> str:
@@ -85,21 +85,12 @@ def _checked(configuration: Mapping[str, Any], app: AppSpec, vault: Vault) -> di
             raise BadInput(
                 f"configuration.{name}", f"is no setting of {app.name}; it has: {expected}"
             )
-    _check_budget(configuration)
+    budget_of(configuration)
+    if configuration.get("when_closed", "park") not in ("park", "fail"):
+        raise BadInput("configuration.when_closed", "must be park or fail")
+    if not isinstance(configuration.get("reuse_results", True), bool):
+        raise BadInput("configuration.reuse_results", "must be true or false")
     return {
         name: vault.seal(str(value)) if name in app.secrets and not is_sealed(value) else value
         for name, value in configuration.items()
     }
-
-
-def _check_budget(configuration: Mapping[str, Any]) -> None:
-    """Refuse a budget that cannot be meant: the lane would stand still or not exist."""
-    calls = configuration.get("max_requests_per_minute")
-    if calls is None:
-        return
-    if isinstance(calls, bool) or not isinstance(calls, int) or not 0 < calls <= MAX_PER_MINUTE:
-        raise BadInput(
-            "configuration.max_requests_per_minute",
-            f"{calls!r} must be a whole number from 1 to {MAX_PER_MINUTE}",
-        )
-    budget_of(configuration)

@@ -1,28 +1,159 @@
--- Take one call from a budget, or say how long until one is free.
--- KEYS: 1 the log of grants (sorted set, score = milliseconds), 2 "this lane knows its past"
--- ARGV: 1 calls, 2 window in ms, 3 take (1) or look (0), 4 calls made of late (-1: not asked yet), 5 a unique name
--- Returns {free calls after this one, milliseconds to wait}; {-1, 0} asks for ARGV[4].
--- A sliding log, not a bucket: never more than ARGV[1] grants in any window.
-local calls, window, take, seed = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3] == '1', tonumber(ARGV[4])
-local clock = redis.call('TIME')
-local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
+-- The lane of one asset: what its vendor allows, decided here alone, one caller after the other.
+-- KEYS: 1 the log of grants (sorted set: number of the grant -> when its call reaches the vendor),
+--       2 the lane's state (hash), 3 the calls under way (sorted set: call -> end of its lease)
+-- ARGV: 1 what to do, 2 the time in microseconds ('' asks the server), 3 a JSON object.
+-- Times are microseconds since 1970. A sliding log, not a bucket: never more than `calls` grants
+-- in any window. The time of a grant may lie a moment ahead (`hold`): its caller waits for it.
+local LOG, LANE, BUSY = KEYS[1], KEYS[2], KEYS[3]
+local doing, given = ARGV[1], cjson.decode(ARGV[3])
+local now = tonumber(ARGV[2])
+if not now then
+  local clock = redis.call('TIME')
+  now = clock[1] * 1000000 + clock[2]
+end
 
-if redis.call('EXISTS', KEYS[2]) == 0 then
-  if seed < 0 then return {-1, 0} end
-  for i = 1, math.min(seed, calls) do redis.call('ZADD', KEYS[1], now, ARGV[5] .. ':past:' .. i) end
-  redis.call('PEXPIRE', KEYS[1], window)
-end
-redis.call('SET', KEYS[2], 1)
+local function number(field) return tonumber(redis.call('HGET', LANE, field) or 0) end
+local function text(value) return string.format('%.0f', value) end
 
-redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now - window)
-local used = redis.call('ZCARD', KEYS[1])
-if used >= calls then
-  local blocking = redis.call('ZRANGE', KEYS[1], used - calls, used - calls, 'WITHSCORES')
-  return {0, math.max(1, tonumber(blocking[2]) + window - now + 1)}
+-- The entry that must have left the window before `ahead` more calls fit into a limit.
+local function blocking(limit, ahead)
+  local index = limit.calls - ahead
+  if index < 0 then index = 0 end
+  return tonumber(redis.call('ZREVRANGE', LOG, index, index, 'WITHSCORES')[2] or -1)
 end
-if take then
-  redis.call('ZADD', KEYS[1], now, ARGV[5])
-  redis.call('PEXPIRE', KEYS[1], window)
-  used = used + 1
+
+local function spent(quota, at)  -- of the period that holds `at`
+  local begin = quota.begin
+  if at >= quota.finish then begin = quota.finish end
+  local kept = redis.call('HMGET', LANE, quota.name .. ':begin', quota.name .. ':spent')
+  if tonumber(kept[1] or -1) ~= begin then return begin, 0 end
+  return begin, tonumber(kept[2] or 0)
 end
-return {calls - used, 0}
+
+-- When a lane that is closed opens: a vendor that asked to wait, or one that does not answer.
+local function opens()
+  local at = math.max(number('blocked'), number('closed'))
+  if number('failures') >= given.failures then at = math.max(at, number('probe')) end
+  return at
+end
+
+-- The first moment at which one more call (of `cost`) is allowed, `more` others having gone before.
+local function earliest(from, cost, sim)
+  local at = math.max(from, opens())
+  local last = redis.call('ZREVRANGE', LOG, 0, 0, 'WITHSCORES')[2]
+  if last and not sim then at = math.max(at, tonumber(last)) end  -- first come, first served
+  local done = sim and #sim or 0
+  for _, limit in ipairs(given.limits) do
+    local entry
+    if done >= limit.calls then entry = sim[done - limit.calls + 1]
+    else entry = blocking(limit, cost + done) end
+    if entry >= 0 then at = math.max(at, entry + limit.window) end
+  end
+  for _, quota in ipairs(given.quotas) do
+    -- Around the change of periods the two clocks may differ: nobody calls then.
+    at = math.max(at, quota.begin + quota.guard)
+    if at >= quota.finish - quota.guard then at = math.max(at, quota.finish + quota.guard) end
+    local _, used = spent(quota, at)
+    if used + done + cost > quota.calls then
+      if at < quota.finish then at = quota.finish + quota.guard else at = at + 1000000 end
+    end
+  end
+  return at
+end
+
+local function full()
+  if given.concurrency == 0 then return false end
+  redis.call('ZREMRANGEBYSCORE', BUSY, '-inf', now)
+  return redis.call('ZCARD', BUSY) >= given.concurrency
+end
+
+local function late(reports)  -- calls that left their worker later than their grant says
+  for _, report in ipairs(reports) do
+    for i = 0, report.cost - 1 do
+      local at = report.late > 0 and redis.call('ZSCORE', LOG, text(report.grant - i))
+      if at then redis.call('ZADD', LOG, at + report.late, text(report.grant - i)) end
+    end
+    if report.call then redis.call('ZREM', BUSY, report.call) end
+  end
+end
+
+if doing == 'warm' then  -- what PostgreSQL knows of the past, as if just spent
+  if redis.call('HSETNX', LANE, 'warm', text(now)) == 0 then return {} end
+  for i = 1, given.recent do redis.call('ZADD', LOG, now, 'past:' .. i) end
+  if given.recent > 0 then redis.call('PEXPIRE', LOG, math.ceil(given.keep / 1000)) end
+  for _, quota in ipairs(given.quotas) do
+    redis.call('HSET', LANE, quota.name .. ':begin', text(quota.begin), quota.name .. ':spent', quota.spent)
+  end
+  return {}
+elseif doing == 'end' then
+  late(given.reports)
+  return {}
+elseif doing == 'block' then  -- the vendor asked to wait
+  if given['until'] > number('blocked') then redis.call('HSET', LANE, 'blocked', text(given['until'])) end
+  return {}
+elseif doing == 'block for' then
+  if now + given.span > number('blocked') then redis.call('HSET', LANE, 'blocked', text(now + given.span)) end
+  return {}
+elseif doing == 'no answer' then
+  if number('closed') > now then return {'closed'} end  -- one outage, seen by several calls
+  local failures = redis.call('HINCRBY', LANE, 'failures', 1)
+  redis.call('HDEL', LANE, 'probe')
+  if failures >= given.failures then
+    local span = math.min(given.longest, given.closed * 2 ^ math.min(failures - given.failures, 20))
+    redis.call('HSET', LANE, 'closed', text(now + span))
+    return {'closed'}
+  end
+  return {'open'}
+elseif doing == 'answer' then
+  redis.call('HDEL', LANE, 'failures', 'closed', 'probe')
+  return {}
+elseif doing == 'open' then  -- somebody edited the asset
+  redis.call('HDEL', LANE, 'failures', 'closed', 'probe', 'blocked')
+  return {}
+end
+
+if redis.call('HEXISTS', LANE, 'warm') == 0 then return {'cold'} end
+
+if doing == 'take' then
+  late(given.reports)
+  if given.call ~= '' then redis.call('ZREM', BUSY, given.call) end  -- its worker died
+  if full() then return {'no', text(given.busy), 'concurrency'} end
+  local at = earliest(now, given.cost)
+  if at > now + given.hold then return {'no', text(at - now), 'budget'} end
+  local grant = redis.call('HINCRBY', LANE, 'grants', given.cost)
+  if #given.limits > 0 then
+    for i = 0, given.cost - 1 do redis.call('ZADD', LOG, at, text(grant - i)) end
+    redis.call('ZREMRANGEBYSCORE', LOG, '-inf', now - given.keep)
+    redis.call('PEXPIRE', LOG, math.ceil(given.keep / 1000) + 60000)
+  end
+  for _, quota in ipairs(given.quotas) do
+    local begin, used = spent(quota, at)
+    redis.call('HSET', LANE, quota.name .. ':begin', text(begin), quota.name .. ':spent', used + given.cost)
+  end
+  if given.concurrency > 0 then redis.call('ZADD', BUSY, now + given.lease, given.call) end
+  local failures = number('failures')
+  if failures >= given.failures then redis.call('HSET', LANE, 'probe', text(at + given.lease)) end
+  return {'yes', text(at - now), text(grant), text(failures)}
+elseif doing == 'look' then  -- when the next calls could go, if each goes at its first moment
+  local times, sim = {}, {}
+  local count = given.count
+  if number('failures') >= given.failures then count = 1 end
+  local at = now
+  for i = 1, count do
+    at = earliest(at, 1, sim)
+    sim[i] = at
+    times[i] = text(at - now)
+  end
+  return times
+elseif doing == 'state' then
+  local limits, quotas = {}, {}
+  for i, limit in ipairs(given.limits) do
+    limits[i] = redis.call('ZCOUNT', LOG, '(' .. text(now - limit.window), '+inf')
+  end
+  for i, quota in ipairs(given.quotas) do local _, used = spent(quota, now) quotas[i] = used end
+  full()
+  return {cjson.encode({limits = limits, quotas = quotas, grants = number('grants'),
+    failures = number('failures'), closed = math.max(0, number('closed') - now),
+    blocked = math.max(0, number('blocked') - now), busy = redis.call('ZCARD', BUSY),
+    minute = redis.call('ZCOUNT', LOG, '(' .. text(now - 60000000), '+inf')})}
+end

@@ -1,64 +1,318 @@
 """
 The budget of an asset, one for the whole pool, kept in Redis.
 
-In: an asset's slug and budget. Out: one call granted, or how long until one is free.
-Never: more than the budget in any sliding window, also after Redis lost everything: an
-empty lane first learns from PostgreSQL how many calls were made of late.
+In: an asset's slug and budget. Out: one call granted, or how long until one may be.
+Never: more than the budget at the vendor's door in any sliding window, also when a worker was
+slow to send, and after Redis lost everything: an empty lane first learns from PostgreSQL.
 """
 
 from __future__ import annotations
 
-import uuid
-from collections.abc import Callable
-from datetime import timedelta
+import json
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from importlib import resources
 from typing import Any
 
 import redis
 
+from soar.domain.budget import Budget, Limit, Quota
 from soar.domain.errors import RetryLater
-from soar.domain.model import Budget
+from soar.telemetry import log
 
-MARGIN = 1.02  # the vendor counts arrivals, we count grants: two per cent for the way there
-COLD = -1
 OUTAGE = timedelta(seconds=5)
+HOLD = timedelta(milliseconds=50)
+"""A call that may go so soon takes its place at once: parking it would cost more."""
+GUARD = timedelta(seconds=1)
+"""Around the moment a quota begins anew nobody calls: clocks differ."""
+LEASE = timedelta(seconds=180)
+BUSY = timedelta(milliseconds=200)
+ON_THE_WAY = 0.025
+"""Seconds within which a request that was sent has reached its vendor (or was answered)."""
+FLUSH_SHARE = 0.3  # of the shortest window: so soon Redis must know of a call that was late
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Admission:
+    """Whether a call may go, and after what wait: a moment if granted, else until it may ask."""
+
+    granted: bool
+    wait: timedelta
+    why: str = ""
+    grant: int = 0
+    cost: int = 1
+    call: str = ""
+    shaky: bool = False
+    """Whether the vendor did not answer of late, so that an answer is news."""
+    asked: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LaneState:
+    """What is spent of a budget now, and what keeps the lane closed."""
+
+    spent: tuple[tuple[Limit | Quota, int], ...]
+    grants: int
+    last_minute: int
+    busy: int
+    failures: int
+    blocked: timedelta
+    closed: timedelta
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Breaker:
+    """After so many connection errors in a row a lane closes, at first for so long."""
+
+    failures: int = 5
+    closed: timedelta = timedelta(seconds=30)
+    longest: timedelta = timedelta(minutes=5)
+
+
+@dataclass
+class _Reports:
+    """What the lanes are still to be told by this process, at the latest when it is due."""
+
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    waiting: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    due: float = float("inf")
+    woken: threading.Event = field(default_factory=threading.Event)
+
+    def add(self, slug: str, report: dict[str, Any], *, within: float) -> None:
+        """Keep a report for the next call of that lane, or for *within* seconds."""
+        with self.lock:
+            self.waiting.setdefault(slug, []).append(report)
+            self.due = min(self.due, time.monotonic() + within)
+        self.woken.set()
+
+    def of(self, slug: str) -> list[dict[str, Any]]:
+        """Take the reports of one lane."""
+        with self.lock:
+            return self.waiting.pop(slug, [])
+
+    def all(self) -> dict[str, list[dict[str, Any]]]:
+        """Take every report."""
+        with self.lock:
+            taken, self.waiting, self.due = self.waiting, {}, float("inf")
+            return taken
 
 
 class Limiter:
     """Takes calls from budgets; every decision is one run of one script."""
 
-    def __init__(self, client: redis.Redis, recent_calls: Callable[[str, int], int]) -> None:
+    def __init__(
+        self,
+        client: redis.Redis,
+        recent_calls: Callable[[str, int], int],
+        *,
+        breaker: Breaker | None = None,
+        clock: Callable[[], str] = str,
+    ) -> None:
         script = resources.files("soar").joinpath("lane.lua").read_text(encoding="utf-8")
         self._script: Any = client.register_script(script)
         self._recent_calls = recent_calls
+        self._breaker = breaker or Breaker()
+        self._clock = clock
+        self._reports = _Reports()
+        self._thread: threading.Thread | None = None
+        self.asked = 0
+        """How often Redis was asked: what the bench divides by the grants."""
 
-    def take(self, slug: str, budget: Budget) -> timedelta:
-        """Take one call from the asset's budget (zero), or say how long until one is free."""
-        return self._ask(slug, budget, take=True)[1]
+    def take(self, slug: str, budget: Budget, *, call: str = "", cost: int = 1) -> Admission:
+        """Take one call (that makes *cost* requests) from the asset's budget, if it is free."""
+        asked = time.monotonic()
+        answer = self._ask(
+            slug, budget, "take", cost=cost, call=call, reports=self._reports.of(slug)
+        )
+        if answer[0] == b"yes":
+            return Admission(
+                granted=True,
+                wait=_span(answer[1]),
+                grant=int(answer[2]),
+                cost=cost,
+                call=call,
+                shaky=int(answer[3]) > 0,
+                asked=asked,
+            )
+        return Admission(granted=False, wait=_span(answer[1]), why=answer[2].decode())
 
-    def free(self, slug: str, budget: Budget) -> int:
-        """Return how many calls the asset has left now."""
-        return self._ask(slug, budget, take=False)[0]
+    def look(self, slug: str, budget: Budget, count: int) -> list[timedelta]:
+        """Return when the next *count* calls could go, if each goes at its first moment."""
+        return [_span(value) for value in self._ask(slug, budget, "look", count=count)]
 
-    def _ask(self, slug: str, budget: Budget, *, take: bool) -> tuple[int, timedelta]:
-        free, wait = self._run(slug, budget, take=take, seed=COLD)
-        if free == COLD:
-            spent = self._recent_calls(slug, int(budget.per.total_seconds() * MARGIN) + 1)
-            spent -= take  # the call that asks is claimed, and so counted, but not made yet
-            free, wait = self._run(slug, budget, take=take, seed=spent)
-        return free, timedelta(milliseconds=wait)
+    def state(self, slug: str, budget: Budget) -> LaneState:
+        """Return what is spent now; nothing is taken."""
+        found = json.loads(self._ask(slug, budget, "state")[0])
+        limits = zip(budget.limits, found["limits"] or (), strict=True)
+        quotas = zip(budget.quotas, found["quotas"] or (), strict=True)
+        return LaneState(
+            spent=tuple((limit, int(n)) for limit, n in limits if not limit.pace)
+            + tuple((quota, int(n)) for quota, n in quotas),
+            grants=int(found["grants"]),
+            last_minute=int(found["minute"]),
+            busy=int(found["busy"]),
+            failures=int(found["failures"]),
+            blocked=timedelta(microseconds=found["blocked"]),
+            closed=timedelta(microseconds=found["closed"]),
+        )
 
-    def _run(self, slug: str, budget: Budget, *, take: bool, seed: int) -> tuple[int, int]:
-        window = int(budget.per.total_seconds() * 1000 * MARGIN)
+    def ended(self, slug: str, budget: Budget, admission: Admission, *, sent: float) -> None:
+        """
+        Tell the lane that a call has left for its vendor, or is over.
+
+        *sent* is the moment (``time.monotonic``) at which its request was sent. A call that was
+        slower on its way than its grant allowed for is counted from when it arrived.
+        """
+        windows = [limit for limit in budget.limits if not limit.pace]
+        if not windows and not budget.concurrency:
+            return
+        now = time.monotonic()
+        way = min(now, sent + ON_THE_WAY) - admission.asked - admission.wait.total_seconds()
+        slack = min((w.slack.total_seconds() for w in windows), default=0.0)
+        late = _micro(timedelta(seconds=way - slack)) if windows else 0
+        if late <= 0 and not budget.concurrency:
+            return
+        shortest = min((w.per.total_seconds() for w in windows), default=1.0)
+        report: dict[str, Any] = {
+            "grant": admission.grant,
+            "cost": admission.cost,
+            "late": max(0, late),
+        }
+        if budget.concurrency:
+            report["call"] = admission.call
+        self._reports.add(slug, report, within=0 if budget.concurrency else shortest * FLUSH_SHARE)
+        self._start_reporting()
+
+    def block(self, slug: str, span: timedelta) -> None:
+        """Keep the lane closed for *span*: its vendor asked to wait."""
+        self._tell(slug, "block for", span=_micro(span))
+
+    def no_answer(self, slug: str) -> bool:
+        """Note that the vendor could not be reached; True if that closed the lane."""
+        return self._tell(slug, "no answer") == [b"closed"]
+
+    def answered(self, slug: str) -> None:
+        """Note that the vendor answers again: the lane is open."""
+        self._tell(slug, "answer")
+
+    def reopen(self, slug: str) -> None:
+        """Forget what closed a lane: somebody edited its asset."""
+        self._tell(slug, "open")
+
+    def flush(self) -> None:
+        """Send the reports that no later call has taken along."""
+        for slug, reports in self._reports.all().items():
+            self._tell(slug, "end", reports=reports)
+
+    def _tell(self, slug: str, doing: str, **more: Any) -> list[bytes]:
+        """Tell a lane something that no call depends on; a Redis that is away hears nothing."""
         try:
-            free, wait = self._script(
-                keys=[f"soar:lane:{{{slug}}}", f"soar:lane:{{{slug}}}:warm"],
-                args=[budget.calls, window, int(take), seed, uuid.uuid4().hex],
+            return self._run(slug, Budget(), doing, more)
+        except RetryLater as error:
+            log.warning("lane_not_told", what=doing, asset=slug, reason=str(error))
+            return []
+
+    def _ask(self, slug: str, budget: Budget, doing: str, **more: Any) -> list[bytes]:
+        answer = self._run(slug, budget, doing, more)
+        if answer == [b"cold"]:
+            self._warm(slug, budget, claimed=doing == "take")
+            answer = self._run(slug, budget, doing, {**more, "reports": []})
+        return answer
+
+    def _warm(self, slug: str, budget: Budget, *, claimed: bool) -> None:
+        """
+        Fill an empty lane with what PostgreSQL knows, as if it had just been spent.
+
+        A call that asks is *claimed*, and so counted there, but not made yet.
+        """
+        recent = 0
+        if budget.limits:
+            seconds = int(budget.longest.total_seconds()) + 2
+            most = max(limit.calls for limit in budget.limits)
+            recent = max(0, min(self._recent_calls(slug, seconds) - claimed, most))
+        now = datetime.now(UTC)
+        begun = [int((now - q.around(now)[0]).total_seconds()) + 1 for q in budget.quotas]
+        past = [max(0, self._recent_calls(slug, seconds) - claimed) for seconds in begun]
+        self._run(slug, budget, "warm", {"recent": recent}, spent=past)
+
+    def _run(
+        self,
+        slug: str,
+        budget: Budget,
+        doing: str,
+        more: dict[str, Any],
+        *,
+        spent: Sequence[int] = (),
+    ) -> list[bytes]:
+        key = f"soar:lane:{{{slug}}}"
+        self.asked += 1
+        try:
+            answer: list[bytes] = self._script(
+                keys=[f"{key}:log", key, f"{key}:busy"],
+                args=[doing, self._clock(), json.dumps(self._given(budget, spent) | more)],
             )
         except redis.RedisError as error:
             reason = f"the budget cannot be asked for ({type(error).__name__})"
             raise RetryLater(reason, after=OUTAGE) from None
-        return int(free), int(wait)
+        return answer
+
+    def _given(self, budget: Budget, spent: Sequence[int]) -> dict[str, Any]:
+        """Return what the script must know: the same for each of its questions."""
+        now = datetime.fromtimestamp(float(self._clock() or time.time() * 1e6) / 1e6, UTC)
+        past = list(spent) or [0] * len(budget.quotas)
+        return {
+            "limits": [
+                {"calls": x.calls, "window": _micro(x.per + x.slack)} for x in budget.limits
+            ],
+            "quotas": [_quota(q, now, used) for q, used in zip(budget.quotas, past, strict=True)],
+            "keep": _micro(budget.longest + timedelta(seconds=2)),
+            "concurrency": budget.concurrency,
+            "lease": _micro(LEASE),
+            "hold": _micro(HOLD),
+            "busy": _micro(BUSY),
+            "failures": self._breaker.failures,
+            "closed": _micro(self._breaker.closed),
+            "longest": _micro(self._breaker.longest),
+        }
+
+    def _start_reporting(self) -> None:
+        with self._reports.lock:
+            if self._thread is None or not self._thread.is_alive():
+                self._thread = threading.Thread(target=self._report, name="lanes", daemon=True)
+                self._thread.start()
+
+    def _report(self) -> None:
+        """Send reports when they are due, in a thread of their own."""
+        while True:
+            self._reports.woken.clear()
+            rest = self._reports.due - time.monotonic()
+            if rest <= 0:
+                self.flush()
+            else:
+                self._reports.woken.wait(min(rest, 3600.0))
+
+
+def _quota(quota: Quota, now: datetime, spent: int) -> dict[str, Any]:
+    begin, end = quota.around(now)
+    return {
+        "name": f"{quota.period}:{int(quota.reset.total_seconds())}",
+        "calls": quota.calls,
+        "begin": int(begin.timestamp()) * 1_000_000,
+        "finish": int(end.timestamp()) * 1_000_000,
+        "guard": _micro(GUARD),
+        "spent": spent,
+    }
+
+
+def _micro(span: timedelta) -> int:
+    return span // timedelta(microseconds=1)
+
+
+def _span(value: bytes) -> timedelta:
+    return timedelta(microseconds=int(value))
 
 
 def connect(url: str) -> redis.Redis:

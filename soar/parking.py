@@ -2,6 +2,7 @@
 Park a call, wake a call: waiting is a row with a due time.
 
 In: a claimed call and why it waits. Out: a parked row; later, the message that wakes it.
+The lanes of assets are released by ``soar.pump``.
 Never: a sleeping process. A call's message is made anew from its row, with the same id.
 """
 
@@ -12,8 +13,8 @@ from datetime import timedelta
 
 from soar.domain.model import Claim
 from soar.domain.states import ParkedFor
-from soar.limiter import Limiter
-from soar.store.calls import PARK, messages
+from soar.store.calls import messages
+from soar.store.claims import PARK
 from soar.store.database import Database
 from soar.store.work import Work
 
@@ -28,8 +29,13 @@ def park(
     wait: timedelta,
     message: str = "",
     counts: bool = False,
+    vendor: bool = False,
 ) -> bool:
-    """Park a claimed call for *wait*; *counts* makes it one of its tries."""
+    """
+    Park a claimed call for *wait*; *counts* makes it one of its tries.
+
+    *vendor*: its vendor was called and is why it waits, so its patience begins to run.
+    """
     return bool(
         database.run(
             PARK,
@@ -40,6 +46,8 @@ def park(
                 "seconds": wait.total_seconds(),
                 "tries": int(counts),
                 "message": message,
+                "vendor": vendor,
+                "made": int(vendor),
             },
         )
     )
@@ -57,27 +65,21 @@ def backoff(tries: int, *, chance: random.Random) -> timedelta:
 
 def wake_due(work: Work) -> int:
     """Send the calls whose schedule is due."""
-    return _send(work, work.calls.wake_due())
+    return send(work, work.calls.wake_due())
 
 
-def pump_lanes(work: Work, limiter: Limiter) -> int:
-    """Send the heads of all lanes: as many as their budgets allow and are not on their way."""
-    woken, budgets = 0, {asset.slug: asset.budget for asset in work.assets.all()}
-    for lane in work.calls.lanes():
-        budget = budgets.get(lane["asset"])  # none: an asset that is gone holds nothing up
-        free = limiter.free(lane["asset"], budget) if budget else lane["waiting"]
-        count = min(free - lane["released"], lane["waiting"])
-        if count > 0:
-            woken += _send(work, work.calls.wake_head(lane["asset"], count))
-    return woken
+def wake_followers(work: Work) -> int:
+    """Send the lookups that follow one which is over and has not told them."""
+    return send(work, work.calls.wake_followers())
 
 
 def wake_approved(work: Work, approval_id: int) -> int:
     """Send the calls that an approval held."""
-    return _send(work, work.calls.wake_approved(approval_id))
+    return send(work, work.calls.wake_approved(approval_id))
 
 
-def _send(work: Work, rows: list[dict[str, object]]) -> int:
+def send(work: Work, rows: list[dict[str, object]]) -> int:
+    """Send calls again that have become pending."""
     for body in messages(rows):
         work.send("member", body)
     return len(rows)

@@ -44,8 +44,11 @@ class Settings(BaseSettings):
     engine_processes: int = 2
     sweep_seconds: float = 1.0
     worker_lease_seconds: int = 15
-    retry_attempts: int = 4
+    retry_attempts: int = 6
     retry_patience_seconds: int = 900
+    breaker_failures: int = 5
+    breaker_seconds: int = 30
+    lane_overdue_minutes: int = 30
     action_gate_minutes: int = 60
     grant_minutes: int = 60
     approvers: str = "soc_tier2"

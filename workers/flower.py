@@ -21,7 +21,7 @@ def main(settings: Settings) -> None:
         raise BadInput("SOAR_FLOWER_BASIC_AUTH", "is not set: give it as user:password")
     Metrics.get = authenticated(Metrics.get)  # Flower itself leaves the metrics open
     os.environ["FLOWER_BASIC_AUTH"] = credentials
-    bootstrap.for_clock(settings).start(
+    bootstrap.for_watching(settings).start(
         [
             "flower",
             f"--address={settings.http_host}",

@@ -7,7 +7,6 @@ Never: an import of a task; ``bootstrap`` binds them.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,22 +16,11 @@ from soar.settings import Settings
 
 START_RUN = "soar.engine.start_run"
 RESUME_RUN = "soar.engine.resume_run"
-SWEEP = "soar.engine.sweep"
 WRITE_REPORT = "soar.report.write"
 
 ENGINE_QUEUE = "engine"
 REPORT_QUEUE = "report"
 HIDDEN = "…"  # what events, logs and Flower show instead of arguments
-
-
-def _is_news(record: logging.LogRecord) -> bool:
-    return SWEEP not in record.getMessage()
-
-
-def hush_sweep() -> None:
-    """Keep the sweep, which comes every second, out of Celery's own log lines."""
-    for name in ("celery.app.trace", "celery.worker.strategy", "celery.beat"):
-        logging.getLogger(name).addFilter(_is_news)
 
 
 def asset_queue(slug: str) -> str:
@@ -78,13 +66,6 @@ def _configuration(settings: Settings) -> dict[str, Any]:
         "worker_cancel_long_running_tasks_on_connection_loss": False,
         "worker_hijack_root_logger": False,
         "worker_soft_shutdown_timeout": 10,
-        "beat_schedule": {
-            "sweep": {
-                "task": SWEEP,
-                "schedule": settings.sweep_seconds,
-                "options": {"expires": 10, "queue": ENGINE_QUEUE},
-            }
-        },
         "timezone": "UTC",
     }
 
@@ -99,6 +80,7 @@ def _transport(settings: Settings) -> dict[str, Any]:
         "socket_keepalive": True,
         "health_check_interval": 10,
         "queue_order_strategy": "round_robin",
+        "priority_steps": [0],  # hundreds of queues, and each step is one more list to watch
     }
 
 

@@ -2,7 +2,8 @@
 The result backend that joins chords in PostgreSQL: Celery's official extension point.
 
 In: the end of a header task, with its :class:`Outcome`. Out: the result and the count in one
-statement, once per distinct member; whoever counts last sends the body.
+statement, once per distinct member; whoever counts last sends the body. A lookup that others
+follow ends them as well, and sends the bodies of their chords.
 Never: a result in Redis. What does not end with an outcome (a killed process, a parked call)
 is not counted here: its row says what is true, and the sweep acts on it.
 """
@@ -13,8 +14,9 @@ from typing import Any
 
 from celery.backends.base import BaseBackend
 
+from soar.bus.app import resume_signature
 from soar.domain.model import Outcome
-from soar.store.calls import END_AND_COUNT, end_values
+from soar.store.claims import end_values, ending
 from soar.telemetry import log
 
 
@@ -51,6 +53,8 @@ class JoinBackend(BaseBackend):
         if not isinstance(result, Outcome):
             log.warning("member_without_outcome", task=request.task, task_id=request.id)
             return
-        counted = self.app.soar_database.run(END_AND_COUNT, end_values(result))
-        if counted and counted[0][0] <= 0:
-            self.app.signature(request.chord, app=self.app).apply_async()
+        for remaining, run_id, join_id in self.app.soar_database.run(
+            ending(result), end_values(result)
+        ):
+            if remaining <= 0:
+                resume_signature(self.app, run_id, join_id).apply_async()

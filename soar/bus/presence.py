@@ -13,7 +13,7 @@ import socket
 import threading
 import uuid
 
-from soar.store.calls import HEARTBEAT
+from soar.store.claims import HEARTBEAT
 from soar.store.database import Database
 from soar.telemetry import log
 

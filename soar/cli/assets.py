@@ -29,11 +29,8 @@ def list_assets(as_json: AsJson = False) -> None:
     """List the assets with their apps, budgets and states."""
     with entry.working() as (house, work):
         documents = [_document(asset, house.catalog) for asset in work.assets.all()]
-    rows = [
-        (d["asset_name"], d["app"], d["max_requests_per_minute"] or "", d["state"], _why(d))
-        for d in documents
-    ]
-    columns = ("asset", "app", "calls/min", "state", "")
+    rows = [(d["asset_name"], d["app"], d["budget"], d["state"], _why(d)) for d in documents]
+    columns = ("asset", "app", "budget", "state", "")
     empty = "No assets: add some with `soar asset add`."
     show(as_json, documents, table(columns, rows, empty=empty))
 
@@ -157,7 +154,7 @@ def _document(asset: Asset, catalog: Catalog) -> dict[str, Any]:
         "asset_name": asset.slug,
         "app": spec.name,
         "configuration": _shown(asset.configuration, spec.secrets),
-        "max_requests_per_minute": asset.budget.calls if asset.budget else None,
+        "budget": str(asset.budget),
         "state": _state(asset, missing),
         "broken": asset.broken,
         "missing": missing,

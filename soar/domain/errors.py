@@ -47,11 +47,25 @@ class ActionFailed(ActionError):
 
 
 class RetryLater(ActionError):
-    """Not now: park the action and call again after *after* (default: exponential backoff)."""
+    """
+    Not now: park the action and call again after *after* (default: exponential backoff).
 
-    def __init__(self, message: str, *, after: timedelta | None = None) -> None:
+    *all_calls*: the vendor asks every caller of this asset to wait, not this action alone.
+    *no_answer*: it could not be reached; several in a row close the asset's lane.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        after: timedelta | None = None,
+        all_calls: bool = False,
+        no_answer: bool = False,
+    ) -> None:
         super().__init__(message)
         self.after = after
+        self.all_calls = all_calls
+        self.no_answer = no_answer
 
 
 class BadCredentials(ActionError):

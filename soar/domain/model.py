@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, NewType
 
+from soar.domain.budget import Budget
 from soar.domain.errors import BadInput
 
 ContainerId = NewType("ContainerId", int)
@@ -26,14 +27,6 @@ CONTAINER_STATUSES = ("new", "open", "closed")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Budget:
-    """At most *calls* in any window of *per*."""
-
-    calls: int
-    per: timedelta
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class Asset:
     """One configured connection to a vendor, credentials sealed."""
 
@@ -41,10 +34,30 @@ class Asset:
     slug: str
     app: str
     configuration: Mapping[str, Any] = field(repr=False)
-    budget: Budget | None
+    budget: Budget
     disabled: bool = False
     broken: str = ""
     """Why the vendor refused its credentials, until somebody edits the asset."""
+    updated_at: datetime | None = None
+
+    @property
+    def closed(self) -> str:
+        """Why nobody may call its vendor now, or nothing."""
+        if self.disabled:
+            return f"asset {self.slug!r} is disabled"
+        if self.broken:
+            return f"asset {self.slug!r} is closed until it is edited: {self.broken}"
+        return ""
+
+    @property
+    def reuses_results(self) -> bool:
+        """Whether a young answer of its vendor may be used again."""
+        return self.configuration.get("reuse_results", True) is not False
+
+    @property
+    def parks_when_closed(self) -> bool:
+        """Whether calls wait for a closed asset (the default) or fail."""
+        return bool(self.configuration.get("when_closed", "park") != "fail")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -113,6 +126,15 @@ class Claim:
     waited_since: datetime | None
     approval_id: ApprovalId | None
     effect: str
+    severity_rank: int
+    held: Asset | None
+    """The asset as it is now; none if it was deleted."""
+    behind: bool = False
+    """Whether others wait for this asset, so that this call must take its place behind them."""
+    follows: AppRunId | None = None
+    """The call that is asking its vendor the same already; this one waits for its answer."""
+    fresh: Mapping[str, Any] | None = None
+    """An earlier answer to the same question, with its age in seconds."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -126,6 +148,12 @@ class Outcome:
     summary: Mapping[str, Any] = field(default_factory=dict)
     data: tuple[Mapping[str, Any], ...] = ()
     effect: str = "none"
+    made: bool = False
+    """Whether its vendor was called."""
+    shared: bool = False
+    """Whether others may wait for this answer."""
+    reused_from: AppRunId | None = None
+    """The call whose answer this is."""
 
     def __repr__(self) -> str:
         return "<outcome>"

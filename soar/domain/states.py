@@ -48,6 +48,7 @@ class ParkedFor(StrEnum):
     BUDGET = "budget"
     APPROVAL = "approval"
     SCHEDULE = "schedule"
+    LOOKUP = "lookup"
 
 
 class Effect(StrEnum):

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from soar.catalog import ActionSpec, AppSpec, Catalog
-from soar.domain import cef
+from soar.domain import cef, lookup
 from soar.domain.commands import (
     Act,
     ActTogether,
@@ -46,6 +46,9 @@ class Member:
     parked_for: str | None = None
     due_at: str | None = None
     high_impact: bool = False
+    urgent: bool = False
+    """A containment: it waits behind no lookup."""
+    lookup: str | None = None
 
     @property
     def impossible(self) -> bool:
@@ -196,7 +199,8 @@ def _members(act: Act, slug: str, situation: Situation) -> Iterable[Member]:
     given = act.parameters
     if given is None:
         given = (_from_target(act, spec, situation),)
-    return [_member(act, slug, app, spec, dict(parameters)) for parameters in given]
+    asset = situation.assets[slug]
+    return [_member(act, asset, app, spec, dict(parameters)) for parameters in given]
 
 
 def _offered(
@@ -218,13 +222,13 @@ def _offered(
 
 
 def _member(
-    act: Act, slug: str, app: AppSpec, spec: ActionSpec, parameters: dict[str, Any]
+    act: Act, asset: Asset, app: AppSpec, spec: ActionSpec, parameters: dict[str, Any]
 ) -> Member:
     context = {**act.context, **dict(parameters.pop("context", None) or {})}
     due = act.start_time.isoformat() if act.start_time else None
     return Member(
         action=spec.name,
-        asset=slug,
+        asset=asset.slug,
         app=app.slug,
         app_version=app.version,
         task=spec.task_name,
@@ -234,7 +238,17 @@ def _member(
         failed=_missing(spec, parameters),
         due_at=due,
         parked_for="schedule" if due else None,
+        urgent=spec.kind == "contain",
+        lookup=_lookup(asset, spec, parameters),
     )
+
+
+def _lookup(asset: Asset, spec: ActionSpec, parameters: Mapping[str, Any]) -> str | None:
+    """Return the key under which equal lookups share one call; none where they may not."""
+    if not spec.freshness or not asset.reuses_results:
+        return None
+    contains = {p.name: p.contains for p in spec.parameters}
+    return lookup.key(asset, spec.name, parameters, contains=contains)
 
 
 def _missing(spec: ActionSpec, parameters: Mapping[str, Any]) -> str:

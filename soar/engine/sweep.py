@@ -1,8 +1,8 @@
 """
 The sweep: finds what a crash, a lost message or a due time left behind, and moves it on.
 
-In: the clock of the database. Out: bells rung again with the same ids, calls reclaimed, lanes
-pumped, overdue questions closed. Any number may run: each row is taken with ``skip locked``.
+In: the clock of the database. Out: bells rung again with the same ids, calls reclaimed,
+overdue questions closed. Any number may run: each row is taken with ``skip locked``.
 Never: an effect of its own; everything it sends is claimed before it acts.
 """
 
@@ -14,10 +14,10 @@ from soar import parking
 from soar.bus.app import RESUME_RUN, START_RUN
 from soar.bus.relay import Relay
 from soar.domain.model import Outcome
-from soar.limiter import Limiter
 from soar.settings import Settings
 from soar.store import outbox
-from soar.store.calls import END_AND_COUNT, end_values, messages
+from soar.store.calls import messages
+from soar.store.claims import end_values, ending
 from soar.store.database import Database
 from soar.telemetry import log
 
@@ -33,7 +33,6 @@ class Sweep:
 
     database: Database
     relay: Relay
-    limiter: Limiter
     settings: Settings
 
     def __call__(self) -> None:
@@ -42,7 +41,6 @@ class Sweep:
             self.send_late_messages,
             self.reclaim_calls,
             self.wake_calls,
-            self.pump_lanes,
             self.expire_approvals,
             self.ring_lost_bells,
             self.move_stuck_runs,
@@ -77,18 +75,18 @@ class Sweep:
             succeeded=False,
             message="its worker died three times while it was making this call",
             effect="unknown" if unknown else effect,
+            shared=True,
         )
-        self.database.run(END_AND_COUNT, end_values(outcome))
+        for remaining, run_id, join_id in self.database.run(ending(outcome), end_values(outcome)):
+            if remaining <= 0:
+                with self.database.begin() as work:
+                    work.send_task(RESUME_RUN, run_id, join_id)
 
     def wake_calls(self) -> None:
-        """Send the calls whose schedule is due."""
+        """Send the calls whose schedule is due, and lookups whose forerunner is over."""
         with self.database.begin() as work:
             parking.wake_due(work)
-
-    def pump_lanes(self) -> None:
-        """Send the heads of the lanes whose budgets are free."""
-        with self.database.begin() as work:
-            parking.pump_lanes(work, self.limiter)
+            parking.wake_followers(work)
 
     def expire_approvals(self) -> None:
         """Close overdue questions: contain nothing, and tell their runs."""

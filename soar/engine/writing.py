@@ -8,6 +8,7 @@ Never: a high-impact call that may start before a person has decided.
 from __future__ import annotations
 
 import secrets
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -102,9 +103,10 @@ def _write_join(work: Work, join: Join, at: Desk) -> None:
     )
     ready: list[tuple[int, str, str]] = []
     held: list[tuple[int, Member]] = []
+    turns: Counter[str] = Counter()
     for act in join.acts:
         act_id = join_id if not join.together else _write_act(work, act, join_id, at)
-        _write_members(work, act, act_id, join_id, at, ready, held)
+        _write_members(work, act, act_id, join_id, at, ready, held, turns)
     _hold(work, join_id, held, ready, at)
     _log_failed(work, join, at)
     if ready:
@@ -127,16 +129,20 @@ def _write_members(
     at: Desk,
     ready: list[tuple[int, str, str]],
     held: list[tuple[int, Member]],
+    turns: Counter[str],
 ) -> None:
     for member in act.members:
         waits = member.high_impact and not member.failed
+        rank = SEVERITY_RANK.get(at.container["severity"], 2)
         number = work.calls.add(
             action_run_id=act_id,
             join_id=join_id,
             **at.ids,
             member=_row(member, waits=waits),
-            severity_rank=SEVERITY_RANK.get(at.container["severity"], 2),
+            severity_rank=0 if member.urgent else rank,
+            turn=turns[member.asset],
         )
+        turns[member.asset] += 1
         if waits:
             held.append((number, member))
         elif not member.failed and not member.parked_for:
@@ -153,6 +159,7 @@ def _row(member: Member, *, waits: bool) -> dict[str, Any]:
         "failed": member.failed,
         "parameters": member.parameters,
         "context": member.context,
+        "lookup": member.lookup,
         "due_at": member.due_at,
         "parked_for": "approval" if waits else member.parked_for,
     }

@@ -8,25 +8,18 @@ Never: an opened secret.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime
 from typing import Any
 
+from soar.domain.budget import budget_of
 from soar.domain.errors import NotFound
-from soar.domain.model import Asset, Budget, Trigger
+from soar.domain.model import Asset, Trigger
 from soar.store.rows import Queries, Row, as_json
 
-MINUTE = timedelta(minutes=1)
 
-
-def budget_of(configuration: Mapping[str, Any]) -> Budget | None:
-    """Return the budget that an asset's configuration states, if it states one."""
-    calls = configuration.get("max_requests_per_minute")
-    if configuration.get("rate_limit") is False or not calls:
-        return None
-    return Budget(calls=int(calls), per=MINUTE)
-
-
-def _asset(row: Row) -> Asset:
+def asset_of(row: Mapping[str, Any]) -> Asset:
+    """Return the asset of a row, as a query or as JSON."""
+    changed = row["updated_at"]
     return Asset(
         id=row["id"],
         slug=row["slug"],
@@ -35,6 +28,7 @@ def _asset(row: Row) -> Asset:
         budget=budget_of(row["configuration"]),
         disabled=row["disabled"],
         broken=row["broken"],
+        updated_at=datetime.fromisoformat(changed) if isinstance(changed, str) else changed,
     )
 
 
@@ -84,14 +78,14 @@ class Assets(Queries):
 
     def all(self) -> list[Asset]:
         """Return every asset by name."""
-        return [_asset(row) for row in self._all("select * from asset order by slug")]
+        return [asset_of(row) for row in self._all("select * from asset order by slug")]
 
     def get(self, slug: str) -> Asset:
         """Return one asset."""
         row = self._one("select * from asset where slug = :slug", slug=slug)
         if row is None:
             raise NotFound(f"there is no asset {slug!r}: see `soar asset list`")
-        return _asset(row)
+        return asset_of(row)
 
     def delete(self, slug: str) -> bool:
         """Remove an asset; False where there was none."""

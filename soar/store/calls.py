@@ -11,94 +11,13 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from soar.domain.gate import HeldCall
-from soar.domain.model import Claim, Outcome
+from soar.store.claims import OWNER_ALIVE
 from soar.store.rows import Queries, Row, as_json, storable
-
-CALL_SECONDS = 180
-"""No call lasts longer: one claimed so long ago was lost, though its worker lives (a database
-that restarted just as the outcome was written)."""
-
-OWNER_ALIVE = f"""(
-    c.claimed_at > now() - interval '{CALL_SECONDS} seconds' and exists (
-      select 1 from worker w where w.owner = c.owner and w.expires_at > now()))
-"""
-
-CLAIM = f"""
-    update app_run c set status = 'running', owner = %(owner)s, attempt = attempt + 1,
-    start_time = coalesce(start_time, now()), claimed_at = now(), parked_for = null, due_at = null
-    where c.id = %(id)s and (c.status = 'pending' or (c.status = 'running' and not {OWNER_ALIVE}))
-    and c.task = %(task)s
-    returning c.id, c.run_id, c.container_id, c.asset, c.app, c.action, c.task, c.parameters,
-              c.attempt, c.tries, c.waited_since, c.approval_id, c.effect
-"""
-
-END_AND_COUNT = """
-    with ended as (
-        update app_run set status = %(status)s, message = %(message)s,
-        summary = %(summary)s::jsonb, data = %(data)s::jsonb, effect = %(effect)s, end_time = now()
-        where id = %(id)s and status = 'running' and attempt = %(attempt)s returning join_id)
-    update action_run j set remaining = remaining - 1,
-    end_time = case when remaining <= 1 then now() else end_time end
-    from ended where j.id = ended.join_id returning j.remaining, j.run_id, j.id
-"""
-
-PARK = """
-    update app_run set status = 'parked', parked_for = %(reason)s, message = %(message)s,
-    due_at = now() + make_interval(secs => %(seconds)s), tries = tries + %(tries)s,
-    waited_since = case when %(reason)s = 'budget' then waited_since
-                        else coalesce(waited_since, now()) end,
-    lane_since = case when %(reason)s = 'budget' then coalesce(lane_since, now()) end, owner = null
-    where id = %(id)s and status = 'running' and attempt = %(attempt)s returning id
-"""
-
-MARK_SENT = """
-    update app_run set effect = 'sent' where id = %(id)s and status = 'running'
-    and attempt = %(attempt)s and effect in ('none', 'sent') returning id
-"""
 
 LET_GO = """
     status = case when due_at > now() then 'parked' else 'pending' end,
     parked_for = case when due_at > now() then 'schedule' end
 """  # a permission does not bring a start time forward
-
-HEARTBEAT = """
-    insert into worker (owner, role, expires_at)
-    values (%(owner)s, %(role)s, now() + make_interval(secs => %(seconds)s))
-    on conflict (owner) do update set expires_at = excluded.expires_at
-"""
-
-
-def claim_of(row: tuple[Any, ...]) -> Claim:
-    """Read one row of :data:`CLAIM`."""
-    names = (
-        "id",
-        "run_id",
-        "container_id",
-        "asset",
-        "app",
-        "action",
-        "task",
-        "parameters",
-        "attempt",
-        "tries",
-        "waited_since",
-        "approval_id",
-        "effect",
-    )
-    return Claim(**dict(zip(names, row, strict=True)))
-
-
-def end_values(outcome: Outcome) -> dict[str, Any]:
-    """Return the values of :data:`END_AND_COUNT` for one outcome."""
-    return {
-        "id": outcome.app_run_id,
-        "attempt": outcome.attempt,
-        "status": "success" if outcome.succeeded else "failed",
-        "message": storable(outcome.message),
-        "summary": as_json(outcome.summary),
-        "data": as_json(list(outcome.data)),
-        "effect": outcome.effect,
-    }
 
 
 class Calls(Queries):
@@ -113,18 +32,27 @@ class Calls(Queries):
         container_id: int,
         severity_rank: int,
         member: Mapping[str, Any],
+        turn: int = 0,
         approval_id: int | None = None,
     ) -> int:
-        """Add a member of a join: pending, parked for an approval, or failed at once."""
+        """
+        Add a member of a join: pending, parked for an approval, or failed at once.
+
+        *turn* counts the calls of its join on this asset. In a lane calls of one severity go by
+        turn, counted from the lane's head: a run with many calls shares with those that follow.
+        """
         failed, parked = member.get("failed", ""), member.get("parked_for")
         status = "failed" if failed else "parked" if parked else "pending"
         return int(
             self._value(
                 """
                 insert into app_run (action_run_id, join_id, run_id, container_id, severity_rank,
-                  app, app_version, action, asset, task, parameters, context, status, message,
-                  parked_for, due_at, approval_id, rung_at, end_time)
-                values (:action_run_id, :join_id, :run_id, :container_id, :severity_rank, :app,
+                  lane_turn, lookup, app, app_version, action, asset, task, parameters, context,
+                  status, message, parked_for, due_at, approval_id, rung_at, end_time)
+                values (:action_run_id, :join_id, :run_id, :container_id, :severity_rank,
+                  :turn + coalesce((select w.lane_turn from app_run w where w.asset = :asset
+                    and w.severity_rank = :severity_rank and w.status = 'parked'
+                    and w.parked_for = 'budget' order by w.lane_turn limit 1), 0), :lookup, :app,
                   :app_version, :action, :asset, :task, cast(:parameters as jsonb),
                   cast(:context as jsonb), :status, :message, :parked_for,
                   cast(:due_at as timestamptz), :approval_id,
@@ -135,6 +63,8 @@ class Calls(Queries):
                 run_id=run_id,
                 container_id=container_id,
                 severity_rank=severity_rank,
+                turn=turn,
+                lookup=member.get("lookup"),
                 app=member.get("app", ""),
                 app_version=member.get("app_version", ""),
                 action=member["action"],
@@ -215,20 +145,6 @@ class Calls(Queries):
             limit=limit,
         )
 
-    def wake_head(self, asset: str, count: int) -> list[Row]:
-        """Make the first *count* calls of an asset's lane pending: by severity, then age."""
-        # An array is selected once; "in (select … limit …)" may be asked again for every row.
-        return self._wake(
-            """
-            id = any(array(
-              select id from app_run where status = 'parked' and parked_for = 'budget'
-              and asset = :asset order by severity_rank, id limit :count
-              for update skip locked))
-            """,
-            asset=asset,
-            count=count,
-        )
-
     def _wake(self, condition: str, **values: Any) -> list[Row]:
         return self._all(
             f"""
@@ -239,15 +155,15 @@ class Calls(Queries):
             **values,
         )
 
-    def lanes(self) -> list[Row]:
-        """Return the assets that have calls waiting for budget, with their released ones."""
-        return self._all(
+    def wake_followers(self) -> list[Row]:
+        """Make the lookups pending that follow a call which has ended without telling them."""
+        return self._wake(
             """
-            select asset, count(*) filter (where status = 'parked') as waiting,
-                   count(*) filter (where status = 'pending') as released
-            from app_run where status in ('parked', 'pending') and (parked_for = 'budget'
-              or (status = 'pending' and lane_since is not null))
-            group by asset having count(*) filter (where status = 'parked') > 0
+            id = any(array(
+              select w.id from app_run w left join app_run l on l.id = w.follows
+              where w.follows is not null and w.status = 'parked' and w.parked_for = 'lookup'
+              and coalesce(l.status, 'gone') not in ('pending', 'running', 'parked') limit 500
+              for update of w skip locked))
             """
         )
 
@@ -259,6 +175,7 @@ class Calls(Queries):
               select c.id from app_run c join playbook_run r on r.id = c.run_id
               where c.status = 'pending' and r.status in ('queued', 'running')
               and c.rung_at < now() - make_interval(secs => :s * power(2, least(c.rings, 6)))
+              and exists (select 1 from asset a where a.slug = c.asset)
               order by c.severity_rank, c.id limit 500 for update of c skip locked))
             returning id, task, asset, join_id, run_id
             """,

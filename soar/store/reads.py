@@ -138,17 +138,21 @@ class Reads(Queries):
         """
         Return how many calls an asset may have got in the last *seconds*: rather too many.
 
-        A call that waited in its lane began long before it was made, so its end counts as well.
+        Counted are calls that were made and ended since, and those that have not ended yet; but
+        not what was claimed just now for an asset that nobody has called: these are about to ask.
         """
-        return int(
-            self._value(
-                """
-                select count(*) from app_run where asset = :asset
-                and (status = 'running' or greatest(start_time, end_time, due_at)
-                     > now() - make_interval(secs => :s))
-                and start_time is not null and parked_for is distinct from 'budget'
-                """,
-                asset=asset,
-                s=seconds,
-            )
+        row = self._one(
+            """
+            select (select coalesce(sum(made), 0) from app_run where asset = :asset
+                    and made > 0 and end_time > now() - make_interval(secs => :s)) as ended,
+              coalesce(sum(made) filter (where claimed_at > now() - make_interval(secs => :s + 60)),
+                       0) as made, count(*) filter (where status = 'running') as running,
+              bool_or(status = 'running' and claimed_at < now() - interval '5 seconds') as long
+            from app_run where asset = :asset and status in ('pending', 'running', 'parked')
+            """,
+            asset=asset,
+            s=seconds,
         )
+        assert row is not None
+        made = int(row["ended"] + row["made"])
+        return made + (int(row["running"]) if made or row["long"] else 0)

@@ -226,6 +226,11 @@ app_run = Table(
     _json("summary"),
     _text("effect", "none"),
     Column("severity_rank", Integer, nullable=False, server_default="2"),
+    Column("lane_turn", BigInteger, nullable=False, server_default="0"),
+    Column("made", Integer, nullable=False, server_default="0"),
+    Column("lookup", Text),
+    Column("follows", BigInteger),
+    Column("reused_from", BigInteger),
     Column("attempt", Integer, nullable=False, server_default="0"),
     Column("tries", Integer, nullable=False, server_default="0"),
     Column("rings", Integer, nullable=False, server_default="0"),
@@ -251,6 +256,41 @@ app_run = Table(
         "due_at",
         postgresql_where=text("status in ('pending','running','parked')"),
     ),
+    Index(
+        "ix_app_run_lane",
+        "asset",
+        "severity_rank",
+        "lane_turn",
+        "id",
+        postgresql_where=text("status = 'parked' and parked_for = 'budget'"),
+    ),
+    Index(
+        "ix_app_run_lane_age",
+        "asset",
+        "lane_since",
+        postgresql_where=text("status = 'parked' and parked_for = 'budget'"),
+    ),
+    Index(
+        "ix_app_run_released",
+        "asset",
+        postgresql_where=text("status = 'pending' and lane_since is not null"),
+    ),
+    Index("ix_app_run_made", "asset", "end_time", postgresql_where=text("made > 0")),
+    Index("ix_app_run_lookup", "lookup", "end_time", postgresql_where=text("lookup is not null")),
+    Index(
+        "ix_app_run_saved",
+        "end_time",
+        "asset",
+        postgresql_where=text("reused_from is not null"),
+    ),
+    Index("ix_app_run_follows", "follows", postgresql_where=text("follows is not null")),
+)
+
+flight = Table(
+    "flight",
+    metadata,
+    Column("lookup", Text, primary_key=True),
+    Column("app_run_id", BigInteger, nullable=False),
 )
 
 approval = Table(

@@ -20,6 +20,7 @@ from soar.store.approvals import Approvals
 from soar.store.assets import Assets
 from soar.store.calls import Calls
 from soar.store.containers import Containers
+from soar.store.lanes import Lanes
 from soar.store.people import People
 from soar.store.playbooks import Playbooks
 from soar.store.reads import Reads
@@ -55,6 +56,11 @@ class Work:
     def calls(self) -> Calls:
         """App runs: the single calls of actions."""
         return Calls(self.connection)
+
+    @cached_property
+    def lanes(self) -> Lanes:
+        """The waiting rooms of assets."""
+        return Lanes(self.connection)
 
     @cached_property
     def assets(self) -> Assets:

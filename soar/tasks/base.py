@@ -9,17 +9,14 @@ before the vendor was asked whether the first took effect.
 
 from __future__ import annotations
 
-import random
-import threading
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import time
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from celery import Task
 from celery.exceptions import Ignore
 
-from soar.catalog import ActionSpec, Catalog
+from soar.catalog import ActionSpec
 from soar.connector import (
     ActionContext,
     ActionFailed,
@@ -33,20 +30,21 @@ from soar.connector import (
     VendorSession,
     VerifyFunction,
 )
-from soar.domain.errors import NotFound, SoarError
-from soar.domain.gate import HeldCall, covers, digest
+from soar.domain.errors import SoarError
+from soar.domain.gate import digest
 from soar.domain.model import Asset, Claim, Outcome
 from soar.domain.states import Effect, ParkedFor
-from soar.limiter import Limiter
+from soar.domain.verdict import judge
+from soar.limiter import Admission
 from soar.parking import backoff, park
-from soar.settings import Settings
-from soar.signing import Verifier
-from soar.store.calls import CLAIM, MARK_SENT, claim_of
-from soar.store.database import Database
+from soar.store.claims import CLAIM, CLAIM_LOOKUP, MARK_SENT, claim_of
+from soar.tasks import permission
+from soar.tasks.shop import Shop
 from soar.telemetry import log
 from soar.vault import Vault
 
 VERIFY_AFTER = timedelta(seconds=1)
+TURN = timedelta(0)
 
 
 class Withdrawn(Exception):
@@ -54,32 +52,18 @@ class Withdrawn(Exception):
 
 
 @dataclass(kw_only=True)
-class Shop:
-    """What the action tasks of one process share."""
+class Visit:
+    """One try to make a claimed call: what was admitted, and whether the vendor was called."""
 
-    database: Database
-    catalog: Catalog
-    settings: Settings
-    limiter: Limiter
-    vault: Vault
-    verifier: Verifier
-    owner: str
-    chance: random.Random = field(default_factory=random.SystemRandom)
-    sessions: dict[tuple[str, str], tuple[VendorSession, dict[str, Any]]] = field(
-        default_factory=dict
-    )
-    lock: threading.Lock = field(default_factory=threading.Lock)
+    claim: Claim
+    asset: Asset
+    admission: Admission | None = None
+    session: VendorSession | None = None
 
-    def session(self, asset: Asset, config: AssetConfig) -> tuple[VendorSession, dict[str, Any]]:
-        """Return the pooled session and the state of an asset; an edited asset gets new ones."""
-        key = (asset.slug, digest({k: str(v) for k, v in asset.configuration.items()}))
-        with self.lock:
-            if key not in self.sessions:
-                for stale in [k for k in self.sessions if k[0] == asset.slug]:
-                    del self.sessions[stale]
-                session = VendorSession(ca_file=config.text("ca_file"), proxy=config.text("proxy"))
-                self.sessions[key] = (session, {})
-            return self.sessions[key]
+    @property
+    def made(self) -> bool:
+        """Whether the vendor's door was reached."""
+        return self.session is not None
 
 
 class ActionTask(Task):  # type: ignore[type-arg]
@@ -101,7 +85,7 @@ class ActionTask(Task):  # type: ignore[type-arg]
             raise Ignore
         claim = self._claim(app_run_id)
         try:
-            return self._make(claim)
+            return self._reused(claim) or self._make(claim)
         except Withdrawn:
             raise Ignore from None
 
@@ -111,46 +95,82 @@ class ActionTask(Task):  # type: ignore[type-arg]
         return type(app_run_id) is int and bool(request.called_directly or request.chord)
 
     def _claim(self, app_run_id: int) -> Claim:
-        """Claim the call; a repeat of a message finds the claim taken and does nothing."""
-        rows = self.shop.database.run(
-            CLAIM, {"id": app_run_id, "owner": self.shop.owner, "task": self.name}
-        )
-        if not rows:
+        """
+        Claim the call; a repeat of a message finds the claim taken and does nothing.
+
+        A lookup that another call is making already is parked by the claim: it follows.
+        """
+        values = {"id": app_run_id, "owner": self.shop.owner, "task": self.name}
+        if self.spec.freshness:
+            values["freshness"] = max(self.spec.freshness.values())
+        rows = self.shop.database.run(CLAIM_LOOKUP if self.spec.freshness else CLAIM, values)
+        claim = claim_of(rows[0]) if rows else None
+        if claim is None or claim.follows is not None:
             raise Ignore
-        return claim_of(rows[0])
+        return claim
+
+    def _reused(self, claim: Claim) -> Outcome | None:
+        """Return an earlier answer to the same question, if it is young enough for its verdict."""
+        found = claim.fresh
+        if not found or not (claim.held and claim.held.reuses_results):
+            return None
+        if found["age"] > self.spec.fresh_for(judge(self.spec.name, found["summary"])):
+            return None
+        return Outcome(
+            app_run_id=claim.id,
+            attempt=claim.attempt,
+            succeeded=True,
+            message=found["message"],
+            summary=found["summary"],
+            data=tuple(found["data"]),
+            shared=True,
+            reused_from=found["id"],
+        )
 
     def _make(self, claim: Claim) -> Outcome:
+        visit: Visit | None = None
         try:
-            asset = self._asset(claim)
+            visit = Visit(claim=claim, asset=self._asset(claim))
+            if claim.behind:
+                self._park(claim, ParkedFor.BUDGET, TURN, f"waits its turn on {claim.asset}")
             if self.spec.high_impact:
-                self._show_permission(claim)
+                permission.show(self.shop, self.spec, claim)
             params = self._checked(claim)
-            self._take_budget(claim, asset)
-            return self._call(claim, self._context(claim, asset), params)
+            self._admit(visit)
+            return self._call(visit, self._context(visit), params)
         except RetryLater as wait:
-            return self._later(claim, wait)
+            return self._later(claim, visit, wait)
         except SoarError as error:
             if isinstance(error, BadCredentials):
                 self._mark_broken(claim, str(error))
-            return self._outcome(claim, failed=str(error))
+            return self._outcome(claim, visit, failed=str(error))
         except Withdrawn:
             raise
         except Exception as error:
-            return self._bug(claim, error)
+            return self._bug(claim, visit, error)
 
-    def _bug(self, claim: Claim, error: Exception, *, unknown: bool = False) -> Outcome:
+    def _bug(
+        self, claim: Claim, visit: Visit | None, error: Exception, *, unknown: bool = False
+    ) -> Outcome:
         log.exception("action_bug", task=self.name, app_run=claim.id)
         what = f"{claim.action}: an error in the connector ({type(error).__name__})"
-        return self._outcome(claim, failed=what, unknown=unknown)
+        return self._outcome(claim, visit, failed=what, unknown=unknown)
 
     def _asset(self, claim: Claim) -> Asset:
-        with self.shop.database.begin() as work:
-            asset = work.assets.get(claim.asset)
-        if asset.disabled:
-            raise ActionFailed(f"asset {asset.slug!r} is disabled")
+        asset = claim.held
+        if asset is None:
+            raise ActionFailed(f"there is no asset {claim.asset!r} any more")
+        if asset.closed and asset.parks_when_closed:
+            self._park(claim, ParkedFor.BUDGET, TURN, asset.closed)
+        if asset.closed:
+            raise ActionFailed(asset.closed)
         if self.shop.catalog.app(asset.app).slug != self.spec.app:
             raise ActionFailed(f"asset {asset.slug!r} is of {asset.app}, not of this action's app")
         return asset
+
+    def _park(self, claim: Claim, reason: ParkedFor, wait: timedelta, why: str) -> None:
+        park(self.shop.database, claim, reason, wait=wait, message=why)
+        raise Withdrawn
 
     def _checked(self, claim: Claim) -> Params:
         """Return the parameters, checked against the manifest."""
@@ -164,78 +184,42 @@ class ActionTask(Task):  # type: ignore[type-arg]
                 raise ActionFailed(f"{claim.action}: parameter {parameter.name!r} is missing")
         return Params(claim.parameters)
 
-    def _show_permission(self, claim: Claim) -> None:
-        """Refuse a high-impact call unless a signed, fresh answer covers exactly this call."""
-        if claim.approval_id is None:
-            raise ActionFailed(f"{claim.action} was refused: no person has approved it")
-        with self.shop.database.begin() as work:
-            try:
-                row = work.approvals.get(claim.approval_id)
-            except NotFound:
-                raise ActionFailed(f"{claim.action} was refused: its approval is gone") from None
-        reason = self._objection(claim, row)
-        if reason:
-            log.warning("permission_refused", app_run=claim.id, approval=claim.approval_id)
-            raise ActionFailed(f"{claim.action} was refused: {reason}")
-
-    def _objection(self, claim: Claim, row: Mapping[str, Any]) -> str:
-        signed = row["signed"]
-        call = HeldCall(
-            action=self.spec.name,
-            asset=claim.asset,
-            app=self.spec.app,
-            app_version=self.shop.catalog.app(self.spec.app).version,
-            parameters=claim.parameters,
-        )
-        if row["status"] != "answered":
-            return "its approval was not granted"
-        if not self.shop.verifier.verify(signed, row["signature"], row["key_id"]):
-            return "the signature of its approval is not valid"
-        if signed.get("payload_digest") != digest(row["payload"]):
-            return "the approval was given for something else"
-        if signed.get("approval") != row["payload"].get("approval"):
-            return "the answer belongs to another approval"
-        if not covers(row["payload"], str(signed.get("choice", "")), [claim.run_id], call):
-            return "the approval does not cover this action with these parameters"
-        age = datetime.now(UTC) - datetime.fromisoformat(signed["answered_at"])
-        if (
-            age > timedelta(minutes=self.shop.settings.grant_minutes)
-            and claim.effect == Effect.NONE
-        ):
-            return f"the approval is older than {self.shop.settings.grant_minutes} minutes"
-        return ""
-
-    def _take_budget(self, claim: Claim, asset: Asset) -> None:
+    def _admit(self, visit: Visit) -> None:
         """Spend one call of the asset's budget, or park until one is free."""
-        if asset.budget is None:
-            return
-        wait = self.shop.limiter.take(asset.slug, asset.budget)
-        if wait:
-            park(self.shop.database, claim, ParkedFor.BUDGET, wait=wait, message="waits for budget")
-            raise Withdrawn
+        claim, asset = visit.claim, visit.asset
+        admission = self.shop.admit(
+            asset, rank=claim.severity_rank, call=str(claim.id), cost=self.spec.requests
+        )
+        if not admission.granted:
+            self._park(claim, ParkedFor.BUDGET, admission.wait, f"waits for {admission.why}")
+        visit.admission = admission
 
-    def _context(self, claim: Claim, asset: Asset) -> ActionContext:
+    def _context(self, visit: Visit) -> ActionContext:
+        claim, asset = visit.claim, visit.asset
         config = AssetConfig(slug=asset.slug, values=self.shop.vault.open_all(asset.configuration))
         session, state = self.shop.session(asset, config)
+        session.notes.clear()
+        visit.session = session
         key = f"soar-{claim.run_id}-{claim.id}-{digest(dict(claim.parameters))[:12]}"
         return ActionContext(
             asset=config, http=session, key=key, container_id=claim.container_id, state=state
         )
 
-    def _call(self, claim: Claim, context: ActionContext, params: Params) -> Outcome:
+    def _call(self, visit: Visit, context: ActionContext, params: Params) -> Outcome:
+        claim, output = visit.claim, None
         try:
             output = self._already(claim, context, params)
             if output is None:
                 self._mark_sent(claim)
                 output = type(self).function(context, params)
-        except RetryLater as wait:
-            return self._later(claim, wait)
         except OutcomeUnknown as lost:
-            return self._unknown(claim, lost)
+            return self._unknown(visit, lost)
         except (SoarError, Withdrawn):
             raise
         except Exception as error:  # a write may have been sent before it
-            return self._bug(claim, error, unknown=not self.spec.read_only)
+            return self._bug(claim, visit, error, unknown=not self.spec.read_only)
+        finally:
+            self._tell_lane(visit, answered=output is not None)
         effect = Effect.NONE if self.spec.read_only else Effect.CONFIRMED
         return Outcome(
             app_run_id=claim.id,
@@ -245,7 +229,22 @@ class ActionTask(Task):  # type: ignore[type-arg]
             summary=output.summary,
             data=output.data,
             effect=effect.value,
+            made=True,
+            shared=bool(self.spec.freshness),
         )
+
+    def _tell_lane(self, visit: Visit, *, answered: bool) -> None:
+        """Tell the asset's lane when the call left, and what the vendor's headers say."""
+        assert visit.admission
+        assert visit.session
+        notes, slug = visit.session.notes, visit.asset.slug
+        sent = notes.sent if self.spec.requests == 1 else None
+        sent = time.monotonic() if sent is None else sent
+        self.shop.limiter.ended(slug, visit.asset.budget, visit.admission, sent=sent)
+        if notes.wait:
+            self.shop.limiter.block(slug, notes.wait)
+        if visit.admission.shaky and (answered or notes.answered):
+            self.shop.limiter.answered(slug)
 
     def _already(self, claim: Claim, context: ActionContext, params: Params) -> Output | None:
         """Ask the vendor whether a write that may have been sent took effect."""
@@ -266,37 +265,58 @@ class ActionTask(Task):  # type: ignore[type-arg]
         if not marked:
             raise Withdrawn
 
-    def _later(self, claim: Claim, wait: RetryLater) -> Outcome:
+    def _later(self, claim: Claim, visit: Visit | None, wait: RetryLater) -> Outcome:
         """Park until the vendor can be asked again, within the limits of tries and patience."""
-        settings = self.shop.settings
-        waited = datetime.now(UTC) - claim.waited_since if claim.waited_since else timedelta(0)
-        if waited > timedelta(seconds=settings.retry_patience_seconds):
-            return self._outcome(
-                claim, failed=f"{wait}; gave up after {int(waited.total_seconds())} s"
-            )
-        if wait.after and wait.after > timedelta(seconds=settings.retry_patience_seconds) - waited:
-            return self._outcome(
-                claim,
-                failed=f"{wait}; it asks for {int(wait.after.total_seconds())} s, longer than the"
-                f" {settings.retry_patience_seconds} s that a call may wait",
-            )
-        if wait.after is None and claim.tries + 1 >= settings.retry_attempts:
-            return self._outcome(claim, failed=f"{wait}; gave up after {claim.tries + 1} tries")
-        delay = backoff(claim.tries, chance=self.shop.chance) if wait.after is None else wait.after
+        delay = wait.after or backoff(claim.tries, chance=self.shop.chance)
+        closed = self._tell_wait(visit, wait, delay)
+        why = self._out_of_patience(claim, wait, closed=closed)
+        if why:
+            return self._outcome(claim, visit, failed=why)
+        lane = closed or wait.all_calls
         park(
             self.shop.database,
             claim,
-            ParkedFor.SCHEDULE,
+            ParkedFor.BUDGET if lane else ParkedFor.SCHEDULE,
             wait=delay,
             message=str(wait),
-            counts=wait.after is None,
+            counts=wait.after is None and not closed,
+            vendor=visit is not None and visit.made,
         )
         raise Withdrawn
 
-    def _unknown(self, claim: Claim, lost: OutcomeUnknown) -> Outcome:
+    def _tell_wait(self, visit: Visit | None, wait: RetryLater, delay: timedelta) -> bool:
+        """Tell the lane what its vendor asks for; True if the lane is closed: nobody answers."""
+        if visit is None or not visit.made:
+            return False
+        if wait.no_answer:
+            return self.shop.limiter.no_answer(visit.asset.slug)
+        if wait.all_calls:
+            self.shop.limiter.block(visit.asset.slug, delay)
+        return False
+
+    def _out_of_patience(self, claim: Claim, wait: RetryLater, *, closed: bool) -> str:
+        """Return why a call has waited enough for its vendor, or nothing."""
+        settings = self.shop.settings
+        patience = timedelta(seconds=settings.retry_patience_seconds)
+        waited = datetime.now(UTC) - claim.waited_since if claim.waited_since else timedelta(0)
+        if waited > patience:
+            return f"{wait}; gave up after {int(waited.total_seconds())} s"
+        if wait.after and wait.after > patience - waited:
+            return (
+                f"{wait}; it asks for {int(wait.after.total_seconds())} s, longer than the"
+                f" {settings.retry_patience_seconds} s that a call may wait"
+            )
+        if wait.after is None and not closed and claim.tries + 1 >= settings.retry_attempts:
+            return f"{wait}; gave up after {claim.tries + 1} tries"
+        return ""
+
+    def _unknown(self, visit: Visit, lost: OutcomeUnknown) -> Outcome:
         """Park a write whose answer was lost; when it comes back the vendor is asked first."""
+        claim = visit.claim
         if type(self).verify is None or claim.tries + 1 >= self.shop.settings.retry_attempts:
-            return self._outcome(claim, failed=f"{lost}: its outcome is unknown", unknown=True)
+            return self._outcome(
+                claim, visit, failed=f"{lost}: its outcome is unknown", unknown=True
+            )
         park(
             self.shop.database,
             claim,
@@ -304,10 +324,13 @@ class ActionTask(Task):  # type: ignore[type-arg]
             wait=VERIFY_AFTER,
             message=f"{lost}: will be verified",
             counts=True,
+            vendor=True,
         )
         raise Withdrawn
 
-    def _outcome(self, claim: Claim, *, failed: str, unknown: bool = False) -> Outcome:
+    def _outcome(
+        self, claim: Claim, visit: Visit | None, *, failed: str, unknown: bool = False
+    ) -> Outcome:
         maybe = unknown or (claim.effect == Effect.SENT and not self.spec.read_only)
         return Outcome(
             app_run_id=claim.id,
@@ -315,6 +338,8 @@ class ActionTask(Task):  # type: ignore[type-arg]
             succeeded=False,
             message=failed,
             effect=Effect.UNKNOWN.value if maybe else Effect.NONE.value,
+            made=visit is not None and visit.made,
+            shared=bool(self.spec.freshness),
         )
 
     def _mark_broken(self, claim: Claim, reason: str) -> None:

@@ -14,7 +14,8 @@ from celery import Celery
 
 from soar.catalog import ActionSpec, Catalog
 from soar.connector import ActionFunction
-from soar.tasks.base import ActionTask, Shop
+from soar.tasks.base import ActionTask
+from soar.tasks.shop import Shop
 
 
 def function_of(spec: ActionSpec) -> ActionFunction:

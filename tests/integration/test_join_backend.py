@@ -23,7 +23,7 @@ from soar.bootstrap import House
 from soar.bus.app import RESUME_RUN, member_signature, resume_signature, ring_member
 from soar.domain.model import Outcome
 from soar.engine import chords
-from soar.store.calls import CLAIM, claim_of
+from soar.store.claims import CLAIM, claim_of
 
 TASK = "soar.tasks.sham.look_up"
 SECRET = "what-nobody-may-read"

@@ -128,7 +128,7 @@ class Directory:
         except LDAPInvalidDnError:
             raise ActionFailed(f"{base!r} is not a distinguished name") from None
         except LDAPException:
-            raise RetryLater("the directory's answer was lost") from None
+            raise RetryLater("the directory's answer was lost", no_answer=True) from None
         _judge(self._connection.result, base)
         return [e for e in self._connection.response if e["type"] == "searchResEntry"]
 
@@ -219,7 +219,9 @@ def _sign_in(connection: Any, tls: VerifiedTls) -> None:
             raise ActionFailed(
                 f"TLS to {host} failed: its certificate is not trusted; set the asset's ca_file"
             ) from None
-        raise RetryLater(f"no connection to the directory at {host}:{port}") from None
+        raise RetryLater(
+            f"no connection to the directory at {host}:{port}", no_answer=True
+        ) from None
     _judge(connection.result, connection.user)
 
 

@@ -191,7 +191,9 @@ def _failure(code: int, message: str, response: requests.Response, *, writes: bo
     if code in {401, 403}:
         return BadCredentials(f"{VENDOR} refused the API client ({code})")
     if code == 429:
-        return RetryLater(f"{VENDOR} asks to wait ({code})", after=retry_after(response.headers))
+        return RetryLater(
+            f"{VENDOR} asks to wait ({code})", after=retry_after(response.headers), all_calls=True
+        )
     if code >= 500 and writes:
         return OutcomeUnknown(f"{VENDOR} failed while it was writing ({code})")
     if code >= 500:

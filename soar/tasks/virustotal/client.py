@@ -81,7 +81,9 @@ class VirusTotal:
                 raise ActionFailed(f"{VENDOR} refused the request: {self._said(error)}")
             case 429, _:
                 after = retry_after(response.headers) or QUOTA_WINDOW
-                raise RetryLater(f"{VENDOR}'s quota for this key is spent (429)", after=after)
+                raise RetryLater(
+                    f"{VENDOR}'s quota for this key is spent (429)", after=after, all_calls=True
+                )
         return _object(check(response, vendor=VENDOR), body)
 
     def _said(self, error: Mapping[str, Any]) -> str:

@@ -63,7 +63,7 @@ class Rdap:
                 raise ActionFailed(f"the registry does not answer this network's calls ({code})")
             case 429:
                 after = retry_after(response.headers) or SHORTEST_WAIT
-                raise RetryLater("the registry asks to wait (429)", after=after)
+                raise RetryLater("the registry asks to wait (429)", after=after, all_calls=True)
             case 400 | 422 as code:
                 raise ActionFailed(f"the registry refused the request ({code}): {_said(response)}")
         found = _body(check(response, vendor="the registry"))

@@ -37,13 +37,14 @@ from soar.connector import (
 from soar.domain.model import Outcome, Person
 from soar.engine.steps import Engine, queue_run
 from soar.engine.sweep import Sweep
+from soar.pump import Pump
 from soar.settings import Settings
 from soar.signing import load_verifier
 from soar.store import outbox
-from soar.store.calls import END_AND_COUNT, HEARTBEAT, end_values
+from soar.store.claims import HEARTBEAT, end_values, ending
 from soar.store.work import Message
-from soar.tasks.base import Shop
 from soar.tasks.binding import bind
+from soar.tasks.shop import Shop
 
 ADA = Person(username="ada", roles=("soc_tier2",))
 PATIENCE = 60
@@ -115,6 +116,10 @@ class Vendor:
                 raise BadCredentials("the vendor refused the key")
             case "later":
                 raise RetryLater("the vendor is busy", after=timedelta(seconds=5))
+            case "quota":
+                raise RetryLater("the quota is spent", after=timedelta(minutes=1), all_calls=True)
+            case "no answer":
+                raise RetryLater("no connection", no_answer=True)
             case "tomorrow":
                 raise RetryLater("the quota is spent", after=timedelta(days=1))
             case "busy":
@@ -168,10 +173,10 @@ class Bench:
         self.database.publish = self.collect
         self.engine = Engine(database=self.database, catalog=CATALOG, settings=self.settings)
         limiter = self.house.limiter()
+        self.pump = Pump(database=self.database, limiter=limiter)
         self.sweep = Sweep(
             database=self.database,
             relay=self.collect,  # type: ignore[arg-type]
-            limiter=limiter,
             settings=self.settings,
         )
         assert self.settings.verify_key_file is not None
@@ -251,10 +256,9 @@ class Bench:
 
     def end(self, outcome: Outcome, body: Mapping[str, Any]) -> None:
         """Write and count an outcome; the last of its chord sends the body."""
-        counted = self.database.run(END_AND_COUNT, end_values(outcome))
-        if counted and counted[0][0] <= 0:
-            args = [body["run_id"], body["join_id"]]
-            self.pending.append(Message(kind="task", body={"name": RESUME_RUN, "args": args}))
+        for remaining, *args in self.database.run(ending(outcome), end_values(outcome)):
+            if remaining <= 0:
+                self.pending.append(Message(kind="task", body={"name": RESUME_RUN, "args": args}))
 
     def _effect_of(self, app_run_id: int) -> Effect:
         rows = self.database.run(
@@ -277,12 +281,15 @@ class Bench:
             "update app_run set rung_at = rung_at - interval '3 h',"
             " start_time = start_time - interval '3 h', end_time = end_time - interval '3 h',"
             " due_at = due_at - interval '3 h'",
+            "update app_run set claimed_at = claimed_at - interval '3 h'"
+            " where status <> 'running'",
             "update action_run set end_time = end_time - interval '3 h',"
             " rung_at = rung_at - interval '3 h'",
             "update playbook_run set update_time = update_time - interval '3 h'",
         ):
             self.database.run(statement, {})
         self.house.limiter()._script.registered_client.flushdb()
+        self.pump.lanes.clear()
 
     def settle(self) -> None:
         """Let everything go its way, with a patient person, until no run is open."""
@@ -297,6 +304,7 @@ class Bench:
                 return
             self.age()
             self.sweep()
+            self.pump.turn()
         raise AssertionError(f"still open: {self.open_runs()}")
 
     # What people do.

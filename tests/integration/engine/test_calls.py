@@ -131,7 +131,7 @@ def test_a_busy_vendor_is_asked_as_often_as_the_settings_say(bench: Bench) -> No
 
     bench.settle()
 
-    assert bench.notes() == ["the vendor is busy; gave up after 4 tries"]
+    assert bench.notes() == ["the vendor is busy; gave up after 6 tries"]
     assert len(bench.vendor.moods[("look up", "4")]) == 10 - bench.settings.retry_attempts
 
 
@@ -210,10 +210,10 @@ def test_what_exceeds_the_budget_waits_in_the_lane_and_holds_no_worker(bench: Be
     assert len(waiting) == 3
     assert sum(bench.vendor.done.values()) == 5
 
-    bench.sweep()
+    bench.pump.turn()
     assert bench.pending == []
     bench.age()
-    bench.sweep()
+    bench.pump.turn()
     bench.deliver_all()
 
     assert sum(bench.vendor.done.values()) == 8

@@ -684,7 +684,7 @@ def test_a_scheduled_high_impact_call_waits_for_the_person_and_then_for_its_time
 
 def test_a_disabled_asset_is_not_used_although_the_call_was_approved(bench: Bench) -> None:
     """
-    Who disables an asset while a question is open stops what was asked.
+    Who disables an asset while a question is open stops what was asked: it waits.
     """
     bench.play(ISOLATE)
     bench.do("update asset set disabled = true")
@@ -692,4 +692,6 @@ def test_a_disabled_asset_is_not_used_although_the_call_was_approved(bench: Benc
     bench.answer(1)
     bench.deliver_all()
 
-    assert refusal(bench) == "asset 'sham' is disabled"
+    (row,) = bench.calls()
+    assert (row["status"], row["message"]) == ("parked", "asset 'sham' is disabled")
+    assert not bench.vendor.done

@@ -184,47 +184,6 @@ def test_a_call_whose_time_has_come_is_sent(bench: Bench) -> None:
     assert bench.notes() == ["done"]
 
 
-def test_a_lane_lets_severe_and_old_calls_go_first(bench: Bench) -> None:
-    """
-    Heads of a lane leave by severity, then by age, as many as the budget has free.
-    """
-    bench.do("""update asset set configuration = '{"max_requests_per_minute": 1}'""")
-    bench.play(LOOK_UP)
-    for _ in range(3):
-        bench.play(LOOK_UP)
-    bench.do("update app_run set severity_rank = 0 where id = 4")
-    order = []
-
-    for _ in range(3):
-        bench.age()
-        bench.sweep.pump_lanes()
-        order += [m.body["app_run_id"] for m in bench.pending]
-        bench.deliver_all()
-
-    assert order == [4, 2, 3]
-
-
-def test_the_lane_of_an_asset_that_is_gone_holds_no_other_lane_up(bench: Bench) -> None:
-    """
-    Its calls are let go, to fail with a sentence; every other lane is pumped.
-    """
-    with bench.database.begin() as work:
-        for slug in ("apart", "sham"):
-            work.assets.save(slug=slug, app="sham", configuration={"max_requests_per_minute": 1})
-    for asset in ("apart", "sham"):
-        for _ in range(2):
-            bench.play(LOOK_UP.replace("callback=", f"assets=['{asset}'], callback="))
-    assert [row["parked_for"] for row in bench.calls()] == [None, "budget", None, "budget"]
-    with bench.database.begin() as work:
-        work.assets.delete("apart")
-
-    bench.settle()
-
-    assert [row["message"] for row in bench.calls()] == [
-        "done", "there is no asset 'apart': see `soar asset list`", "done", "done",
-    ]  # fmt: skip
-
-
 def test_a_rule_that_fails_does_not_keep_the_others_from_running(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -254,22 +213,3 @@ def test_workers_that_left_long_ago_are_forgotten(bench: Bench) -> None:
     bench.sweep.reclaim_calls()
 
     assert bench.rows("select owner from worker") == []
-
-
-def test_budget_that_was_spent_is_known_after_redis_has_lost_everything(bench: Bench) -> None:
-    """
-    Also by a call that had waited long in its lane and was made only now.
-    """
-    bench.do("""update asset set configuration = '{"max_requests_per_minute": 1}'""")
-    bench.play(LOOK_UP)
-    bench.play(LOOK_UP)
-    bench.age()
-    bench.sweep.pump_lanes()
-    bench.deliver_all()
-    assert bench.vendor.done[("look up", "4")] == 2
-    bench.house.limiter()._script.registered_client.flushdb()
-
-    bench.play(LOOK_UP)
-
-    assert bench.calls()[-1]["parked_for"] == "budget"
-    assert bench.vendor.done[("look up", "4")] == 2

@@ -1,0 +1,140 @@
+"""
+Lanes: the calls that wait for the budget of an asset, and who of them goes next.
+
+In: how many may go. Out: the heads, by severity, turn and age, made pending.
+Never: a lane read as a whole to find its head.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from soar.store.claims import IN_LANE
+from soar.store.rows import Queries, Row, storable
+
+HEAD = "order by severity_rank, lane_turn, id limit :count for update skip locked"
+OLDEST = "and lane_since < now() - make_interval(secs => :seconds) order by lane_since, id"
+
+
+class Lanes(Queries):
+    """Named queries on the waiting rooms of assets."""
+
+    def waiting(self) -> list[Row]:
+        """
+        Return each asset with waiting calls: its head's rank, and its released ones.
+
+        Jumps from asset to asset in the index, so it costs what there are lanes, not calls.
+        *changed* is when the asset was last edited; none for an asset that is gone.
+        """
+        return self._all(
+            f"""
+            with recursive lane(asset) as (
+              (select asset from app_run where {IN_LANE} order by asset limit 1)
+              union all
+              select (select r.asset from app_run r where r.{IN_LANE.replace("and ", "and r.")}
+                      and r.asset > lane.asset order by r.asset limit 1)
+              from lane where lane.asset is not null)
+            select lane.asset, a.updated_at as changed, a.disabled or a.broken <> '' as closed,
+              (select count(*) from app_run r where r.asset = lane.asset
+               and r.status = 'pending' and r.lane_since is not null) as released,
+              (select severity_rank from app_run r where r.asset = lane.asset and r.{IN_LANE}
+               order by r.severity_rank limit 1) as head_rank
+            from lane left join asset a on a.slug = lane.asset where lane.asset is not null
+            """
+        )
+
+    def release(self, asset: str, count: int) -> list[Row]:
+        """Make the first *count* calls of a lane pending: by severity, then turn."""
+        return self._wake(HEAD, asset=asset, count=count)
+
+    def release_overdue(self, asset: str, count: int, *, seconds: float) -> list[Row]:
+        """Make the *count* calls pending that have waited longest, and longer than *seconds*."""
+        return self._wake(
+            f"{OLDEST} limit :count for update skip locked",
+            asset=asset,
+            count=count,
+            seconds=seconds,
+        )
+
+    def _wake(self, which: str, **values: Any) -> list[Row]:
+        # An array is selected once; "in (select … limit …)" may be asked again for every row.
+        return self._all(
+            f"""
+            update app_run set status = 'pending', parked_for = null, due_at = null,
+            rung_at = now() where {IN_LANE} and id = any(array(
+              select id from app_run where {IN_LANE} and asset = :asset {which}))
+            returning id, task, asset, join_id, run_id
+            """,
+            **values,
+        )
+
+    def counts(self) -> list[Row]:
+        """Return how many calls wait for each asset, by severity, and since when."""
+        return self._all(
+            f"""
+            select asset, severity_rank, count(*) as waiting, min(lane_since) as since
+            from app_run where {IN_LANE} group by asset, severity_rank order by 1, 2
+            """
+        )
+
+    def saved(self, *, hours: int) -> dict[str, int]:
+        """Return how many calls of each asset were spared of late by another one's answer."""
+        rows = self._all(
+            """
+            select asset, count(*) as saved from app_run where reused_from is not null
+            and end_time > now() - make_interval(hours => :hours) group by asset
+            """,
+            hours=hours,
+        )
+        return {row["asset"]: int(row["saved"]) for row in rows}
+
+    def place(self, app_run_id: int) -> Row | None:
+        """Return a waiting call with the number of those that go before it."""
+        return self._one(
+            f"""
+            select c.id, c.asset, c.action, c.run_id, c.severity_rank, c.lane_since,
+              (select count(*) from app_run w where w.asset = c.asset
+               and w.{IN_LANE.replace("and ", "and w.")}
+               and (w.severity_rank, w.lane_turn, w.id) < (c.severity_rank, c.lane_turn, c.id))
+              as ahead
+            from app_run c where c.id = :id and c.{IN_LANE.replace("and ", "and c.")}
+            """,
+            id=app_run_id,
+        )
+
+    def send_away(self, asset: str, message: str) -> list[Row]:
+        """Fail every call that waits for an asset; returns the joins that it ended."""
+        return self._all(
+            """
+            with ended as (
+              update app_run set status = 'failed', message = :message, end_time = now()
+              where asset = :asset and (status = 'pending'
+                or (status = 'parked' and parked_for <> 'approval')) returning join_id),
+            counted as (select join_id, count(*) as n from ended group by join_id)
+            update action_run j set remaining = remaining - n,
+            end_time = case when remaining - n <= 0 then now() else end_time end
+            from counted where j.id = counted.join_id returning j.id, j.run_id, j.remaining
+            """,
+            asset=asset,
+            message=storable(message),
+        )
+
+    def keep(self, asset: str, message: str) -> int:
+        """Park every call that is on its way to an asset; returns how many wait for it now."""
+        self._do(
+            "update app_run set status = 'parked', parked_for = 'budget', message = :message,"
+            " lane_since = coalesce(lane_since, now()) where asset = :asset and status = 'pending'",
+            asset=asset,
+            message=storable(message),
+        )
+        return self.open_calls(asset)
+
+    def open_calls(self, asset: str) -> int:
+        """Return how many calls of an asset have not ended and wait for no person."""
+        return int(
+            self._value(
+                "select count(*) from app_run where asset = :asset and (status = 'pending'"
+                " or (status = 'parked' and parked_for <> 'approval'))",
+                asset=asset,
+            )
+        )

@@ -102,10 +102,22 @@ def _action(spec: ActionSpec) -> Iterator[str]:
         facts.append(f"undone by `{spec.undo}`")
     if getattr(function_of(spec), "__soar_verify__", None):
         facts.append("verified at the vendor before it is sent again")
+    if spec.requests > 1:
+        facts.append(f"takes {spec.requests} calls of the asset's budget")
+    if spec.freshness:
+        facts.append(f"{_freshness(spec)}: an equal lookup gets that answer")
     yield "; ".join(facts) + "."
     if spec.parameters:
         yield ""
         yield from _fields("parameter", spec.parameters)
+
+
+def _freshness(spec: ActionSpec) -> str:
+    """Return for how long an answer holds, in words."""
+    if set(spec.freshness) == {"any"}:
+        return f"an answer holds {spec.freshness['any']} s"
+    spans = [f"{'otherwise' if v == 'any' else v} {s} s" for v, s in spec.freshness.items()]
+    return f"an answer holds by its verdict ({', '.join(spans)})"
 
 
 def _fields(what: str, fields: Iterable[FieldSpec]) -> Iterator[str]:

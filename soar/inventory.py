@@ -2,7 +2,8 @@
 Assets as people write them: checked against the manifest, their secrets sealed, then kept.
 
 In: the seed's form (app, asset_name, configuration). Out: an asset in the store.
-Never: a secret in clear at rest, or an unknown setting that silently does nothing.
+Never: a secret in clear at rest, an unknown setting that silently does nothing, or calls that
+wait for an asset which will never take them.
 """
 
 from __future__ import annotations
@@ -11,9 +12,10 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from soar.bus.app import RESUME_RUN
 from soar.catalog import AppSpec, Catalog
 from soar.domain.budget import SETTINGS, budget_of
-from soar.domain.errors import BadInput, NotFound
+from soar.domain.errors import BadInput, Conflict, NotFound
 from soar.domain.model import Asset
 from soar.store.work import Work
 from soar.vault import Vault, is_sealed
@@ -21,6 +23,8 @@ from soar.vault import Vault, is_sealed
 SLUG = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 GENERAL = frozenset({*SETTINGS, "when_closed", "reuse_results", "ca_file", "proxy"})
 """Settings of every asset, whatever its app."""
+WAITING = ("park", "fail")
+"""What calls may do while their asset is closed: wait for it, or end."""
 
 
 def save(work: Work, raw: Any, *, catalog: Catalog, vault: Vault) -> str:
@@ -42,6 +46,7 @@ def save(work: Work, raw: Any, *, catalog: Catalog, vault: Vault) -> str:
         product_name=str(raw.get("product_name") or app.product),
         disabled=bool(raw.get("disabled", False)),
     )
+    _end_if_closed(work, slug)
     return slug
 
 
@@ -60,6 +65,69 @@ def change(
         product_name=app.product,
         disabled=asset.disabled,
     )
+    _end_if_closed(work, slug)
+
+
+def close(work: Work, slug: str, *, waiting: str = "") -> int:
+    """
+    Disable an asset and return how many waiting calls that has failed.
+
+    *waiting* (park or fail) becomes its setting ``when_closed``; without it that stays as it is.
+    """
+    _check_waiting(waiting)
+    work.assets.get(slug)
+    work.lanes.shut(slug, waiting=waiting)
+    return _end_if_closed(work, slug)
+
+
+def enable(work: Work, slug: str) -> str:
+    """Open an asset again and return what had closed it besides, such as refused credentials."""
+    asset = work.assets.get(slug)
+    work.lanes.open(slug)
+    return asset.broken
+
+
+def delete(work: Work, slug: str, *, waiting: str = "") -> int:
+    """
+    Remove an asset and return how many waiting calls that has failed or kept.
+
+    With calls that wait for it *waiting* must say what becomes of them: park or fail.
+    """
+    _check_waiting(waiting)
+    work.assets.get(slug)
+    count = work.lanes.open_calls(slug)
+    if count and not waiting:
+        calls = "1 call waits" if count == 1 else f"{count} calls wait"
+        raise Conflict(
+            f"{calls} for asset {slug!r}: say --waiting fail to end them, or --waiting park to"
+            " keep them until there is an asset of that name again"
+        )
+    work.assets.delete(slug)
+    if waiting == "park":
+        return work.lanes.keep(slug, f"asset {slug!r} was deleted")
+    return _end(work, slug, f"asset {slug!r} was deleted")
+
+
+def _end_if_closed(work: Work, slug: str) -> int:
+    """Fail what waits for an asset that is closed and whose calls are not to wait."""
+    asset = work.assets.get(slug)
+    if not asset.closed or asset.parks_when_closed:
+        return 0
+    return _end(work, slug, asset.closed)
+
+
+def _end(work: Work, slug: str, why: str) -> int:
+    """Fail what waits for an asset, tell the runs, and return how many calls that were."""
+    count = work.lanes.open_calls(slug)
+    for join in work.lanes.send_away(slug, why):
+        if join["remaining"] <= 0:
+            work.send_task(RESUME_RUN, join["run_id"], join["id"])
+    return count
+
+
+def _check_waiting(waiting: str) -> None:
+    if waiting and waiting not in WAITING:
+        raise BadInput("waiting", f"{waiting!r} must be park or fail")
 
 
 def rotate(work: Work, asset: Asset, vault: Vault) -> None:
@@ -86,7 +154,7 @@ def _checked(configuration: Mapping[str, Any], app: AppSpec, vault: Vault) -> di
                 f"configuration.{name}", f"is no setting of {app.name}; it has: {expected}"
             )
     budget_of(configuration)
-    if configuration.get("when_closed", "park") not in ("park", "fail"):
+    if configuration.get("when_closed", "park") not in WAITING:
         raise BadInput("configuration.when_closed", "must be park or fail")
     if not isinstance(configuration.get("reuse_results", True), bool):
         raise BadInput("configuration.reuse_results", "must be true or false")

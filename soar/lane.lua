@@ -12,6 +12,8 @@ if not now then
   now = clock[1] * 1000000 + clock[2]
 end
 
+redis.call('HINCRBY', LANE, 'asked', 1)
+
 local function number(field) return tonumber(redis.call('HGET', LANE, field) or 0) end
 local function text(value) return string.format('%.0f', value) end
 
@@ -153,7 +155,7 @@ elseif doing == 'state' then
   for i, quota in ipairs(given.quotas) do local _, used = spent(quota, now) quotas[i] = used end
   full()
   return {cjson.encode({limits = limits, quotas = quotas, grants = number('grants'),
-    failures = number('failures'), closed = math.max(0, number('closed') - now),
+    asked = number('asked'),    failures = number('failures'), closed = math.max(0, number('closed') - now),
     blocked = math.max(0, number('blocked') - now), busy = redis.call('ZCARD', BUSY),
     minute = redis.call('ZCOUNT', LOG, '(' .. text(now - 60000000), '+inf')})}
 end

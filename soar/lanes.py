@@ -15,11 +15,21 @@ from typing import Any
 from soar.domain.budget import Budget, Limit, Quota
 from soar.domain.errors import NotFound, RetryLater
 from soar.domain.model import SEVERITIES, Asset
+from soar.domain.shapes import Shape
 from soar.limiter import LaneState, Limiter
 from soar.store.work import Work
 
 PLANNED = 64  # places whose times are asked of the budget itself; later ones follow its rate
 SPANS = {"day": timedelta(days=1), "month": timedelta(days=30)}
+STATES: Mapping[str, str] = {
+    "open": "calls go as the budget allows",
+    "waits": "its vendor asked to wait",
+    "closed": "its vendor does not answer; one call will try again",
+    "disabled": "somebody disabled the asset",
+    "broken": "its vendor refused the credentials; closed until the asset is edited",
+    "unknown": "Redis cannot be asked",
+    "deleted": "calls wait for an asset that is gone",
+}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,8 +54,7 @@ class Lane:
     app: str
     budget: str
     state: str
-    """open; waits (its vendor asked to); closed (it does not answer); disabled; broken
-    (credentials refused); unknown (Redis is away)."""
+    """One of :data:`STATES`."""
     why: str
     waiting: Mapping[str, int]
     """How many calls wait, by severity."""
@@ -81,33 +90,59 @@ class Place:
     """1 is the next to go."""
     waited: timedelta
     expected_in: timedelta | None
-    """When it may go if nobody more severe comes; none while its asset is closed."""
+    """When it may go if nobody more severe comes; none while its asset is closed or gone."""
 
 
 def lanes(work: Work, limiter: Limiter, *, only: str | None = None) -> list[Lane]:
-    """Return the lane of every asset, or of *only* one."""
-    assets = [work.assets.get(only)] if only else work.assets.all()
+    """Return the lane of every asset, or of *only* one; a deleted one's while calls wait."""
+    assets = work.assets.all()
     counts: dict[str, list[Mapping[str, Any]]] = {}
     for row in work.lanes.counts():
         counts.setdefault(row["asset"], []).append(row)
-    saved = work.lanes.saved(hours=24)
-    return [_lane(asset, counts.get(asset.slug, []), saved, limiter) for asset in assets]
+    if only:
+        assets = [asset for asset in assets if asset.slug == only]
+        counts = {only: counts[only]} if only in counts else {}
+        if not (assets or counts):
+            raise NotFound(f"there is no asset {only!r}: see `soar asset list`")
+    saved, asking = work.lanes.saved(hours=24), _Asking(limiter=limiter)
+    found = [_lane(asset, counts.pop(asset.slug, []), saved, asking) for asset in assets]
+    found += [_deleted(slug, rows) for slug, rows in counts.items()]
+    return sorted(found, key=lambda lane: lane.asset)
+
+
+@dataclass(kw_only=True, slots=True)
+class _Asking:
+    """Asks Redis about one lane after the other; one that is away is not asked again."""
+
+    limiter: Limiter
+    away: bool = False
+
+    def __call__(self, asset: Asset, rank: int) -> tuple[LaneState | None, timedelta | None]:
+        """Return a lane's state, and when a call of that severity may go."""
+        if self.away:
+            return None, None
+        try:
+            state = self.limiter.state(asset.slug, asset.budget)
+            times = self.limiter.look(asset.slug, asset.budget.for_rank(rank), 1)
+        except RetryLater:
+            self.away = True
+            return None, None
+        return state, next(iter(times), None)
 
 
 def _lane(
-    asset: Asset, rows: list[Mapping[str, Any]], saved: Mapping[str, int], limiter: Limiter
+    asset: Asset, rows: list[Mapping[str, Any]], saved: Mapping[str, int], asking: _Asking
 ) -> Lane:
-    found, next_in = _asked(asset, limiter)
+    found, next_in = asking(asset, min((row["severity_rank"] for row in rows), default=0))
     state, why = _state(asset, found)
-    since = min((row["since"] for row in rows if row["since"]), default=None)
     return Lane(
         asset=asset.slug,
         app=asset.app,
         budget=str(asset.budget),
         state=state,
         why=why,
-        waiting={SEVERITIES[row["severity_rank"]]: int(row["waiting"]) for row in rows},
-        oldest=datetime.now(UTC) - since if since else None,
+        waiting=_waiting(rows),
+        oldest=_oldest(rows),
         spent=tuple(_spent(rule, n) for rule, n in found.spent) if found else (),
         last_minute=found.last_minute if found else 0,
         grants=found.grants if found else 0,
@@ -117,19 +152,39 @@ def _lane(
     )
 
 
-def _asked(asset: Asset, limiter: Limiter) -> tuple[LaneState | None, timedelta | None]:
-    try:
-        state = limiter.state(asset.slug, asset.budget)
-        return state, next(iter(limiter.look(asset.slug, asset.budget, 1)), None)
-    except RetryLater:
-        return None, None
+def _deleted(slug: str, rows: list[Mapping[str, Any]]) -> Lane:
+    return Lane(
+        asset=slug,
+        app="",
+        budget="",
+        state="deleted",
+        why="its calls wait until there is an asset of that name again",
+        waiting=_waiting(rows),
+        oldest=_oldest(rows),
+        spent=(),
+        last_minute=0,
+        grants=0,
+        under_way=0,
+        saved=0,
+        opens_in=None,
+    )
+
+
+def _waiting(rows: list[Mapping[str, Any]]) -> dict[str, int]:
+    found = {SEVERITIES[row["severity_rank"]]: int(row["waiting"]) for row in rows}
+    return dict.fromkeys(SEVERITIES, 0) | found
+
+
+def _oldest(rows: list[Mapping[str, Any]]) -> timedelta | None:
+    since = min((row["since"] for row in rows if row["since"]), default=None)
+    return datetime.now(UTC) - since if since else None
 
 
 def _state(asset: Asset, found: LaneState | None) -> tuple[str, str]:
     if asset.closed:
         return ("disabled" if asset.disabled else "broken"), asset.closed
     if found is None:
-        return "unknown", "Redis cannot be asked"
+        return "unknown", STATES["unknown"]
     if found.closed:
         seconds = int(found.closed.total_seconds()) + 1
         return "closed", f"the vendor does not answer; one call tries again in {seconds} s"
@@ -142,11 +197,13 @@ def _spent(rule: Limit | Quota, spent: int) -> Spent:
     return Spent(limit=str(rule), calls=rule.calls, spent=spent)
 
 
-def place(work: Work, limiter: Limiter, app_run_id: int) -> Place:
-    """Return where a waiting call stands; one that does not wait in a lane is not found."""
+def place(work: Work, limiter: Limiter, app_run_id: int, *, asset: str | None = None) -> Place:
+    """Return where a call waits (for *asset*, if given); one that waits in no lane is not found."""
     row = work.lanes.place(app_run_id)
     if row is None:
         raise NotFound(f"call {app_run_id} does not wait in a lane")
+    if asset and row["asset"] != asset:
+        raise NotFound(f"call {app_run_id} does not wait for {asset!r} but for {row['asset']!r}")
     severity = SEVERITIES[row["severity_rank"]]
     return Place(
         app_run=row["id"],
@@ -161,7 +218,10 @@ def place(work: Work, limiter: Limiter, app_run_id: int) -> Place:
 
 
 def _expected(work: Work, limiter: Limiter, row: Mapping[str, Any]) -> timedelta | None:
-    asset = work.assets.get(row["asset"])
+    try:
+        asset = work.assets.get(row["asset"])
+    except NotFound:
+        return None
     budget = asset.budget.for_rank(row["severity_rank"])
     if asset.closed:
         return None
@@ -178,3 +238,44 @@ def _interval(budget: Budget) -> timedelta:
     gaps = [limit.per / limit.calls for limit in budget.limits]
     gaps += [SPANS[quota.period] / quota.calls for quota in budget.quotas]
     return max(gaps, default=timedelta(0))
+
+
+def lane_shape(lane: Lane) -> Shape:
+    """Return a lane as JSON shows it, the same on the command line and in REST."""
+    return {
+        "asset": lane.asset,
+        "app": lane.app,
+        "budget": lane.budget,
+        "state": lane.state,
+        "why": lane.why,
+        "waiting": dict(lane.waiting),
+        "total": lane.total,
+        "oldest_seconds": _seconds(lane.oldest),
+        "spent": [
+            {"limit": s.limit, "calls": s.calls, "spent": s.spent, "left": s.left}
+            for s in lane.spent
+        ],
+        "last_minute": lane.last_minute,
+        "grants": lane.grants,
+        "under_way": lane.under_way,
+        "saved_24h": lane.saved,
+        "opens_in_seconds": _seconds(lane.opens_in),
+    }
+
+
+def place_shape(place: Place) -> Shape:
+    """Return the place of a call as JSON shows it."""
+    return {
+        "app_run": place.app_run,
+        "playbook_run": place.run,
+        "asset": place.asset,
+        "action": place.action,
+        "severity": place.severity,
+        "position": place.position,
+        "waited_seconds": _seconds(place.waited),
+        "expected_in_seconds": _seconds(place.expected_in),
+    }
+
+
+def _seconds(span: timedelta | None) -> float | None:
+    return None if span is None else round(span.total_seconds(), 3)

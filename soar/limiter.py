@@ -30,7 +30,7 @@ GUARD = timedelta(seconds=1)
 """Around the moment a quota begins anew nobody calls: clocks differ."""
 LEASE = timedelta(seconds=180)
 BUSY = timedelta(milliseconds=200)
-ON_THE_WAY = 0.025
+ON_THE_WAY = 0.1
 """Seconds within which a request that was sent has reached its vendor (or was answered)."""
 FLUSH_SHARE = 0.3  # of the shortest window: so soon Redis must know of a call that was late
 
@@ -56,6 +56,8 @@ class LaneState:
 
     spent: tuple[tuple[Limit | Quota, int], ...]
     grants: int
+    asked: int
+    """How often this lane's script ran since Redis was last empty."""
     last_minute: int
     busy: int
     failures: int
@@ -152,6 +154,7 @@ class Limiter:
             spent=tuple((limit, int(n)) for limit, n in limits if not limit.pace)
             + tuple((quota, int(n)) for quota, n in quotas),
             grants=int(found["grants"]),
+            asked=int(found["asked"]),
             last_minute=int(found["minute"]),
             busy=int(found["busy"]),
             failures=int(found["failures"]),

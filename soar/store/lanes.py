@@ -129,6 +129,27 @@ class Lanes(Queries):
         )
         return self.open_calls(asset)
 
+    def shut(self, asset: str, *, waiting: str = "") -> None:
+        """Disable an asset; *waiting* says from now on what its calls do, else it stays as it was."""
+        self._do(
+            """
+            update asset set disabled = true, updated_at = now(), configuration = configuration
+            || case when :waiting = '' then cast('{}' as jsonb)
+               else jsonb_build_object('when_closed', cast(:waiting as text)) end
+            where slug = :asset
+            """,
+            asset=asset,
+            waiting=waiting,
+        )
+
+    def open(self, asset: str) -> None:
+        """Enable an asset, and forget that its credentials were refused."""
+        self._do(
+            "update asset set disabled = false, broken = '', updated_at = now()"
+            " where slug = :asset",
+            asset=asset,
+        )
+
     def open_calls(self, asset: str) -> int:
         """Return how many calls of an asset have not ended and wait for no person."""
         return int(

@@ -195,14 +195,17 @@ class ActionTask(Task):  # type: ignore[type-arg]
         visit.admission = admission
 
     def _context(self, visit: Visit) -> ActionContext:
-        claim, asset = visit.claim, visit.asset
-        config = AssetConfig(slug=asset.slug, values=self.shop.vault.open_all(asset.configuration))
-        session, state = self.shop.session(asset, config)
-        session.notes.clear()
-        visit.session = session
+        claim = visit.claim
+        desk = self.shop.desk(visit.asset)
+        desk.session.notes.clear()
+        visit.session = desk.session
         key = f"soar-{claim.run_id}-{claim.id}-{digest(dict(claim.parameters))[:12]}"
         return ActionContext(
-            asset=config, http=session, key=key, container_id=claim.container_id, state=state
+            asset=desk.config,
+            http=desk.session,
+            key=key,
+            container_id=claim.container_id,
+            state=desk.state,
         )
 
     def _call(self, visit: Visit, context: ActionContext, params: Params) -> Outcome:

@@ -1,8 +1,8 @@
 """
 What the action tasks of one process share: the doors, and a pooled session per asset.
 
-In: the parts that ``bootstrap`` gives. Out: a session, a call admitted at the vendor's door.
-Never: a session that outlives an edit of its asset.
+In: the parts that ``bootstrap`` gives. Out: an opened asset with its session, a call admitted
+at the vendor's door. Never: a session that outlives an edit of its asset.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ from typing import Any
 from soar.catalog import Catalog
 from soar.connector import AssetConfig, VendorSession
 from soar.domain.budget import Budget
-from soar.domain.gate import digest
 from soar.domain.model import Asset
 from soar.limiter import Admission, Limiter
 from soar.settings import Settings
@@ -28,6 +27,23 @@ from soar.vault import Vault
 
 STALLED = 0.25
 """Share of the shortest window: who was held up so long between grant and call asks again."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Desk:
+    """What one process keeps of an asset between calls: it opened, a session, some state."""
+
+    sealed: Mapping[str, Any] = field(repr=False)
+    config: AssetConfig
+    session: VendorSession
+    state: dict[str, Any] = field(default_factory=dict, repr=False)
+
+    @classmethod
+    def of(cls, asset: Asset, opened: Mapping[str, Any]) -> Desk:
+        """Open an asset: its pool of connections begins empty."""
+        config = AssetConfig(slug=asset.slug, values=opened)
+        session = VendorSession(ca_file=config.text("ca_file"), proxy=config.text("proxy"))
+        return cls(sealed=asset.configuration, config=config, session=session)
 
 
 @dataclass(kw_only=True)
@@ -42,21 +58,17 @@ class Shop:
     verifier: Verifier
     owner: str
     chance: random.Random = field(default_factory=random.SystemRandom)
-    sessions: dict[tuple[str, str], tuple[VendorSession, dict[str, Any]]] = field(
-        default_factory=dict
-    )
+    desks: dict[str, Desk] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def session(self, asset: Asset, config: AssetConfig) -> tuple[VendorSession, dict[str, Any]]:
-        """Return the pooled session and the state of an asset; an edited asset gets new ones."""
-        key = (asset.slug, digest({k: str(v) for k, v in asset.configuration.items()}))
+    def desk(self, asset: Asset) -> Desk:
+        """Return what this process keeps of an asset; an edited asset gets it anew."""
         with self.lock:
-            if key not in self.sessions:
-                for stale in [k for k in self.sessions if k[0] == asset.slug]:
-                    del self.sessions[stale]
-                session = VendorSession(ca_file=config.text("ca_file"), proxy=config.text("proxy"))
-                self.sessions[key] = (session, {})
-            return self.sessions[key]
+            kept = self.desks.get(asset.slug)
+            if kept is None or kept.sealed != asset.configuration:
+                opened = self.vault.open_all(asset.configuration)
+                kept = self.desks[asset.slug] = Desk.of(asset, opened)
+            return kept
 
     def admit(self, asset: Asset, *, rank: int, call: str, cost: int) -> Admission:
         """

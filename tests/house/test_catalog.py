@@ -17,6 +17,7 @@ from celery import Celery
 from soar import catalog
 from soar.bus.app import create
 from soar.catalog import ActionSpec, AppSpec
+from soar.domain.verdict import Verdict
 from soar.settings import Settings
 from soar.tasks.binding import bind, function_of
 
@@ -26,6 +27,8 @@ ACTIONS = catalog.load().actions
 CONTAINING = [spec for spec in ACTIONS if spec.kind == "contain"]
 CREDENTIAL = re.compile(r"(^|_)(key|secret|password|passphrase|token)$")
 MOST_LINES = 600
+SPANS = {*Verdict, "any"}
+LONGEST_SPAN = 24 * 3600
 
 every_app = pytest.mark.parametrize("app", APPS, ids=lambda app: app.slug)
 every_action = pytest.mark.parametrize("spec", ACTIONS, ids=lambda spec: spec.task_name)
@@ -147,6 +150,51 @@ def test_what_reads_only_contains_nothing(spec: ActionSpec) -> None:
     """
     assert not (spec.read_only and spec.kind in {"contain", "correct"})
     assert spec.impact in {"low", "high"}
+
+
+@every_action
+def test_only_a_lookups_answer_may_be_used_again(spec: ActionSpec) -> None:
+    """
+    An answer holds by its verdict, a day at most, and only where nothing was changed.
+    """
+    assert not spec.freshness or (spec.read_only and spec.kind == "investigate")
+    assert set(spec.freshness) <= SPANS
+    assert all(0 < seconds <= LONGEST_SPAN for seconds in spec.freshness.values())
+    if spec.freshness:
+        assert "any" in spec.freshness or set(spec.freshness) == set(Verdict)
+
+
+@every_action
+def test_a_verdict_that_may_change_for_the_worse_holds_no_longer(spec: ActionSpec) -> None:
+    """
+    What was malicious stays so longest; what nobody knew yet is asked again soonest.
+    """
+    order = (Verdict.MALICIOUS, Verdict.SUSPICIOUS, Verdict.CLEAN, Verdict.UNKNOWN)
+    spans = [spec.fresh_for(verdict) for verdict in order]
+
+    assert spans == sorted(spans, reverse=True)
+
+
+@every_action
+def test_every_call_takes_at_least_one_of_its_budget(spec: ActionSpec) -> None:
+    """
+    A call is never free; how many requests it makes is measured in tests/unit/tasks.
+    """
+    assert type(spec.requests) is int
+    assert spec.requests >= 1
+
+
+@every_app
+def test_every_readme_names_what_a_manifest_promises_for_repeats_and_budgets(
+    app: AppSpec,
+) -> None:
+    """
+    Whoever sets a budget reads what a call takes of it, and which answers are used again.
+    """
+    text = (room(app.slug) / "README.md").read_text()
+
+    assert ("## What a call takes" in text) == any(s.requests > 1 for s in app.actions)
+    assert ("## What is not asked twice" in text) == any(s.freshness for s in app.actions)
 
 
 @every_app

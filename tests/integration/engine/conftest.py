@@ -281,8 +281,7 @@ class Bench:
             "update app_run set rung_at = rung_at - interval '3 h',"
             " start_time = start_time - interval '3 h', end_time = end_time - interval '3 h',"
             " due_at = due_at - interval '3 h'",
-            "update app_run set claimed_at = claimed_at - interval '3 h'"
-            " where status <> 'running'",
+            "update app_run set claimed_at = claimed_at - interval '3 h' where status <> 'running'",
             "update action_run set end_time = end_time - interval '3 h',"
             " rung_at = rung_at - interval '3 h'",
             "update playbook_run set update_time = update_time - interval '3 h'",

@@ -77,9 +77,14 @@ Answer = Callable[[Call], Any]
 
 
 def route(
-    house: House, path: str, *, get: Answer | None = None, post: Answer | None = None
+    house: House,
+    path: str,
+    *,
+    get: Answer | None = None,
+    post: Answer | None = None,
+    bearer: bool = False,
 ) -> Route:
-    """Return the route of an address; HEAD is answered like GET."""
+    """Return the route of an address; HEAD is answered like GET, *bearer* lets scrapers in."""
     answers = {"GET": get, "HEAD": get, "POST": post}
     possible = {verb: answer for verb, answer in answers.items() if answer is not None}
 
@@ -90,27 +95,30 @@ def route(
                 body = await bodies.read(request)
         except Exception as error:
             return answer_to(error, path)
+        shown = token(request.headers, bearer=bearer)
         return await run_in_threadpool(
-            _respond, house, request, path, possible[request.method], body
+            _respond, house, request, path, possible[request.method], body, shown
         )
 
     return Route(path, endpoint, methods=list(possible))
 
 
-def _respond(house: House, request: Request, path: str, answer: Answer, body: bytes) -> Response:
+def _respond(
+    house: House, request: Request, path: str, answer: Answer, body: bytes, shown: str
+) -> Response:
     try:
         with house.database.begin() as work:
-            made = answer(_call(house, work, request, body))
+            made = answer(_call(house, work, request, body, shown))
         return made if isinstance(made, Response) else JSONResponse(made)
     except Exception as error:
         return answer_to(error, path)
 
 
-def _call(house: House, work: Work, request: Request, body: bytes) -> Call:
+def _call(house: House, work: Work, request: Request, body: bytes, shown: str) -> Call:
     writes = request.method == "POST"
     if not writes:
         lists(work).forbid_changes()
-    person = access.authenticate(work, token(request.headers))
+    person = access.authenticate(work, shown)
     return Call(
         house=house,
         work=work,
@@ -122,10 +130,12 @@ def _call(house: House, work: Work, request: Request, body: bytes) -> Call:
     )
 
 
-def token(headers: Mapping[str, str]) -> str:
-    """Return the token of a request: its own header, or the password of HTTP Basic."""
+def token(headers: Mapping[str, str], *, bearer: bool = False) -> str:
+    """Return the token of a request: its own header, the password of HTTP Basic, or a bearer's."""
     own = headers.get("ph-auth-token", "").strip()
     scheme, _, credentials = headers.get("authorization", "").partition(" ")
+    if bearer and not own and scheme.lower() == "bearer":
+        return credentials.strip()
     if own or scheme.lower() != "basic":
         return own
     try:

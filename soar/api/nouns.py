@@ -304,6 +304,15 @@ ASSETS = Listing(
     },
 )
 
+LANES = Listing(
+    noun="lane",
+    source="(select slug, app from asset union select w.asset, '' from app_run w"
+    " where w.status = 'parked' and w.parked_for = 'budget'"
+    " and not exists (select 1 from asset a where a.slug = w.asset)) x",
+    columns="x.slug",
+    fields=_fields("text", id="x.slug", asset="x.slug", app="x.app"),
+)
+
 TRIGGERS = Listing(
     noun="trigger",
     source="trigger x",

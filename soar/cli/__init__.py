@@ -14,7 +14,7 @@ from typing import Annotated
 
 import typer
 
-from soar.cli import alerts, approvals, assets, keys, playbooks, runs, servers, tokens
+from soar.cli import alerts, approvals, assets, keys, lanes, playbooks, runs, servers, tokens
 from soar.cli.exits import Front
 from soar.cli.screen import output
 
@@ -36,6 +36,11 @@ COMMANDS = (
     ("worker", servers.worker, "Examples:\n\nsoar worker engine"),
     ("lab", servers.lab, "Examples:\n\nsoar lab --port 8800 --tls-port 8843"),
     ("runs", runs.runs, "Examples:\n\nsoar runs --waiting\n\nsoar runs --status failed --json"),
+    (
+        "lanes",
+        lanes.lanes,
+        "Examples:\n\nsoar lanes\n\nsoar lanes virustotal_prod --watch\n\nsoar lanes --call 41",
+    ),
     ("approvals", approvals.approvals, ""),
     (
         "approve",

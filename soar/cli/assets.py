@@ -16,12 +16,16 @@ from rich.console import Console
 from soar.catalog import AppSpec, Catalog
 from soar.cli import entry
 from soar.cli.screen import AsJson, cell, plain, say, show, table
+from soar.cli.tokens import COMMAND_LINE
 from soar.domain.errors import ActionFailed, BadInput, NotFound, SoarError
 from soar.domain.model import Asset
 
 app = typer.Typer(no_args_is_help=True)
 STARS = "***"
 Name = Annotated[str, typer.Argument(help="Name of the asset, as in virustotal_prod.")]
+Waiting = Annotated[
+    str, typer.Option(metavar="park|fail", help="What becomes of the calls that wait for it.")
+]
 
 
 @app.command("list")
@@ -100,16 +104,63 @@ def try_asset(name: Name, as_json: AsJson = False) -> None:
         with house.database.begin() as work:
             asset = work.assets.get(name)
         message = _probe(asset, house.catalog, house.vault())
-    say(as_json, {"asset": name, "ok": True, "message": message}, message)
+    document = {"asset": name, "ok": True, "message": message, "closed": asset.closed}
+    say(as_json, document, f"{message}{_but(asset)}")
 
 
-@app.command("delete")
-def delete_asset(name: Name, as_json: AsJson = False) -> None:
-    """Remove an asset and its sealed secrets."""
+@app.command(
+    "disable",
+    epilog="Examples:\n\nsoar asset disable virustotal_prod\n\n"
+    "soar asset disable virustotal_prod --waiting fail",
+)
+def disable_asset(name: Name, waiting: Waiting = "", as_json: AsJson = False) -> None:
+    """Close an asset's lane: nobody calls its vendor until it is enabled."""
+    from soar import inventory
+
     with entry.working() as (_, work):
-        if not work.assets.delete(name):
-            raise NotFound(f"there is no asset {name!r}: see `soar asset list`")
-    say(as_json, {"deleted": name}, f"{name} is deleted")
+        failed = inventory.close(work, name, waiting=waiting)
+        parks = work.assets.get(name).parks_when_closed
+        document = {"asset": name, "when_closed": "park" if parks else "fail", "failed": failed}
+        work.people.audit(COMMAND_LINE, "asset disabled", document)
+    ends = "calls wait for it" if parks else f"its calls fail, and {failed} that waited have failed"
+    say(as_json, document, f"{name} is disabled; {ends}")
+
+
+@app.command("enable")
+def enable_asset(name: Name, as_json: AsJson = False) -> None:
+    """Open an asset's lane again, also one that refused credentials have closed."""
+    from soar import inventory
+
+    with entry.working() as (_, work):
+        broken = inventory.enable(work, name)
+        document = {"asset": name, "was_broken": broken}
+        work.people.audit(COMMAND_LINE, "asset enabled", document)
+    but = f"; credentials were refused before: {broken}" if broken else ""
+    say(as_json, document, f"{name} is enabled{but}")
+
+
+@app.command(
+    "delete",
+    epilog="Examples:\n\nsoar asset delete virustotal_old\n\n"
+    "soar asset delete virustotal_old --waiting fail",
+)
+def delete_asset(name: Name, waiting: Waiting = "", as_json: AsJson = False) -> None:
+    """Remove an asset and its sealed secrets; refused while calls wait, unless told what to do."""
+    from soar import inventory
+
+    with entry.working() as (_, work):
+        count = inventory.delete(work, name, waiting=waiting)
+        document = {"deleted": name, "waiting": waiting, "calls": count}
+        work.people.audit(COMMAND_LINE, "asset deleted", document)
+    kept = "wait for an asset of that name" if waiting == "park" else "have failed"
+    say(as_json, document, f"{name} is deleted{f'; {count} calls {kept}' if count else ''}")
+
+
+def _but(asset: Asset) -> str:
+    """Say what keeps a lane closed although the test went well."""
+    if asset.broken:
+        return f"; the lane is closed until the asset is edited: {asset.broken}"
+    return "; the asset is disabled" if asset.disabled else ""
 
 
 def _probe(asset: Asset, catalog: Catalog, vault: Any) -> str:

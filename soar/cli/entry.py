@@ -25,7 +25,10 @@ if TYPE_CHECKING:
     import redis
 
     from soar.bootstrap import House
+    from soar.limiter import Limiter
     from soar.store.work import Work
+
+UNUSABLE = "cannot be used: give it as redis://host:port/0"
 
 
 def settings() -> Settings:
@@ -57,12 +60,20 @@ def working() -> Iterator[tuple[House, Work]]:
 
 def connect_redis(found: Settings) -> redis.Redis:
     """Open a client; a URL that cannot be read is named without being shown."""
-    from soar import limiter
+    from soar.limiter import connect
 
     try:
-        return limiter.connect(found.redis_url.get_secret_value())
+        return connect(found.redis_url.get_secret_value())
     except ValueError:
-        raise BadInput("SOAR_REDIS_URL", "cannot be used: give it as redis://host:port/0") from None
+        raise BadInput("SOAR_REDIS_URL", UNUSABLE) from None
+
+
+def limiter(house: House) -> Limiter:
+    """Return the door to the budgets; a URL that cannot be read is named without being shown."""
+    try:
+        return house.limiter()
+    except ValueError:
+        raise BadInput("SOAR_REDIS_URL", UNUSABLE) from None
 
 
 def interactive() -> bool:

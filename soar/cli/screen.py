@@ -99,22 +99,28 @@ def table(
     columns: Sequence[str], rows: Iterable[Sequence[Any]], *, empty: str, title: str = ""
 ) -> Callable[[Console], None]:
     """Return what draws rows as a table, or says in one sentence that there are none."""
-    grid = Table(title=title or None, title_justify="left", header_style="bold", box=None)
-    for name in columns:
-        grid.add_column(name, overflow="fold")
-    for row in rows:
-        grid.add_row(*(cell(value) for value in row))
+    drawn = grid(columns, rows, title=title)
 
     def draw(console: Console) -> None:
-        console.print(grid if grid.row_count else Text(empty, style="dim"))
+        console.print(drawn if drawn.row_count else Text(empty, style="dim"))
 
     return draw
 
 
-def cell(value: Any) -> Text:
+def grid(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, title: str = "") -> Table:
+    """Return rows as a table that something else draws."""
+    made = Table(title=title or None, title_justify="left", header_style="bold", box=None)
+    for name in columns:
+        made.add_column(name, overflow="fold")
+    for row in rows:
+        made.add_row(*(value if isinstance(value, Text) else cell(value) for value in row))
+    return made
+
+
+def cell(value: Any, styles: Mapping[str, str] = STYLES) -> Text:
     """Return a value as a cell; words that are statuses carry their colour."""
     text = plain(value)
-    return Text(text, style=STYLES.get(text, ""))
+    return Text(text, style=styles.get(text, ""))
 
 
 def progress() -> Progress:

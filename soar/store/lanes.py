@@ -130,7 +130,7 @@ class Lanes(Queries):
         return self.open_calls(asset)
 
     def shut(self, asset: str, *, waiting: str = "") -> None:
-        """Disable an asset; *waiting* says from now on what its calls do, else it stays as it was."""
+        """Disable an asset; *waiting*, if given, says what its calls do from now on."""
         self._do(
             """
             update asset set disabled = true, updated_at = now(), configuration = configuration

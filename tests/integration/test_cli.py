@@ -6,23 +6,20 @@ import json
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner, Result
 
 from soar.bootstrap import House
-from soar.cli import app
 from soar.domain import gate
 from soar.domain.model import NewContainer
 from soar.engine.steps import queue_run
 from soar.ingest.stream import StreamReader
 from soar.limiter import connect
+from tests.integration.conftest import Soar
 
-Soar = Callable[..., Result]
 VIRUSTOTAL = {
     "app": "VirusTotal v3",
     "asset_name": "virustotal_prod",
@@ -31,29 +28,6 @@ VIRUSTOTAL = {
 PLAYBOOK = (
     '"""A test."""\n\nimport phantom.rules as phantom\n\n\ndef on_start(container):\n    return\n'
 )
-
-
-@pytest.fixture
-def soar(house: House, monkeypatch: pytest.MonkeyPatch) -> Soar:
-    """Run a command line against the servers of the session."""
-    monkeypatch.setattr("soar.bootstrap.configure", lambda *_, **__: None)
-    found = house.settings
-    env = {
-        "SOAR_DATABASE_URL": found.database_url.get_secret_value(),
-        "SOAR_REDIS_URL": found.redis_url.get_secret_value(),
-        "SOAR_VAULT_KEY_FILE": str(found.vault_key_file),
-        "SOAR_SIGNING_KEY_FILE": str(found.signing_key_file),
-    }
-
-    def run(*words: object, given: str | None = None, **more: str) -> Result:
-        words = tuple(map(str, words))
-        result = CliRunner().invoke(app, words, input=given, env=env | more, prog_name="soar")
-        assert "Traceback" not in result.output
-        if "--json" in words:
-            json.loads(result.stdout)
-        return result
-
-    return run
 
 
 @pytest.fixture

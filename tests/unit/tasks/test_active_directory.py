@@ -8,7 +8,9 @@ Never: plain LDAP, or a real domain.
 from __future__ import annotations
 
 import ast
+import socket
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -411,16 +413,30 @@ def test_a_ca_file_that_is_not_there_is_named(directory: DirectoryServer, open_a
 
 def test_a_directory_that_is_away_is_asked_later(open_asset: Open, tmp_path: Path) -> None:
     """
-    No connection means later, for the action and for its verification.
+    No connection means later, for action and verification, and that nobody answers.
     """
     stopped = DirectoryServer(tmp_path).start()
     stopped.stop()
     ctx = open_asset(server=f"127.0.0.1:{stopped.port}", ca_file=str(stopped.certificate))
 
-    with pytest.raises(RetryLater):
-        actions.disable_user(ctx, user())
-    with pytest.raises(RetryLater):
-        verify(actions.disable_user, ctx, user())
+    looks: list[Any] = [actions.disable_user, actions.get_user_attributes]
+    for look in [*looks, partial(verify, actions.disable_user)]:
+        with pytest.raises(RetryLater) as caught:
+            look(ctx, user())
+        assert caught.value.no_answer
+        assert not caught.value.all_calls
+
+
+def test_a_directory_that_goes_away_between_two_searches_gives_no_answer(open_asset: Open) -> None:
+    """
+    A read whose answer is lost changed nothing, and nobody answered it.
+    """
+    with client.opened(open_asset().asset) as directory:
+        directory._connection.socket.shutdown(socket.SHUT_RDWR)
+
+        with pytest.raises(RetryLater, match="was lost") as caught:
+            directory.account("jdoe")
+    assert caught.value.no_answer
 
 
 def test_flags_survive_a_restart_of_the_directory(open_asset: Open, tmp_path: Path) -> None:

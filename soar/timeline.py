@@ -190,7 +190,7 @@ def _call(row: Row) -> Entry:
         time=row["create_time"],
         kind="action",
         title=row["action"],
-        detail=row["message"],
+        detail="; ".join(filter(None, (row["message"], _borrowed(row)))),
         status=row["status"],
         seconds=_seconds(row["start_time"], row["end_time"]),
         ids={"run": row["run_id"], "action_run": row["action_run_id"], "app_run": row["id"]},
@@ -201,6 +201,15 @@ def _call(row: Row) -> Entry:
         waits_for=row["parked_for"] or "",
         due=row["due_at"],
     )
+
+
+def _borrowed(row: Row) -> str:
+    """Say whose answer this is, where the vendor was not asked for it."""
+    if not row.get("reused_run"):
+        return ""
+    age = int(row["reused_age"].total_seconds())
+    when = f", age {age} s" if age > 0 else ""
+    return f"answered from the lookup of run {row['reused_run']}{when}"
 
 
 def _uncalled(row: Row) -> Entry:

@@ -306,11 +306,12 @@ ASSETS = Listing(
 
 LANES = Listing(
     noun="lane",
-    source="(select slug, app from asset union select w.asset, '' from app_run w"
+    source="(select row_number() over (order by slug) as id, slug, app from ("
+    "select slug, app from asset union select w.asset, '' from app_run w"
     " where w.status = 'parked' and w.parked_for = 'budget'"
-    " and not exists (select 1 from asset a where a.slug = w.asset)) x",
+    " and not exists (select 1 from asset a where a.slug = w.asset)) l) x",
     columns="x.slug",
-    fields=_fields("text", id="x.slug", asset="x.slug", app="x.app"),
+    fields={**_fields("int", id="x.id"), **_fields("text", asset="x.slug", app="x.app")},
 )
 
 TRIGGERS = Listing(

@@ -1,7 +1,8 @@
 """
 The queues of assets come and go while workers run.
 
-In: the assets in PostgreSQL. Out: a consumer for each asset's queue, also of one added later.
+In: the assets in PostgreSQL. Out: a consumer for each asset's queue, also of one added later;
+none for one that is gone.
 Never: a broadcast that a worker which was down would have missed.
 """
 
@@ -44,13 +45,15 @@ class AssetQueues(bootsteps.StartStopStep):
         database: Database = parent.app.soar_database
         try:
             with database.begin() as work:
-                slugs = {asset.slug for asset in work.assets.all()}
+                slugs = set(work.assets.slugs())
         except Exception as error:
             log.warning("asset_queues_unknown", error=type(error).__name__)
             return
         for slug in sorted(slugs - self._known):
             parent.add_task_queue(asset_queue(slug))
-            self._known.add(slug)
+        for slug in sorted(self._known - slugs):
+            parent.cancel_task_queue(asset_queue(slug))
+        self._known = slugs
 
 
 def consume_assets(app: Celery) -> None:

@@ -80,6 +80,10 @@ class Assets(Queries):
         """Return every asset by name."""
         return [asset_of(row) for row in self._all("select * from asset order by slug")]
 
+    def slugs(self) -> list[str]:
+        """Return the name of every asset."""
+        return [row["slug"] for row in self._all("select slug from asset")]
+
     def get(self, slug: str) -> Asset:
         """Return one asset."""
         row = self._one("select * from asset where slug = :slug", slug=slug)

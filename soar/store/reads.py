@@ -47,9 +47,12 @@ class Reads(Queries):
         """Return every call made for a container, without its data."""
         return self._all(
             """
-            select id, action_run_id, join_id, run_id, app, action, asset, parameters, status,
-            message, summary, effect, parked_for, due_at, attempt, tries, create_time, start_time,
-            end_time, approval_id from app_run where container_id = :id order by id
+            select c.id, c.action_run_id, c.join_id, c.run_id, c.app, c.action, c.asset,
+            c.parameters, c.status, c.message, c.summary, c.effect, c.parked_for, c.due_at,
+            c.attempt, c.tries, c.create_time, c.start_time, c.end_time, c.approval_id,
+            f.run_id as reused_run, c.end_time - f.end_time as reused_age
+            from app_run c left join app_run f on f.id = c.reused_from
+            where c.container_id = :id order by c.id
             """,
             id=container_id,
         )

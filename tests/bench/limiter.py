@@ -16,27 +16,18 @@ from __future__ import annotations
 import argparse
 import json
 import random
-import sys
-import tempfile
 import time
 from dataclasses import asdict, dataclass
-from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
+from ground import Ground, ground
 from rich.console import Console
 from rich.table import Table
 
-from soar import inventory
-from soar.bootstrap import House
-from soar.demo.furnish import Lab, running_lab
-from soar.demo.stack import Stack
+from soar.demo.furnish import Lab
 from soar.domain.budget import Budget, budget_of
-from soar.lab.vendors.virustotal import Quota
-from soar.settings import Settings
 
 THREADS = (6, 5, 5)
-PRIVATE_KEY = "bench-key"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -108,69 +99,19 @@ def excess(budget: Budget, arrivals: list[float]) -> int:
     return worst
 
 
-def fill(house: House, lab: Lab, scenario: Scenario, chance: random.Random) -> None:
+def fill(pool: Ground, scenario: Scenario, chance: random.Random) -> None:
     """Let more calls wait for an asset than it can be called in the time of its scenario."""
-    count = len([t for t in ideal_times(scenario.budget, 9000) if t <= scenario.seconds]) + 50
-    with house.database.begin() as work:
-        inventory.save(
-            work,
-            {
-                "app": "virustotal",
-                "asset_name": scenario.slug,
-                "configuration": {
-                    "api_key": PRIVATE_KEY,
-                    "base_url": lab.http.url,
-                    "rate_limit": scenario.limit,
-                    "burst": scenario.burst,
-                    "reuse_results": False,
-                },
-            },
-            catalog=house.catalog,
-            vault=house.vault(),
-        )
-        run = _run(work, scenario)
-        hosts = [f"h{n}-{chance.getrandbits(40):x}.example" for n in range(count)]
-        work.containers._do(
-            """
-            insert into app_run (action_run_id, join_id, run_id, container_id, severity_rank, app,
-              action, asset, task, parameters, status, parked_for, lane_since, lane_turn)
-            select :join, :join, :run, :container, 2, 'virustotal', 'domain reputation', :asset,
-              'soar.tasks.virustotal.domain_reputation', jsonb_build_object('domain', host),
-              'parked', 'budget', now(), n from unnest(cast(:hosts as text[]))
-              with ordinality as x(host, n)
-            """,
-            **run,
-            asset=scenario.slug,
-            hosts=hosts,
-        )
+    times = ideal_times(scenario.budget, 9000)
+    count = len([t for t in times if t <= scenario.seconds]) + 50
+    pool.asset(scenario.slug, rate_limit=scenario.limit, burst=scenario.burst)
+    pool.park(scenario.slug, [f"h{n}-{chance.getrandbits(40):x}.example" for n in range(count)])
 
 
-def _run(work: Any, scenario: Scenario) -> dict[str, int]:
-    value = work.containers._value
-    playbook = work.playbooks.save(name="bench", title="bench", version="1", source="")
-    container = value(
-        "insert into container (asset, source_id, name, label, severity)"
-        " values ('bench', :slug, 'bench', 'events', 'low') returning id",
-        slug=scenario.slug,
-    )
-    run = value(
-        "insert into playbook_run (container_id, playbook_id, status)"
-        " values (:c, :p, 'running') returning id",
-        c=container,
-        p=playbook if isinstance(playbook, int) else 1,
-    )
-    join = value(
-        "insert into action_run (run_id, container_id, kind, action, name, remaining)"
-        " values (:r, :c, 'act', 'domain reputation', 'bench', 1000000) returning id",
-        r=run,
-        c=container,
-    )
-    return {"join": join, "run": run, "container": container}
-
-
-def measure(lab: Lab, house: House, scenario: Scenario, hosts: dict[str, str]) -> Row:
+def measure(pool: Ground, scenario: Scenario) -> Row:
     """Wait for a scenario's end and compare its arrivals with the limit."""
-    limiter = house.limiter()
+    found = pool.rows("select parameters->>'domain' as host, asset from app_run")
+    hosts = {row["host"]: row["asset"] for row in found}
+    limiter, lab = pool.house.limiter(), pool.lab
     first = _first_arrival(lab, scenario, hosts)
     rest = first + scenario.seconds - time.time()
     time.sleep(max(0.0, rest))
@@ -205,69 +146,34 @@ def _of(arrival: dict[str, Any], hosts: dict[str, str]) -> str:
     return hosts.get(arrival["path"].rpartition("/")[2], "")
 
 
-def _hosts(house: House) -> dict[str, str]:
-    with house.database.begin() as work:
-        rows = work.containers._all("select parameters->>'domain' as host, asset from app_run")
-    return {row["host"]: row["asset"] for row in rows}
-
-
-def start_workers(stack: Stack, folder: Path) -> None:
-    """Start the clock and three processes of action workers with sixteen threads."""
-    from soar.supervisor import Supervisor
-
-    environment = {**stack._common(), "SOAR_TASK_EVENTS": "false", "SOAR_LOG_LEVEL": "WARNING"}
-    stack.supervisor = stack._open.enter_context(Supervisor(environment, folder / "logs"))
-    for number, threads in enumerate(THREADS):
-        stack.supervisor.start(
-            f"actions-{number}",
-            [sys.executable, "-m", "workers", "actions"],
-            also={**stack._own("actions"), "SOAR_ACTION_THREADS": str(threads)},
-        )
-    deadline = time.monotonic() + 60
-    while len(stack.house.app.control.ping(timeout=0.5) or []) < len(THREADS):
-        if time.monotonic() > deadline:
-            raise SystemExit("error: the workers did not start within a minute")
-
-
 def run(scenarios: tuple[Scenario, ...], seed: int) -> list[Row]:
     """Measure the scenarios: slow limits side by side, then the fast ones one by one."""
     chance = random.Random(seed)
-    with tempfile.TemporaryDirectory(prefix="soar-bench-") as name:
-        folder = Path(name)
-        settings = Settings(data_dir=folder)
-        quiet = lambda _: None  # noqa: E731
-        with Stack(settings, quiet, throwaway=True) as stack, running_lab(folder / "lab") as lab:
-            _open_door(lab)
-            slow = [s for s in scenarios if "minute" in s.limit]
-            fast = [s for s in scenarios if s not in slow]
-            for scenario in [*slow, *fast[:1]]:
-                fill(stack.house, lab, scenario, chance)
-            start_workers(stack, folder)
-            stack.supervisor.start(
-                "beat", [sys.executable, "-m", "workers", "beat"], also=stack._own("beat")
-            )
-            rows = []
-            for scenario, after in pairwise([*fast, None]):
-                assert scenario is not None
-                rows.append(measure(lab, stack.house, scenario, _hosts(stack.house)))
-                _finish(stack.house, scenario)
-                if after is not None:
-                    fill(stack.house, lab, after, chance)
-            rows += [measure(lab, stack.house, s, _hosts(stack.house)) for s in slow]
-    return sorted(rows, key=lambda r: [s.limit + str(s.burst) for s in SCENARIOS].index(
-        r.limit + str(r.burst)))  # fmt: skip
+    slow = [s for s in scenarios if "minute" in s.limit]
+    fast = [s for s in scenarios if s not in slow]
+    with ground() as pool:
+        for scenario in [*slow, *fast[:1]]:
+            fill(pool, scenario, chance)
+        for number, threads in enumerate(THREADS):
+            pool.start(f"actions-{number}", "actions", action_threads=str(threads))
+        pool.await_workers(len(THREADS))
+        pool.start("beat", "beat")
+        rows = []
+        for scenario, after in zip(fast, [*fast[1:], None], strict=True):
+            rows.append(measure(pool, scenario))
+            _finish(pool, scenario)
+            if after is not None:
+                fill(pool, after, chance)
+        rows += [measure(pool, scenario) for scenario in slow]
+    order = [(s.limit, s.burst) for s in SCENARIOS]
+    return sorted(rows, key=lambda row: order.index((row.limit, row.burst)))
 
 
-def _open_door(lab: Lab) -> None:
-    """Give the bench a key that the simulated vendor does not limit: the product must."""
-    simulator: Any = next(s for s in lab.http.lab.simulators if s.vendor == "virustotal")
-    simulator.quotas[PRIVATE_KEY] = Quota(per_minute=1_000_000)
-
-
-def _finish(house: House, scenario: Scenario) -> None:
-    with house.database.begin() as work:
-        work.containers._do("delete from app_run where asset = :a and status <> 'running'",
-                            a=scenario.slug)  # fmt: skip
+def _finish(pool: Ground, scenario: Scenario) -> None:
+    with pool.house.database.begin() as work:
+        work.containers._do(
+            "delete from app_run where asset = :a and status = 'parked'", a=scenario.slug
+        )
 
 
 def main() -> None:

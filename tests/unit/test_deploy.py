@@ -320,16 +320,19 @@ def test_systemd_gives_each_key_only_to_its_roles() -> None:
 def test_prometheus_scrapes_services_that_exist() -> None:
     """
     Each target of Prometheus is a service of compose.yaml, on the port it listens on, and one that
-    has metrics: Flower, behind its login. No password stands in the file.
+    has metrics: Flower behind its login, lanes behind a token. No credential stands in the file.
     """
     config = documents(DEPLOY / "prometheus" / "prometheus.yml")[0]
-    targets = [
-        t for job in config["scrape_configs"] for s in job["static_configs"] for t in s["targets"]
-    ]
+    jobs = {
+        target: job
+        for job in config["scrape_configs"]
+        for static in job["static_configs"]
+        for target in static["targets"]
+    }
 
-    for target in targets:
+    for target in jobs:
         name, _, port = target.partition(":")
-        assert name == "flower"
         assert services()[name]["ports"][0].endswith(f":{port}")
-    for job in config["scrape_configs"]:
-        assert set(job["basic_auth"]) == {"username", "password_file"}
+    assert set(jobs) == {"flower:5555", "http:8080"}
+    assert set(jobs["flower:5555"]["basic_auth"]) == {"username", "password_file"}
+    assert set(jobs["http:8080"]["authorization"]) == {"type", "credentials_file"}

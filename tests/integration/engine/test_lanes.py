@@ -7,11 +7,13 @@ Never: a wait that is real; time passes by ageing rows and emptying Redis.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from soar import timeline
 from soar.catalog import ActionSpec
 from soar.domain.budget import budget_of
 
@@ -309,7 +311,7 @@ def test_a_vendor_that_cannot_be_reached_closes_the_lane_and_keeps_its_calls(
     """
     After five connection errors nobody tries, until one call has got an answer again.
     """
-    limit(bench, breaker="ignored", max_requests_per_minute=1000)
+    limit(bench, max_requests_per_minute=1000)
     bench.vendor.moods[("look up", "4")] = ["no answer"] * 5
     runs = [bench.play(LOOK_UP) for _ in range(7)]
 
@@ -328,15 +330,34 @@ def test_a_vendor_that_cannot_be_reached_closes_the_lane_and_keeps_its_calls(
     assert [bench.run(run_id)["status"] for run_id in runs] == ["success"] * 7
 
 
+def test_a_call_that_dies_between_grant_and_effect_is_made_again_within_the_budget(
+    bench: Bench,
+) -> None:
+    """
+    Its grant is spent; it takes the next one, and nobody takes more than there are.
+    """
+    limit(bench, max_requests_per_minute=2)
+    bench.vendor.moods[("look up", "0")] = ["died before"]
+    run_id = many(bench, 3)
+    assert bench.vendor.done.total() == 1
+
+    bench.sweep.reclaim_calls()
+    bench.deliver_all()
+    assert bench.vendor.done.total() == 1
+
+    bench.settle()
+    assert bench.vendor.done.total() == 3
+    assert bench.run(run_id)["status"] == "success"
+
+
 class TestSingleFlight:
     """Equal lookups share one call of their vendor."""
 
     @pytest.fixture(autouse=True)
-    def fresh(self, bench: Bench, monkeypatch: pytest.MonkeyPatch) -> ActionSpec:
+    def fresh(self, bench: Bench) -> Iterator[ActionSpec]:
         """Let answers of "look up" hold for five minutes."""
         spec: ActionSpec = bench.house.app.tasks["soar.tasks.sham.look_up"].spec
         object.__setattr__(spec, "freshness", {"any": 300})
-        monkeypatch.setattr(bench.vendor, "restore", lambda: None, raising=False)
         yield spec
         object.__setattr__(spec, "freshness", {})
 
@@ -371,6 +392,9 @@ class TestSingleFlight:
         assert bench.run(run_id)["status"] == "success"
         assert bench.vendor.done[("look up", "4")] == 1
         assert bench.calls()[1]["reused_from"] == 1
+        with bench.database.begin() as work:
+            (entry,) = (e for e in timeline.of_run(work, run_id).entries if e.kind == "action")
+        assert entry.detail == "done; answered from the lookup of run 1"
 
     def test_an_old_answer_is_not(self, bench: Bench) -> None:
         """

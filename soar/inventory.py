@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from soar.bus.app import RESUME_RUN
+from soar import parking
 from soar.catalog import AppSpec, Catalog
 from soar.domain.budget import SETTINGS, budget_of
 from soar.domain.errors import BadInput, Conflict, NotFound
@@ -105,7 +105,7 @@ def delete(work: Work, slug: str, *, waiting: str = "") -> int:
     work.assets.delete(slug)
     if waiting == "park":
         return work.lanes.keep(slug, f"asset {slug!r} was deleted")
-    return _end(work, slug, f"asset {slug!r} was deleted")
+    return parking.dismiss(work, slug, f"asset {slug!r} was deleted")
 
 
 def _end_if_closed(work: Work, slug: str) -> int:
@@ -113,16 +113,7 @@ def _end_if_closed(work: Work, slug: str) -> int:
     asset = work.assets.get(slug)
     if not asset.closed or asset.parks_when_closed:
         return 0
-    return _end(work, slug, asset.closed)
-
-
-def _end(work: Work, slug: str, why: str) -> int:
-    """Fail what waits for an asset, tell the runs, and return how many calls that were."""
-    count = work.lanes.open_calls(slug)
-    for join in work.lanes.send_away(slug, why):
-        if join["remaining"] <= 0:
-            work.send_task(RESUME_RUN, join["run_id"], join["id"])
-    return count
+    return parking.dismiss(work, slug, asset.closed)
 
 
 def _check_waiting(waiting: str) -> None:

@@ -2,6 +2,7 @@
 -- KEYS: 1 the log of grants (sorted set: number of the grant -> when its call reaches the vendor),
 --       2 the lane's state (hash), 3 the calls under way (sorted set: call -> end of its lease)
 -- ARGV: 1 what to do, 2 the time in microseconds ('' asks the server), 3 a JSON object.
+-- A lane that knows nothing of its past answers 'cold': ask again with `recent`.
 -- Times are microseconds since 1970. A sliding log, not a bucket: never more than `calls` grants
 -- in any window. The time of a grant may lie a moment ahead (`hold`): its caller waits for it.
 local LOG, LANE, BUSY = KEYS[1], KEYS[2], KEYS[3]
@@ -79,15 +80,7 @@ local function late(reports)  -- calls that left their worker later than their g
   end
 end
 
-if doing == 'warm' then  -- what PostgreSQL knows of the past, as if just spent
-  if redis.call('HSETNX', LANE, 'warm', text(now)) == 0 then return {} end
-  for i = 1, given.recent do redis.call('ZADD', LOG, now, 'past:' .. i) end
-  if given.recent > 0 then redis.call('PEXPIRE', LOG, math.ceil(given.keep / 1000)) end
-  for _, quota in ipairs(given.quotas) do
-    redis.call('HSET', LANE, quota.name .. ':begin', text(quota.begin), quota.name .. ':spent', quota.spent)
-  end
-  return {}
-elseif doing == 'end' then
+if doing == 'end' then
   late(given.reports)
   return {}
 elseif doing == 'block' then  -- the vendor asked to wait
@@ -114,14 +107,25 @@ elseif doing == 'open' then  -- somebody edited the asset
   return {}
 end
 
-if redis.call('HEXISTS', LANE, 'warm') == 0 then return {'cold'} end
+if redis.call('HEXISTS', LANE, 'warm') == 0 then
+  if not given.recent then return {'cold'} end
+  redis.call('HSET', LANE, 'warm', text(now))  -- what PostgreSQL knows of the past, as if just spent
+  for i = 1, given.recent do redis.call('ZADD', LOG, now, 'past:' .. i) end
+  if given.recent > 0 then redis.call('PEXPIRE', LOG, math.ceil(given.keep / 1000) + 60000) end
+  for _, quota in ipairs(given.quotas) do
+    redis.call('HSET', LANE, quota.name .. ':begin', text(quota.begin), quota.name .. ':spent', quota.spent)
+  end
+end
 
 if doing == 'take' then
   late(given.reports)
   if given.call ~= '' then redis.call('ZREM', BUSY, given.call) end  -- its worker died
   if full() then return {'no', text(given.busy), 'concurrency'} end
   local at = earliest(now, given.cost)
-  if at > now + given.hold then return {'no', text(at - now), 'budget'} end
+  if at > now + given.hold then
+    redis.call('PUBLISH', given.told, given.slug)  -- the pump planned wrong: it looks again
+    return {'no', text(at - now), 'budget'}
+  end
   local grant = redis.call('HINCRBY', LANE, 'grants', given.cost)
   if #given.limits > 0 then
     for i = 0, given.cost - 1 do redis.call('ZADD', LOG, at, text(grant - i)) end

@@ -30,8 +30,11 @@ GUARD = timedelta(seconds=1)
 """Around the moment a quota begins anew nobody calls: clocks differ."""
 LEASE = timedelta(seconds=180)
 BUSY = timedelta(milliseconds=200)
-ON_THE_WAY = 0.1
-"""Seconds within which a request that was sent has reached its vendor (or was answered)."""
+CHANNEL = "soar:lanes"
+"""Where the script tells which lane had to refuse a call, for whoever planned that call."""
+ON_THE_WAY, ON_THE_WAY_SHARE = 0.1, 0.25
+"""Seconds, or share of the shortest window if that is more, within which a request that was sent
+has reached its vendor (or was answered)."""
 FLUSH_SHARE = 0.3  # of the shortest window: so soon Redis must know of a call that was late
 
 
@@ -114,6 +117,7 @@ class Limiter:
         clock: Callable[[], str] = str,
     ) -> None:
         script = resources.files("soar").joinpath("lane.lua").read_text(encoding="utf-8")
+        self._client: Any = client
         self._script: Any = client.register_script(script)
         self._recent_calls = recent_calls
         self._breaker = breaker or Breaker()
@@ -173,12 +177,13 @@ class Limiter:
         if not windows and not budget.concurrency:
             return
         now = time.monotonic()
-        way = min(now, sent + ON_THE_WAY) - admission.asked - admission.wait.total_seconds()
+        shortest = min((w.per.total_seconds() for w in windows), default=1.0)
+        arrived = min(now, sent + max(ON_THE_WAY, shortest * ON_THE_WAY_SHARE))
+        way = arrived - admission.asked - admission.wait.total_seconds()
         slack = min((w.slack.total_seconds() for w in windows), default=0.0)
         late = _micro(timedelta(seconds=way - slack)) if windows else 0
         if late <= 0 and not budget.concurrency:
             return
-        shortest = min((w.per.total_seconds() for w in windows), default=1.0)
         report: dict[str, Any] = {
             "grant": admission.grant,
             "cost": admission.cost,
@@ -205,6 +210,20 @@ class Limiter:
         """Forget what closed a lane: somebody edited its asset."""
         self._tell(slug, "open")
 
+    def refusals(self, tell: Callable[[str], None], stopped: threading.Event) -> None:
+        """Tell the asset of each call that was refused at the door, until *stopped*."""
+        while not stopped.is_set():
+            try:
+                with self._client.pubsub(ignore_subscribe_messages=True) as channel:
+                    channel.subscribe(CHANNEL)
+                    while not stopped.is_set():
+                        message = channel.get_message(timeout=1.0)
+                        if message:
+                            tell(message["data"].decode())
+            except redis.RedisError as error:
+                log.warning("refusals_not_heard", error=type(error).__name__)
+                stopped.wait(1.0)
+
     def flush(self) -> None:
         """Send the reports that no later call has taken along."""
         for slug, reports in self._reports.all().items():
@@ -221,13 +240,14 @@ class Limiter:
     def _ask(self, slug: str, budget: Budget, doing: str, **more: Any) -> list[bytes]:
         answer = self._run(slug, budget, doing, more)
         if answer == [b"cold"]:
-            self._warm(slug, budget, claimed=doing == "take")
-            answer = self._run(slug, budget, doing, {**more, "reports": []})
+            recent, spent = self._past(slug, budget, claimed=doing == "take")
+            again = {**more, "reports": [], "recent": recent}
+            answer = self._run(slug, budget, doing, again, spent=spent)
         return answer
 
-    def _warm(self, slug: str, budget: Budget, *, claimed: bool) -> None:
+    def _past(self, slug: str, budget: Budget, *, claimed: bool) -> tuple[int, list[int]]:
         """
-        Fill an empty lane with what PostgreSQL knows, as if it had just been spent.
+        Return what PostgreSQL knows of an empty lane: its recent calls, and those of each quota.
 
         A call that asks is *claimed*, and so counted there, but not made yet.
         """
@@ -239,7 +259,7 @@ class Limiter:
         now = datetime.now(UTC)
         begun = [int((now - q.around(now)[0]).total_seconds()) + 1 for q in budget.quotas]
         past = [max(0, self._recent_calls(slug, seconds) - claimed) for seconds in begun]
-        self._run(slug, budget, "warm", {"recent": recent}, spent=past)
+        return recent, past
 
     def _run(
         self,
@@ -255,7 +275,11 @@ class Limiter:
         try:
             answer: list[bytes] = self._script(
                 keys=[f"{key}:log", key, f"{key}:busy"],
-                args=[doing, self._clock(), json.dumps(self._given(budget, spent) | more)],
+                args=[
+                    doing,
+                    self._clock(),
+                    json.dumps({**self._given(budget, spent), "slug": slug, **more}),
+                ],
             )
         except redis.RedisError as error:
             reason = f"the budget cannot be asked for ({type(error).__name__})"
@@ -275,6 +299,7 @@ class Limiter:
             "concurrency": budget.concurrency,
             "lease": _micro(LEASE),
             "hold": _micro(HOLD),
+            "told": CHANNEL,
             "busy": _micro(BUSY),
             "failures": self._breaker.failures,
             "closed": _micro(self._breaker.closed),

@@ -11,6 +11,7 @@ from __future__ import annotations
 import random
 from datetime import timedelta
 
+from soar.bus.app import RESUME_RUN
 from soar.domain.model import Claim
 from soar.domain.states import ParkedFor
 from soar.store.calls import messages
@@ -76,6 +77,15 @@ def wake_followers(work: Work) -> int:
 def wake_approved(work: Work, approval_id: int) -> int:
     """Send the calls that an approval held."""
     return send(work, work.calls.wake_approved(approval_id))
+
+
+def dismiss(work: Work, slug: str, why: str) -> int:
+    """Fail what waits for an asset, tell the runs, and return how many calls that were."""
+    count = work.lanes.open_calls(slug)
+    for join in work.lanes.send_away(slug, why):
+        if join["remaining"] <= 0:
+            work.send_task(RESUME_RUN, join["run_id"], join["id"])
+    return count
 
 
 def send(work: Work, rows: list[dict[str, object]]) -> int:

@@ -8,6 +8,7 @@ releases, and what was released asks again at the vendor's door, where alone it 
 
 from __future__ import annotations
 
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -29,9 +30,11 @@ TURN = 0.015
 """Shortest seconds between two turns: a fast lane's calls are released several at once."""
 FEWEST, MOST = 2, 64
 """Releases that one look plans: within a window, for later ones depend on how these go."""
+SLOW, MOST_SLOW = 1.0, 16
+"""Seconds between two calls of a lane so slow that later ones hardly depend on earlier ones."""
 SOON = 0.06
 """A plan that ends so soon is made anew, so that a fast lane never waits for one."""
-STALE = 60.0
+STALE = 120.0
 """Seconds after which a plan is made anew: budgets change, vendors ask to wait."""
 IDLE, ACTIVE = 0.25, 0.05
 """Longest seconds between two looks at the lanes: while none waits, while some do."""
@@ -62,8 +65,10 @@ class _Lane:
     @property
     def ahead(self) -> int:
         """How many releases one look plans."""
-        calls = [limit.calls for limit in self.budget.limits if not limit.pace]
-        return max(FEWEST, min([MOST, *calls]))
+        limits = [limit for limit in self.budget.limits if not limit.pace]
+        slow = any(limit.per.total_seconds() / limit.calls >= SLOW for limit in limits)
+        most = min([MOST, *(limit.calls for limit in limits)])
+        return max(FEWEST, MOST_SLOW if slow else most)
 
 
 @dataclass
@@ -75,6 +80,11 @@ class Pump:
     overdue: timedelta = timedelta(minutes=30)
     clock: Callable[[], float] = time.monotonic
     lanes: dict[str, _Lane] = field(default_factory=dict)
+    refused: set[str] = field(default_factory=set)
+
+    def listen(self, stopped: threading.Event) -> None:
+        """Learn which lanes refuse what was released, until *stopped*: their plans were wrong."""
+        self.limiter.refusals(self.refused.add, stopped)
 
     def turn(self) -> float:
         """Release what may go now and return the seconds until somebody should look again."""
@@ -93,6 +103,10 @@ class Pump:
             return IDLE
         lane = self._lane(work, row)
         now = self.clock()
+        if slug in self.refused:
+            self.refused.discard(slug)
+            lane.plan.clear()
+            lane.planned_at = float("-inf")
         if not lane.is_fresh(row, now):
             try:
                 self._plan(slug, lane, row, now)

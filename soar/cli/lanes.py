@@ -123,7 +123,6 @@ def _lanes(found: list[Lane]) -> RenderableType:
 
 
 def _row(lane: Lane) -> tuple[str | Text, ...]:
-    soon = lane.opens_in is not None and lane.opens_in < timedelta(seconds=0.5)
     return (
         lane.asset,
         lane.budget,
@@ -133,8 +132,12 @@ def _row(lane: Lane) -> tuple[str | Text, ...]:
         ", ".join(map(_spent, lane.spent)),
         str(lane.last_minute or ""),
         str(lane.saved or ""),
-        "now" if soon else span(lane.opens_in),
+        _next(lane.opens_in),
     )
+
+
+def _next(wait: timedelta | None) -> str:
+    return "now" if wait is not None and wait < timedelta(seconds=0.5) else span(wait)
 
 
 def _spent(of: Spent) -> str:
@@ -143,12 +146,11 @@ def _spent(of: Spent) -> str:
 
 def _place(place: Place) -> RenderableType:
     """Draw where one call stands."""
-    expected = "unknown" if place.expected_in is None else span(place.expected_in)
     rows = [
         ("call", f"{place.app_run} ({place.action} on {place.asset}, run {place.run})"),
         ("position", str(place.position)),
         ("severity", place.severity),
         ("waited", span(place.waited)),
-        ("expected in", expected),
+        ("expected in", _next(place.expected_in) or "unknown"),
     ]
     return grid(("", ""), rows)

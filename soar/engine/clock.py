@@ -36,6 +36,10 @@ class Clock:
         """Keep time until :meth:`stop`."""
         pumping = threading.Thread(target=self._pump, name="pump", daemon=True)
         pumping.start()
+        listening = threading.Thread(
+            target=self.pump.listen, args=(self.stopped,), name="refusals", daemon=True
+        )
+        listening.start()
         while not self.stopped.is_set():
             self._stand()
             if self.leading.is_set():

@@ -139,8 +139,8 @@ class Calls(Queries):
             """
             id = any(array(
               select id from app_run where status = 'parked' and parked_for = 'schedule'
-              and due_at <= now() order by severity_rank, due_at limit :limit
-              for update skip locked))
+              and due_at <= now() and exists (select 1 from asset a where a.slug = app_run.asset)
+              order by severity_rank, due_at limit :limit for update skip locked))
             """,
             limit=limit,
         )

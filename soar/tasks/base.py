@@ -36,7 +36,7 @@ from soar.domain.model import Asset, Claim, Outcome
 from soar.domain.states import Effect, ParkedFor
 from soar.domain.verdict import judge
 from soar.limiter import Admission
-from soar.parking import backoff, park
+from soar.parking import backoff, dismiss, park
 from soar.store.claims import CLAIM, CLAIM_LOOKUP, MARK_SENT, claim_of
 from soar.tasks import permission
 from soar.tasks.shop import Shop
@@ -350,6 +350,8 @@ class ActionTask(Task):  # type: ignore[type-arg]
         error = f"{claim.action} on {claim.asset}: {reason}"
         with self.shop.database.begin() as work:
             work.assets.mark_broken(claim.asset, reason)
+            if claim.held and not claim.held.parks_when_closed:
+                dismiss(work, claim.asset, f"asset {claim.asset!r} is closed: {reason}")
             work.runs.log(claim.run_id, [("error", claim.action, error)])
             work.runs.save(claim.run_id, run_data=None, outputs=None, error=error)
 

@@ -128,7 +128,7 @@ def measure(pool: Ground, scenario: Scenario) -> Row:
         granted_over_ideal=round(len(within) / ideal, 4),
         pace=round(needed / within[-1], 4) if within[-1] else 1.0,
         worst_excess=max(0, excess(scenario.budget, at)),
-        calls_per_grant=round(state.asked / max(1, state.grants), 3),
+        calls_per_grant=round((state.asked - 1) / max(1, state.grants), 3),
     )
 
 

@@ -266,6 +266,20 @@ def test_refused_credentials_close_the_lane_until_the_asset_is_edited(bench: Ben
     assert bench.run(waits)["status"] == "success"
 
 
+def test_refused_credentials_fail_what_waits_where_the_owner_wants_that(bench: Bench) -> None:
+    """
+    With when_closed "fail" nobody waits for a key.
+    """
+    limit(bench, when_closed="fail", max_requests_per_minute=1)
+    waits = many(bench, 3)
+    bench.vendor.moods[("look up", "1")] = ["bad key"]
+
+    next_calls(bench)
+
+    assert bench.run(waits)["status"] == "failed"
+    assert bench.calls()[2]["message"] == "asset 'sham' is closed: the vendor refused the key"
+
+
 def test_the_lane_of_an_asset_that_is_gone_holds_no_other_lane_up(bench: Bench) -> None:
     """
     Its calls wait for an asset of that name; every other lane is pumped.

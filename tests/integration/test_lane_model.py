@@ -1,0 +1,658 @@
+"""
+The lane's script against a model of it: thousands of random schedules on a simulated clock.
+
+In: a real Valkey that runs ``lane.lua``, and a clock that only the test moves. Out: nothing.
+Never: a model that shares code with the script; it counts lists of grants and tries moments.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+
+import pytest
+import redis
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from soar.domain.budget import Budget, Limit, Quota
+from soar.embedded import Servers
+from soar.limiter import (
+    BUSY,
+    GUARD,
+    HOLD,
+    LEASE,
+    ON_THE_WAY,
+    Admission,
+    Breaker,
+    LaneState,
+    Limiter,
+    connect,
+)
+
+SLUG = "modelled"
+BREAKER = Breaker(failures=2, closed=timedelta(seconds=1), longest=timedelta(seconds=5))
+MICRO = timedelta(microseconds=1)
+NOW = timedelta(0)
+
+schedule_settings = settings(
+    max_examples=2500,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+
+
+def micros(span: timedelta) -> int:
+    """Return a span in microseconds."""
+    return span // MICRO
+
+
+def window(limit: Limit) -> int:
+    """Return how long a call counts in a limit."""
+    return micros(limit.per + limit.slack)
+
+
+def period(quota: Quota, moment: int) -> tuple[int, int]:
+    """Return begin and end of the period that holds a moment."""
+    begin, end = quota.around(datetime.fromtimestamp(moment // 1_000_000, UTC))
+    return int(begin.timestamp()) * 1_000_000, int(end.timestamp()) * 1_000_000
+
+
+class Clock:
+    """A clock that only the test moves."""
+
+    def __init__(self) -> None:
+        self.now = 0
+
+    def __call__(self) -> str:
+        """Answer as the limiter asks: in microseconds, as text."""
+        return str(self.now)
+
+
+@dataclass
+class Grant:
+    """One granted call: when it goes, and how late it was on its way."""
+
+    at: int
+    cost: int
+    call: str = ""
+    late: int = 0
+    told: int = 0
+    """So much of *late* the lane knows."""
+    admission: Admission | None = None
+
+    @property
+    def seen(self) -> int:
+        """When it reached the vendor, as far as the lane knows."""
+        return self.at + self.told
+
+
+@dataclass
+class Model:
+    """A lane by hand: it counts its grants and tries every moment at which one may be free."""
+
+    grants: list[Grant] = field(default_factory=list)
+    spent: dict[tuple[str, int], int] = field(default_factory=dict)
+    busy: dict[str, int] = field(default_factory=dict)
+    reports: list[tuple[Grant, str]] = field(default_factory=list)
+    cold: bool = True
+    failures: int = 0
+    blocked: int = 0
+    closed: int = 0
+    probe: int = 0
+
+    @property
+    def shaky(self) -> bool:
+        """Whether only a probe may go."""
+        return self.failures >= BREAKER.failures
+
+    def hear(self) -> None:
+        """Learn of calls that left late or are over."""
+        for grant, call in self.reports:
+            grant.told = grant.late
+            self.busy.pop(call, None)
+        self.reports.clear()
+
+    def warm(self, now: int, budget: Budget, recent: int, spent: list[int]) -> None:
+        """Begin anew with what PostgreSQL knows, as if just spent."""
+        self.cold = False
+        if recent:
+            self.grants.append(Grant(at=now, cost=recent))
+        for quota, used in zip(budget.quotas, spent, strict=True):
+            self.spent[quota.period, period(quota, now)[0]] = used
+
+    def fits(self, at: int, budget: Budget, cost: int) -> bool:
+        """Whether a call may go at a moment that lies behind every grant."""
+        for limit in budget.limits:
+            inside = sum(g.cost for g in self.grants if g.seen > at - window(limit))
+            if inside + cost > limit.calls:
+                return False
+        for quota in budget.quotas:
+            begin, end = period(quota, at)
+            if at < begin + micros(GUARD) or at >= end - micros(GUARD):
+                return False
+            if self.spent.get((quota.period, begin), 0) + cost > quota.calls:
+                return False
+        return True
+
+    def earliest(self, start: int, budget: Budget, cost: int) -> int:
+        """Return the first moment at which a call may go."""
+        start = max(start, self.blocked, self.closed, self.probe if self.shaky else 0)
+        if budget.limits:
+            start = max([start, *(g.seen for g in self.grants)])
+        moments = {start}
+        moments |= {g.seen + window(limit) for g in self.grants for limit in budget.limits}
+        for quota in budget.quotas:
+            moments |= {edge + micros(GUARD) for edge in period(quota, start)}
+        return next(m for m in sorted(moments) if m >= start and self.fits(m, budget, cost))
+
+    def under_way(self, now: int) -> int:
+        """Return how many calls hold a slot."""
+        self.busy = {call: end for call, end in self.busy.items() if end > now}
+        return len(self.busy)
+
+    def grant(self, at: int, budget: Budget, cost: int) -> Grant:
+        """Write down a call that goes at a moment."""
+        made = Grant(at=at, cost=cost)
+        if budget.limits:
+            self.grants.append(made)
+        for quota in budget.quotas:
+            key = quota.period, period(quota, at)[0]
+            self.spent[key] = self.spent.get(key, 0) + cost
+        return made
+
+    def take(self, now: int, budget: Budget, cost: int, call: str) -> tuple[Admission, Grant]:
+        """Return what the lane must answer, and the grant if there is one."""
+        self.hear()
+        self.busy.pop(call, None)
+        none = Grant(at=0, cost=0)
+        if budget.concurrency and self.under_way(now) >= budget.concurrency:
+            return Admission(granted=False, wait=BUSY, why="concurrency"), none
+        at = self.earliest(now, budget, cost)
+        wait = (at - now) * MICRO
+        if wait > HOLD:
+            return Admission(granted=False, wait=wait, why="budget"), none
+        if budget.concurrency:
+            self.busy[call] = now + micros(LEASE)
+        if self.shaky:
+            self.probe = at + micros(LEASE)
+        shaky = self.failures > 0
+        made = self.grant(at, budget, cost)
+        return Admission(granted=True, wait=wait, shaky=shaky, cost=cost, call=call), made
+
+    def look(self, now: int, budget: Budget, count: int) -> list[timedelta]:
+        """Return when the next calls go if each goes at its first moment."""
+        ahead = replace(self, grants=list(self.grants), spent=dict(self.spent))
+        times: list[timedelta] = []
+        at = now
+        for _ in range(1 if self.shaky else count):
+            at = ahead.earliest(at, budget, 1)
+            ahead.grant(at, budget, 1)
+            times.append((at - now) * MICRO)
+        return times
+
+    def no_answer(self, now: int) -> bool:
+        """Count a failure; enough of them close the lane, each time for twice as long."""
+        if self.closed > now:
+            return True
+        self.failures += 1
+        self.probe = 0
+        if self.shaky:
+            span = BREAKER.closed * 2 ** (self.failures - BREAKER.failures)
+            self.closed = now + micros(min(span, BREAKER.longest))
+        return self.shaky
+
+    def answered(self) -> None:
+        """Open the lane."""
+        self.failures = self.closed = self.probe = 0
+
+
+class Quiet(Limiter):
+    """A limiter whose reports wait for the next call or a flush: no thread sends them."""
+
+    def _start_reporting(self) -> None:
+        """Start nothing: a thread would tell the lane at a moment that no schedule knows."""
+
+
+class Step(NamedTuple):
+    """One step of a schedule: how time passes, and what happens then."""
+
+    pause: int
+    """Microseconds; or, if negative, until the next free moment (less a little)."""
+    what: str
+    n: int
+    rank: int
+
+
+class Schedule(NamedTuple):
+    """A budget, a moment to begin at, and what happens."""
+
+    budget: Budget
+    begin: int
+    steps: list[Step]
+
+
+class Lane:
+    """Drives the script and the model side by side, and compares them at each step."""
+
+    def __init__(self, client: redis.Redis) -> None:
+        self.clock = Clock()
+        self.client = client
+        self.limiter = Quiet(client, self._recent, breaker=BREAKER, clock=self.clock)
+        self.calls = itertools.count()
+        self.budget = Budget()
+        self.start(Budget(), 0)
+
+    def start(self, budget: Budget, begin: int) -> None:
+        """Begin a schedule on an empty lane."""
+        self.limiter.flush()
+        self.forget()
+        self.history: list[Grant] = []
+        self.model = Model()
+        self.budget = budget
+        self.clock.now = begin
+
+    def forget(self) -> None:
+        """Lose what Redis knows of the lane."""
+        key = f"soar:lane:{{{SLUG}}}"
+        self.client.delete(key, f"{key}:log", f"{key}:busy")
+
+    def _recent(self, slug: str, seconds: int) -> int:
+        return self.answers.pop(0)
+
+    def past(self) -> tuple[int, list[int]]:
+        """Return what PostgreSQL knows: calls of the longest window, and of each quota's period."""
+        now, kept = self.clock.now, micros(self.budget.longest + timedelta(seconds=2))
+        recent = sum(g.cost for g in self.history if g.at + g.late > now - kept)
+        begun = [period(quota, now)[0] for quota in self.budget.quotas]
+        spent = [sum(g.cost for g in self.history if g.at >= begin) for begin in begun]
+        return (recent if self.budget.limits else 0), spent
+
+    def warmed(self, *, claimed: int = 0) -> None:
+        """Prepare for a question: a cold lane asks for the past first, which knows who asks."""
+        recent, spent = self.past()
+        asked = [recent, *spent] if self.budget.limits else spent
+        self.answers = [known + claimed for known in asked]
+        if self.model.cold:
+            self.model.warm(self.clock.now, self.budget, recent, spent)
+
+    def share(self, rank: int) -> Budget:
+        """Return what a call of that rank may use."""
+        return self.budget.for_rank(rank)
+
+    def cost(self, wanted: int, budget: Budget) -> int:
+        """Return a cost that fits into every limit and quota of a budget."""
+        limits = (limit.calls for limit in budget.limits)
+        return min(wanted, *limits, *(quota.calls for quota in budget.quotas), 3)
+
+    def take(self, wanted: int, rank: int, call: str) -> Grant | None:
+        """Take a call from both, compare the answers and return the grant."""
+        budget = self.share(rank)
+        cost = self.cost(wanted, budget)
+        self.warmed(claimed=1)
+        expected, grant = self.model.take(self.clock.now, budget, cost, call)
+        answer = self.limiter.take(SLUG, budget, call=call, cost=cost)
+        assert replace(answer, asked=0.0, grant=0) == expected
+        if not answer.granted:
+            return None
+        grant.call, grant.admission = call, answer
+        self.history.append(grant)
+        self.check(grant)
+        return grant
+
+    def check(self, grant: Grant) -> None:
+        """The vendor's view of all that was ever granted: no limit or quota is exceeded."""
+        for limit in self.budget.limits:
+            doors = [(g.at + g.late, g.cost) for g in self.history]
+            inside = sum(cost for door, cost in doors if door > grant.at - window(limit))
+            assert inside <= limit.calls
+        for quota in self.budget.quotas:
+            begin, end = period(quota, grant.at)
+            assert begin + micros(GUARD) <= grant.at < end - micros(GUARD)
+            assert sum(g.cost for g in self.history if begin <= g.at < end) <= quota.calls
+        if self.budget.concurrency:
+            assert self.model.under_way(self.clock.now) <= self.budget.concurrency
+
+    def ended(self, grant: Grant, late: int) -> None:
+        """Report that a call is over, and that it was late by so much more than its slack."""
+        assert grant.admission is not None
+        windows = [limit for limit in self.budget.limits if not limit.pace]
+        slack = min((x.slack.total_seconds() for x in windows), default=0.0)
+        sent = late / 1e6 + slack - ON_THE_WAY
+        told = replace(grant.admission, asked=-4000.0, wait=NOW)
+        self.limiter.ended(SLUG, self.budget, told, sent=sent - 4000.0)
+        grant.late = late if windows else 0
+        if grant.late or self.budget.concurrency:
+            self.model.reports.append((grant, grant.call if self.budget.concurrency else ""))
+        grant.admission = None
+
+    def told(self) -> None:
+        """Send the reports that wait."""
+        self.limiter.flush()
+        self.model.hear()
+
+
+def pass_time(lane: Lane, step: Step) -> None:
+    """Let time pass: a while, or until a call of that rank is free or nearly so."""
+    if step.pause >= 0:
+        lane.clock.now += step.pause
+        return
+    free = lane.model.earliest(lane.clock.now, lane.share(step.rank), 1)
+    lane.clock.now = max(lane.clock.now, free + 1 + step.pause)
+
+
+def do_take(lane: Lane, step: Step) -> None:
+    """Take a call of one to three requests."""
+    lane.take(1 + step.n % 3, step.rank, "abcd"[step.n % 4])
+
+
+def do_end(lane: Lane, step: Step) -> None:
+    """Report a call that is over, late or not; so late that the lane forgot it is no schedule."""
+    kept = lane.clock.now - micros(lane.budget.longest) if lane.budget.limits else 0
+    known = [g for g in lane.history if g.admission is not None and g.at > kept]
+    if known:
+        late = (0, 1, 700, 5_000, 40_000, 900_000, 1_500_000)[step.n % 7]
+        lane.ended(known[step.n % len(known)], late)
+        if step.rank % 2:
+            lane.told()
+
+
+def do_block(lane: Lane, step: Step) -> None:
+    """The vendor asks to wait."""
+    span = (0, 1_000, 20_000, micros(HOLD), 60_000, 2_000_000)[step.n % 6]
+    lane.limiter.block(SLUG, span * MICRO)
+    lane.model.blocked = max(lane.model.blocked, lane.clock.now + span)
+
+
+def do_no_answer(lane: Lane, step: Step) -> None:
+    """The vendor does not answer, once or several times."""
+    for _ in range(1 + step.n % 2):
+        assert lane.limiter.no_answer(SLUG) == lane.model.no_answer(lane.clock.now)
+
+
+def do_answered(lane: Lane, step: Step) -> None:
+    """The vendor answers; or somebody edits the asset."""
+    lane.model.answered()
+    if step.n % 4:
+        lane.limiter.answered(SLUG)
+    else:
+        lane.limiter.reopen(SLUG)
+        lane.model.blocked = 0
+
+
+def do_look(lane: Lane, step: Step) -> None:
+    """Look ahead; nothing is spent by it."""
+    lane.warmed()
+    expected = lane.model.look(lane.clock.now, lane.share(step.rank), 1 + step.n % 6)
+    assert lane.limiter.look(SLUG, lane.share(step.rank), 1 + step.n % 6) == expected
+
+
+def do_follow(lane: Lane, step: Step) -> None:
+    """Look ahead and take each call at its moment: it goes, and without a wait."""
+    lane.told()
+    if lane.model.under_way(lane.clock.now):
+        return
+    lane.warmed()
+    begin = lane.clock.now
+    for ahead in lane.limiter.look(SLUG, lane.share(step.rank), 1 + step.n % 6):
+        lane.clock.now = begin + micros(ahead)
+        grant = lane.take(1, step.rank, "")
+        assert grant is not None
+        assert grant.at == lane.clock.now
+        lane.ended(grant, 0)
+
+
+def do_state(lane: Lane, step: Step) -> None:
+    """Ask what is spent."""
+    lane.warmed()
+    now, model = lane.clock.now, lane.model
+    state: LaneState = lane.limiter.state(SLUG, lane.budget)
+    spent: list[tuple[Limit | Quota, int]] = [
+        (limit, sum(g.cost for g in model.grants if g.seen > now - window(limit)))
+        for limit in lane.budget.limits
+        if not limit.pace
+    ]
+    for quota in lane.budget.quotas:
+        used = model.spent.get((quota.period, period(quota, now)[0]), 0)
+        spent.append((quota, used))
+    known = [(rule, min(n, rule.calls)) for rule, n in state.spent]
+    assert known == [(rule, min(n, rule.calls)) for rule, n in spent]
+    assert state.failures == model.failures
+    assert state.busy == (model.under_way(now) if lane.budget.concurrency else 0)
+    assert state.blocked == max(0, model.blocked - now) * MICRO
+    assert state.closed == max(0, model.closed - now) * MICRO
+
+
+def do_flush(lane: Lane, step: Step) -> None:
+    """Redis loses everything, once the calls that may go have gone."""
+    lane.told()
+    lane.forget()
+    lane.clock.now = max([lane.clock.now, *(g.at + g.late for g in lane.history)])
+    for grant in lane.history:
+        grant.admission = None
+    lane.model = Model()
+
+
+DOING: dict[str, Callable[[Lane, Step], None]] = {
+    "take": do_take,
+    "end": do_end,
+    "block": do_block,
+    "no answer": do_no_answer,
+    "answered": do_answered,
+    "look": do_look,
+    "follow": do_follow,
+    "state": do_state,
+    "flush": do_flush,
+}
+
+
+SPANS = [
+    timedelta(milliseconds=10),
+    timedelta(milliseconds=100),
+    timedelta(seconds=1),
+    timedelta(seconds=7),
+    timedelta(minutes=1),
+    timedelta(minutes=5),
+]
+LIMITS = [Limit(calls=calls, per=span) for span in SPANS for calls in range(1, 7)]
+DAILY, MONTHLY = (
+    [
+        Quota(calls=calls, period=period, reset=timedelta(minutes=reset))
+        for reset in (0, 330)
+        for calls in range(1, 7)
+    ]
+    for period in ("day", "month")
+)
+QUOTAS = [
+    (),
+    *((quota,) for quota in DAILY + MONTHLY),
+    *((day, month) for day in DAILY for month in MONTHLY if day.reset == month.reset),
+]
+SHARES = list(itertools.product((0, 1, 2, 3), (0, 0, 50, 50, 90)))
+"""Bursts and what is reserved for critical calls."""
+DAYS = [(2028, 2, 29), (2028, 3, 1), (2027, 1, 1), (2027, 6, 16)]
+AROUND = [-90_000_000, -1_100_000, -1_020_000, -1_000_000, -1, 0, 1, 980_000, 5_000_000]
+BEGINS = [
+    int(datetime(*day, tzinfo=UTC).timestamp()) * 1_000_000 + around
+    for day in DAYS
+    for around in AROUND
+]
+AT_HOLD = -1 - micros(HOLD)
+PAUSES = [
+    *(0, 0, 0, 0, 0, 0, 0, 1, 9_000, 12_000, 26_000, 102_000, 400_000),
+    *(1_003_000, 2_500_000, 7_021_000, 31_000_000, 60_180_000, 181_000_000),
+    *(-1, -1, -1, -2, AT_HOLD, AT_HOLD - 1),
+]
+KINDS = {
+    "spend": ["take"] * 8 + ["end", "end", "look", "state", "flush"],
+    "fail": ["take"] * 5 + ["no answer"] * 3 + ["answered", "block", "look", "state", "end"],
+    "follow": ["take"] * 4 + ["follow", "follow", "end", "block", "no answer"],
+}
+
+
+def step_of(kinds: list[str]) -> st.SearchStrategy[Step]:
+    """Return steps of those kinds, each drawn as one number: thousands of schedules are drawn."""
+    sizes = len(PAUSES), len(kinds), 2
+    return st.integers(0, math.prod(sizes) * 420 - 1).map(
+        lambda n: Step(
+            pause=PAUSES[n % sizes[0]],
+            what=kinds[n // sizes[0] % sizes[1]],
+            rank=n // sizes[0] // sizes[1] % 2,
+            n=n // math.prod(sizes),
+        )
+    )
+
+
+def schedule_of(
+    limits: list[Limit],
+    share: tuple[int, int],
+    quotas: tuple[Quota, ...],
+    concurrency: int,
+    begin: int,
+    steps: list[Step],
+) -> Schedule:
+    """Put a schedule together; quotas begin anew near its begin."""
+    burst, reserved = share
+    paced = [
+        Limit(calls=burst, per=x.per * burst / x.calls, pace=True)
+        for x in limits
+        if 0 < burst < x.calls
+    ]
+    budget = Budget(
+        limits=tuple(dict.fromkeys(limits + paced)),
+        quotas=quotas,
+        concurrency=concurrency,
+        reserved=reserved,
+    )
+    return Schedule(budget, begin + micros(quotas[0].reset if quotas else NOW), steps)
+
+
+def schedules(
+    doing: str, *, limits: int = 3, quotas: bool = False, slots: int = 0
+) -> st.SearchStrategy[Schedule]:
+    """Small budgets, so that a short schedule meets their ends, and steps of what *doing* names."""
+    return st.builds(
+        schedule_of,
+        limits=st.lists(st.sampled_from(LIMITS), min_size=1 - quotas, max_size=limits),
+        share=st.sampled_from(SHARES),
+        quotas=st.sampled_from(QUOTAS if quotas else [()]),
+        concurrency=st.integers(0, slots),
+        begin=st.sampled_from(BEGINS),
+        steps=st.lists(step_of(KINDS[doing]), min_size=3, max_size=12),
+    )
+
+
+@pytest.fixture(scope="module")
+def lane(servers: Servers) -> Iterator[Lane]:
+    """One lane for all schedules, emptied before each."""
+    made = Lane(connect(servers.redis_url))
+    yield made
+    made.forget()
+
+
+def play(lane: Lane, schedule: Schedule) -> None:
+    """Play a schedule; every step compares script and model."""
+    lane.start(schedule.budget, schedule.begin)
+    for step in schedule.steps:
+        pass_time(lane, step)
+        DOING[step.what](lane, step)
+
+
+@schedule_settings
+@given(schedule=schedules("spend"))
+def test_limits_are_kept_in_every_sliding_window(lane: Lane, schedule: Schedule) -> None:
+    """
+    Limits, paced or not, with late calls and lost lanes, grant exactly when the model does.
+    """
+    play(lane, schedule)
+
+
+@schedule_settings
+@given(schedule=schedules("spend", limits=1, quotas=True))
+def test_quotas_are_kept_across_their_resets(lane: Lane, schedule: Schedule) -> None:
+    """
+    Daily and monthly quotas near their reset grant exactly when the model does.
+    """
+    play(lane, schedule)
+
+
+@schedule_settings
+@given(schedule=schedules("fail", limits=1, quotas=True, slots=3))
+def test_slots_and_outages_are_kept(lane: Lane, schedule: Schedule) -> None:
+    """
+    Calls at once, vendors that ask to wait and vendors that are away: as the model says.
+    """
+    play(lane, schedule)
+
+
+HELD = Schedule(
+    Budget(limits=(Limit(calls=2, per=timedelta(seconds=1)),), reserved=50),
+    BEGINS[0],
+    [Step(0, "take", 0, 1), Step(AT_HOLD, "take", 0, 1), Step(0, "follow", 0, 0)],
+)
+
+
+@example(schedule=HELD)
+@schedule_settings
+@given(schedule=schedules("follow", limits=2, quotas=True, slots=2))
+def test_a_look_ahead_comes_true(lane: Lane, schedule: Schedule) -> None:
+    """
+    Who takes each call at the moment that a look ahead names gets it at that moment.
+    """
+    play(lane, schedule)
+
+
+TWO = Budget(limits=(Limit(calls=2, per=timedelta(seconds=1)),))
+
+
+def test_a_call_that_the_lane_forgot_counts_from_when_it_was_sent(lane: Lane) -> None:
+    """
+    A worker that stood still for longer than the lane keeps its grant still spends a call.
+    """
+    lane.start(TWO, BEGINS[0])
+    asleep = lane.take(1, 0, "a")
+    assert asleep is not None
+    lane.clock.now += 5_000_000
+    assert lane.take(1, 0, "b") is not None
+
+    lane.ended(asleep, 5_000_000)
+
+    assert lane.take(1, 0, "c") is None
+
+
+def test_a_call_from_before_a_flush_moves_no_other_call(lane: Lane) -> None:
+    """
+    A late call whose grant Redis lost counts from now, and the grants since stay where they are.
+    """
+    lane.start(TWO, BEGINS[0])
+    lost = lane.take(1, 0, "a")
+    assert lost is not None
+    lane.forget()
+    lane.model = Model()
+    lane.clock.now += 5_000_000
+    assert lane.take(1, 0, "b") is not None
+
+    lane.ended(lost, 5_000_000)
+    answer = lane.limiter.take(SLUG, TWO, call="c")
+
+    assert not answer.granted
+    assert answer.wait == window(TWO.limits[0]) * MICRO
+
+
+def test_a_call_of_any_rank_learns_of_the_whole_past(lane: Lane) -> None:
+    """
+    An empty lane that a small share asks first is as full for critical calls as it was.
+    """
+    lane.start(replace(TWO, reserved=50), BEGINS[0])
+    for call in "ab":
+        assert lane.take(1, 0, call) is not None
+    lane.forget()
+    lane.model = Model()
+
+    assert lane.take(1, 1, "c") is None
+    assert lane.take(1, 0, "d") is None

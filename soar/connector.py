@@ -14,7 +14,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -29,6 +28,7 @@ from soar.domain.errors import (
     RetryLater,
 )
 from soar.domain.secret import Secret
+from soar.domain.waits import nothing_left, retry_after
 
 __all__ = [
     "ActionContext",
@@ -49,8 +49,6 @@ __all__ = [
 JSON = dict[str, Any]
 MAX_REPLY_BYTES = 20 * 1024 * 1024
 TIMEOUTS = (5.0, 20.0)  # seconds to connect, seconds between two bytes
-EPOCH_FROM = 1_000_000_000  # below it a reset counts seconds from now (IETF draft)
-LAST_EPOCH = 253_402_300_799
 WRITE_VERBS = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
 
@@ -271,49 +269,6 @@ def _never_sent(error: BaseException) -> bool:
     """Tell whether the connection was never made, so that nothing can have been received."""
     reason = getattr(error.args[0], "reason", None) if error.args else None
     return type(reason).__name__ in {"NewConnectionError", "NameResolutionError"}
-
-
-def retry_after(headers: Mapping[str, str], *, now: datetime | None = None) -> timedelta | None:
-    """
-    Read how long a vendor asks us to wait: ``Retry-After`` (seconds or date) or a reset time.
-
-    Sources: RFC 9110 section 10.2.3; ``X-RateLimit-Reset`` and ``X-RateLimit-RetryAfter``
-    are epoch seconds (AbuseIPDB, CrowdStrike). ``None`` where no header says anything.
-    """
-    moment = now or datetime.now(UTC)
-    value = headers.get("Retry-After", "").strip()
-    if value.isdigit():
-        return timedelta(seconds=int(value))
-    if value:
-        try:
-            return max(parsedate_to_datetime(value) - moment, timedelta(0))
-        except (TypeError, ValueError):
-            return None
-    for name in ("X-RateLimit-RetryAfter", "X-RateLimit-Reset", "RateLimit-Reset"):
-        stamp = headers.get(name, "").strip()
-        if stamp.isdigit():
-            return _until(int(stamp), moment)
-    return None
-
-
-def _until(number: int, moment: datetime) -> timedelta:
-    """Read a reset: epoch seconds, or (small numbers) seconds from now."""
-    if number < EPOCH_FROM:
-        return timedelta(seconds=number)
-    return max(datetime.fromtimestamp(min(number, LAST_EPOCH), UTC) - moment, timedelta(0))
-
-
-def nothing_left(headers: Mapping[str, str], *, now: datetime | None = None) -> timedelta | None:
-    """
-    Read from the headers of any answer for how long nothing is left of a vendor's limit.
-
-    Sources: ``X-RateLimit-Remaining`` and ``-Reset`` (AbuseIPDB, CrowdStrike, ServiceNow),
-    ``RateLimit-Remaining`` and ``-Reset`` (draft-ietf-httpapi-ratelimit-headers).
-    """
-    remaining = headers.get("X-RateLimit-Remaining", headers.get("RateLimit-Remaining", ""))
-    if remaining.strip() != "0":
-        return None
-    return retry_after(headers, now=now) or None
 
 
 def check(response: requests.Response, *, vendor: str, writes: bool = False) -> requests.Response:

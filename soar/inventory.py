@@ -14,7 +14,7 @@ from typing import Any
 
 from soar import parking
 from soar.catalog import AppSpec, Catalog
-from soar.domain.budget import SETTINGS, budget_of
+from soar.domain.budget import SETTINGS, Budget, budget_of, rules
 from soar.domain.errors import BadInput, Conflict, NotFound
 from soar.domain.model import Asset
 from soar.store.work import Work
@@ -116,6 +116,18 @@ def _end_if_closed(work: Work, slug: str) -> int:
     return parking.dismiss(work, slug, asset.closed)
 
 
+def _check_requests(app: AppSpec, budget: Budget) -> None:
+    """Refuse a limit that one call of an action would break by itself."""
+    hungry = max(app.actions, key=lambda spec: spec.requests)
+    for rule in rules(budget):
+        if hungry.requests > rule.calls:
+            raise BadInput(
+                "configuration.rate_limit",
+                f"{rule} is too little: one {hungry.name!r} of {app.name} makes up to"
+                f" {hungry.requests} requests",
+            )
+
+
 def _check_waiting(waiting: str) -> None:
     if waiting and waiting not in WAITING:
         raise BadInput("waiting", f"{waiting!r} must be park or fail")
@@ -144,7 +156,7 @@ def _checked(configuration: Mapping[str, Any], app: AppSpec, vault: Vault) -> di
             raise BadInput(
                 f"configuration.{name}", f"is no setting of {app.name}; it has: {expected}"
             )
-    budget_of(configuration)
+    _check_requests(app, budget_of(configuration))
     if configuration.get("when_closed", "park") not in WAITING:
         raise BadInput("configuration.when_closed", "must be park or fail")
     if not isinstance(configuration.get("reuse_results", True), bool):

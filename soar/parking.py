@@ -30,12 +30,13 @@ def park(
     wait: timedelta,
     message: str = "",
     counts: bool = False,
-    vendor: bool = False,
+    made: int = 0,
 ) -> bool:
     """
     Park a claimed call for *wait*; *counts* makes it one of its tries.
 
-    *vendor*: its vendor was called and is why it waits, so its patience begins to run.
+    *made*: so many requests its vendor may have got; it is why the call waits, whose patience
+    begins to run.
     """
     return bool(
         database.run(
@@ -47,8 +48,8 @@ def park(
                 "seconds": wait.total_seconds(),
                 "tries": int(counts),
                 "message": message,
-                "vendor": vendor,
-                "made": int(vendor),
+                "vendor": made > 0,
+                "made": made,
             },
         )
     )

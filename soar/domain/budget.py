@@ -20,7 +20,8 @@ MAX_CALLS = 100_000
 """Most calls of one sliding limit: each is an entry in Redis for the length of its window."""
 MAX_QUOTA = 1_000_000_000
 MAX_CONCURRENCY = 1000
-PACE_SHARE = 0.003  # of a window, for the way of a call to its vendor
+LONG = timedelta(seconds=10)
+WAY_SHARE, LONG_WAY_SHARE = 0.003, 0.005  # of a window, for the way of a call to its vendor
 UNITS = {
     "second": timedelta(seconds=1),
     "minute": MINUTE,
@@ -47,7 +48,8 @@ class Limit:
         """How much longer than *per* a call is counted: it may reach its vendor late."""
         if self.pace:
             return timedelta(0)
-        return min(max(self.per * PACE_SHARE, timedelta(milliseconds=2)), timedelta(seconds=1))
+        share = LONG_WAY_SHARE if self.per >= LONG else WAY_SHARE
+        return min(max(self.per * share, timedelta(milliseconds=2)), timedelta(seconds=1))
 
     def __str__(self) -> str:
         return f"{self.calls}/{_span(self.per)}"

@@ -148,8 +148,8 @@ class Outcome:
     summary: Mapping[str, Any] = field(default_factory=dict)
     data: tuple[Mapping[str, Any], ...] = ()
     effect: str = "none"
-    made: bool = False
-    """Whether its vendor was called."""
+    made: int = 0
+    """How many requests its vendor may have got."""
     shared: bool = False
     """Whether others may wait for this answer."""
     reused_from: AppRunId | None = None

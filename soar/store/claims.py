@@ -177,6 +177,6 @@ def end_values(outcome: Outcome) -> Mapping[str, Any]:
         "summary": as_json(outcome.summary),
         "data": as_json(list(outcome.data)),
         "effect": outcome.effect,
-        "made": int(outcome.made),
+        "made": outcome.made,
         "reused_from": outcome.reused_from,
     }

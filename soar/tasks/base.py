@@ -44,6 +44,8 @@ from soar.telemetry import log
 from soar.vault import Vault
 
 VERIFY_AFTER = timedelta(seconds=1)
+VERIFY_REQUESTS = 2
+"""Most requests with which a vendor is asked whether a write took effect, before it is repeated."""
 TURN = timedelta(0)
 
 
@@ -61,9 +63,9 @@ class Visit:
     session: VendorSession | None = None
 
     @property
-    def made(self) -> bool:
-        """Whether the vendor's door was reached."""
-        return self.session is not None
+    def made(self) -> int:
+        """How many requests its vendor may have got."""
+        return self.admission.cost if self.session and self.admission else 0
 
 
 class ActionTask(Task):  # type: ignore[type-arg]
@@ -187,8 +189,9 @@ class ActionTask(Task):  # type: ignore[type-arg]
     def _admit(self, visit: Visit) -> None:
         """Spend one call of the asset's budget, or park until one is free."""
         claim, asset = visit.claim, visit.asset
+        again = VERIFY_REQUESTS if claim.effect == Effect.SENT else 0
         admission = self.shop.admit(
-            asset, rank=claim.severity_rank, call=str(claim.id), cost=self.spec.requests
+            asset, rank=claim.severity_rank, call=str(claim.id), cost=self.spec.requests + again
         )
         if not admission.granted:
             self._park(claim, ParkedFor.BUDGET, admission.wait, f"waits for {admission.why}")
@@ -232,7 +235,7 @@ class ActionTask(Task):  # type: ignore[type-arg]
             summary=output.summary,
             data=output.data,
             effect=effect.value,
-            made=True,
+            made=visit.made,
             shared=bool(self.spec.freshness),
         )
 
@@ -283,7 +286,7 @@ class ActionTask(Task):  # type: ignore[type-arg]
             wait=delay,
             message=str(wait),
             counts=wait.after is None and not closed,
-            vendor=visit is not None and visit.made,
+            made=visit.made if visit else 0,
         )
         raise Withdrawn
 
@@ -327,7 +330,7 @@ class ActionTask(Task):  # type: ignore[type-arg]
             wait=VERIFY_AFTER,
             message=f"{lost}: will be verified",
             counts=True,
-            vendor=True,
+            made=visit.made,
         )
         raise Withdrawn
 
@@ -341,7 +344,7 @@ class ActionTask(Task):  # type: ignore[type-arg]
             succeeded=False,
             message=failed,
             effect=Effect.UNKNOWN.value if maybe else Effect.NONE.value,
-            made=visit is not None and visit.made,
+            made=visit.made if visit else 0,
             shared=bool(self.spec.freshness),
         )
 

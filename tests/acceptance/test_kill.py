@@ -15,7 +15,7 @@ def on_start(container):
     phantom.act_together([
         {"action": "block ip", "parameters": [{"ip": "203.0.113.201"}],
          "assets": ["palo_alto_prod"]},
-        {"action": "ip reputation", "parameters": [{"ip": "198.51.100.23"}, {"ip": "203.0.113.66"}],
+        {"action": "ip reputation", "parameters": [{"ip": "198.51.100.231"}, {"ip": "198.51.100.232"}],
          "assets": ["virustotal_prod"]},
         {"action": "create ticket", "parameters": [{"short_description": "killed"}],
          "assets": ["servicenow_prod"]},
@@ -118,7 +118,8 @@ COUNTED = """
 import phantom.rules as phantom
 
 def on_start(container):
-    phantom.act("whois ip", parameters=[{"ip": "192.0.2.45"}] * 8, assets=["whois_prod"],
+    phantom.act("whois ip", assets=["whois_prod"],
+                parameters=[{"ip": f"192.0.2.{n}"} for n in range(45, 53)],
                 callback=told)
 
 def told(action, success, container, results, handle):

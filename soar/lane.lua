@@ -25,12 +25,32 @@ local function blocking(limit, ahead)
   return tonumber(redis.call('ZREVRANGE', LOG, index, index, 'WITHSCORES')[2] or -1)
 end
 
-local function spent(quota, at)  -- of the period that holds `at`
-  local begin = quota.begin
-  if at >= quota.finish then begin = quota.finish end
+-- What is spent of a quota in the period that began at `begin`; `sim` are calls to come.
+local function spent(quota, begin, finish, sim)
   local kept = redis.call('HMGET', LANE, quota.name .. ':begin', quota.name .. ':spent')
-  if tonumber(kept[1] or -1) ~= begin then return begin, 0 end
-  return begin, tonumber(kept[2] or 0)
+  local used = tonumber(kept[1] or -1) == begin and tonumber(kept[2] or 0) or 0
+  for _, at in ipairs(sim or {}) do
+    if at >= begin and at < finish then used = used + 1 end
+  end
+  return used
+end
+
+-- The first moment from `at` on at which a quota has `cost` calls left. Around the change of
+-- periods the clocks of lane and vendor may differ: nobody calls then.
+local function allowed(quota, at, cost, sim)
+  local edges = quota.edges
+  local length = edges[#edges] - edges[#edges - 1]
+  local period = 1
+  while true do
+    local begin = edges[period] or edges[#edges] + (period - #edges) * length
+    local finish = edges[period + 1] or begin + length
+    at = math.max(at, begin + quota.guard)
+    if at < finish - quota.guard
+      and spent(quota, begin, finish, sim) + math.min(cost, quota.calls) <= quota.calls then
+      return at
+    end
+    period = period + 1
+  end
 end
 
 -- When a lane that is closed opens: a vendor that asked to wait, or one that does not answer.
@@ -40,11 +60,11 @@ local function opens()
   return at
 end
 
--- The first moment at which one more call (of `cost`) is allowed, `more` others having gone before.
+-- The first moment at which one more call (of `cost`) is allowed, after the calls of `sim`.
 local function earliest(from, cost, sim)
   local at = math.max(from, opens())
   local last = redis.call('ZREVRANGE', LOG, 0, 0, 'WITHSCORES')[2]
-  if last and not sim then at = math.max(at, tonumber(last)) end  -- first come, first served
+  if last then at = math.max(at, tonumber(last)) end  -- first come, first served
   local done = sim and #sim or 0
   for _, limit in ipairs(given.limits) do
     local entry
@@ -52,15 +72,10 @@ local function earliest(from, cost, sim)
     else entry = blocking(limit, cost + done) end
     if entry >= 0 then at = math.max(at, entry + limit.window) end
   end
-  for _, quota in ipairs(given.quotas) do
-    -- Around the change of periods the two clocks may differ: nobody calls then.
-    at = math.max(at, quota.begin + quota.guard)
-    if at >= quota.finish - quota.guard then at = math.max(at, quota.finish + quota.guard) end
-    local _, used = spent(quota, at)
-    if used + done + cost > quota.calls then
-      if at < quota.finish then at = quota.finish + quota.guard else at = at + 1000000 end
-    end
-  end
+  repeat
+    local before = at
+    for _, quota in ipairs(given.quotas) do at = allowed(quota, at, cost, sim) end
+  until at == before
   return at
 end
 
@@ -73,8 +88,11 @@ end
 local function late(reports)  -- calls that left their worker later than their grant says
   for _, report in ipairs(reports) do
     for i = 0, report.cost - 1 do
-      local at = report.late > 0 and redis.call('ZSCORE', LOG, text(report.grant - i))
-      if at then redis.call('ZADD', LOG, at + report.late, text(report.grant - i)) end
+      if report.late > 0 then  -- a grant that the lane has forgotten counts from now
+        local at = redis.call('ZSCORE', LOG, text(report.grant - i))
+        at = at and tonumber(at) + report.late or now
+        redis.call('ZADD', LOG, at, text(report.grant - i))
+      end
     end
     if report.call then redis.call('ZREM', BUSY, report.call) end
   end
@@ -109,11 +127,11 @@ end
 
 if redis.call('HEXISTS', LANE, 'warm') == 0 then
   if not given.recent then return {'cold'} end
-  redis.call('HSET', LANE, 'warm', text(now))  -- what PostgreSQL knows of the past, as if just spent
+  redis.call('HSET', LANE, 'warm', text(now), 'number', text(now))  -- what PostgreSQL knows of the past, as if just spent
   for i = 1, given.recent do redis.call('ZADD', LOG, now, 'past:' .. i) end
   if given.recent > 0 then redis.call('PEXPIRE', LOG, math.ceil(given.keep / 1000) + 60000) end
   for _, quota in ipairs(given.quotas) do
-    redis.call('HSET', LANE, quota.name .. ':begin', text(quota.begin), quota.name .. ':spent', quota.spent)
+    redis.call('HSET', LANE, quota.name .. ':begin', text(quota.edges[1]), quota.name .. ':spent', quota.spent)
   end
 end
 
@@ -126,15 +144,18 @@ if doing == 'take' then
     redis.call('PUBLISH', given.told, given.slug)  -- the pump planned wrong: it looks again
     return {'no', text(at - now), 'budget'}
   end
-  local grant = redis.call('HINCRBY', LANE, 'grants', given.cost)
+  redis.call('HINCRBY', LANE, 'grants', given.cost)
+  local grant = redis.call('HINCRBY', LANE, 'number', given.cost)  -- never again, also after a loss
   if #given.limits > 0 then
     for i = 0, given.cost - 1 do redis.call('ZADD', LOG, at, text(grant - i)) end
     redis.call('ZREMRANGEBYSCORE', LOG, '-inf', now - given.keep)
     redis.call('PEXPIRE', LOG, math.ceil(given.keep / 1000) + 60000)
   end
   for _, quota in ipairs(given.quotas) do
-    local begin, used = spent(quota, at)
-    redis.call('HSET', LANE, quota.name .. ':begin', text(begin), quota.name .. ':spent', used + given.cost)
+    local begin, finish = quota.edges[1], quota.edges[2]
+    if at >= finish then begin, finish = finish, quota.edges[3] end
+    local used = spent(quota, begin, finish) + given.cost
+    redis.call('HSET', LANE, quota.name .. ':begin', text(begin), quota.name .. ':spent', used)
   end
   if given.concurrency > 0 then redis.call('ZADD', BUSY, now + given.lease, given.call) end
   local failures = number('failures')
@@ -156,7 +177,7 @@ elseif doing == 'state' then
   for i, limit in ipairs(given.limits) do
     limits[i] = redis.call('ZCOUNT', LOG, '(' .. text(now - limit.window), '+inf')
   end
-  for i, quota in ipairs(given.quotas) do local _, used = spent(quota, now) quotas[i] = used end
+  for i, quota in ipairs(given.quotas) do quotas[i] = spent(quota, quota.edges[1], quota.edges[2]) end
   full()
   return {cjson.encode({limits = limits, quotas = quotas, grants = number('grants'),
     asked = number('asked'),    failures = number('failures'), closed = math.max(0, number('closed') - now),

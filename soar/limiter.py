@@ -19,7 +19,7 @@ from typing import Any
 
 import redis
 
-from soar.domain.budget import Budget, Limit, Quota
+from soar.domain.budget import MAX_CALLS, Budget, Limit, Quota
 from soar.domain.errors import RetryLater
 from soar.telemetry import log
 
@@ -28,6 +28,8 @@ HOLD = timedelta(milliseconds=50)
 """A call that may go so soon takes its place at once: parking it would cost more."""
 GUARD = timedelta(seconds=1)
 """Around the moment a quota begins anew nobody calls: clocks differ."""
+EDGES = 8
+"""How many beginnings of a quota's periods the script is told: so far a look sees exactly."""
 LEASE = timedelta(seconds=180)
 BUSY = timedelta(milliseconds=200)
 CHANNEL = "soar:lanes"
@@ -254,8 +256,7 @@ class Limiter:
         recent = 0
         if budget.limits:
             seconds = int(budget.longest.total_seconds()) + 2
-            most = max(limit.calls for limit in budget.limits)
-            recent = max(0, min(self._recent_calls(slug, seconds) - claimed, most))
+            recent = max(0, min(self._recent_calls(slug, seconds) - claimed, MAX_CALLS))
         now = datetime.now(UTC)
         begun = [int((now - q.around(now)[0]).total_seconds()) + 1 for q in budget.quotas]
         past = [max(0, self._recent_calls(slug, seconds) - claimed) for seconds in begun]
@@ -324,12 +325,13 @@ class Limiter:
 
 
 def _quota(quota: Quota, now: datetime, spent: int) -> dict[str, Any]:
-    begin, end = quota.around(now)
+    edges = [*quota.around(now)]
+    while len(edges) < EDGES:
+        edges.append(quota.around(edges[-1])[1])
     return {
         "name": f"{quota.period}:{int(quota.reset.total_seconds())}",
         "calls": quota.calls,
-        "begin": int(begin.timestamp()) * 1_000_000,
-        "finish": int(end.timestamp()) * 1_000_000,
+        "edges": [int(edge.timestamp()) * 1_000_000 for edge in edges],
         "guard": _micro(GUARD),
         "spent": spent,
     }

@@ -29,7 +29,7 @@ UNITS = {
 }
 PERIODS = ("day", "month")
 SHORT = {"s": "second", "sec": "second", "min": "minute", "m": "minute", "h": "hour", "d": "day"}
-RULE = re.compile(r"\s*([0-9]+)\s*(?:/|per)\s*([0-9]*)\s*([a-z]+?)s?\s*")
+RULE = re.compile(r"\s*([0-9]{1,12})\s*(?:/|per)\s*([0-9]{0,6})\s*([a-z]{1,10}?)s?\s*")
 CLOCK = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])")
 GRAMMAR = 'write it like "4/minute", "10/second" or "4/minute, 500/day"'
 
@@ -164,7 +164,7 @@ def _pace(limit: Limit, burst: int) -> Limit:
 def _rules(value: Any, reset: timedelta) -> tuple[list[Limit], list[Quota]]:
     if value is None or isinstance(value, bool):
         return [], []
-    texts = value if isinstance(value, list) else str(value).split(",")
+    texts = value if isinstance(value, list) else _text(value).split(",")
     limits: list[Limit] = []
     quotas: list[Quota] = []
     for text in texts:
@@ -173,10 +173,14 @@ def _rules(value: Any, reset: timedelta) -> tuple[list[Limit], list[Quota]]:
     return limits, quotas
 
 
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else _shown(value)
+
+
 def _rule(text: Any, reset: timedelta) -> Limit | Quota:
     found = RULE.fullmatch(text.lower()) if isinstance(text, str) else None
     if not found:
-        raise BadInput("configuration.rate_limit", f"{text!r} is no limit: {GRAMMAR}")
+        raise BadInput("configuration.rate_limit", f"{_shown(text)} is no limit: {GRAMMAR}")
     calls, times, unit = int(found[1]), int(found[2] or 1), SHORT.get(found[3], found[3])
     most = MAX_QUOTA if unit in PERIODS else MAX_CALLS
     if not 1 <= calls <= most:
@@ -196,7 +200,8 @@ def _number(
         return none
     if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
         raise BadInput(
-            f"configuration.{name}", f"{value!r} must be a whole number from {least} to {most}"
+            f"configuration.{name}",
+            f"{_shown(value)} must be a whole number from {least} to {most}",
         )
     return value
 
@@ -206,8 +211,18 @@ def _reset(value: Any) -> timedelta:
         return timedelta(0)
     found = CLOCK.fullmatch(value) if isinstance(value, str) else None
     if not found:
-        raise BadInput("configuration.quota_reset", f"{value!r} must be a time of day as in 00:00")
+        raise BadInput(
+            "configuration.quota_reset", f"{_shown(value)} must be a time of day as in 00:00"
+        )
     return timedelta(hours=int(found[1]), minutes=int(found[2]))
+
+
+def _shown(value: Any) -> str:
+    """Return a value as its author wrote it, or its beginning."""
+    try:
+        return repr(value)[:80]
+    except ValueError:  # a number of more digits than Python shows
+        return "this number"
 
 
 def _span(per: timedelta) -> str:

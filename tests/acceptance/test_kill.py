@@ -15,7 +15,8 @@ def on_start(container):
     phantom.act_together([
         {"action": "block ip", "parameters": [{"ip": "203.0.113.201"}],
          "assets": ["palo_alto_prod"]},
-        {"action": "ip reputation", "parameters": [{"ip": "198.51.100.231"}, {"ip": "198.51.100.232"}],
+        {"action": "ip reputation",
+         "parameters": [{"ip": "198.51.100.231"}, {"ip": "198.51.100.232"}],
          "assets": ["virustotal_prod"]},
         {"action": "create ticket", "parameters": [{"short_description": "killed"}],
          "assets": ["servicenow_prod"]},

@@ -27,6 +27,7 @@ from soar.limiter import (
     HOLD,
     LEASE,
     ON_THE_WAY,
+    ON_THE_WAY_SHARE,
     Admission,
     Breaker,
     LaneState,
@@ -323,7 +324,8 @@ class Lane:
         assert grant.admission is not None
         windows = [limit for limit in self.budget.limits if not limit.pace]
         slack = min((x.slack.total_seconds() for x in windows), default=0.0)
-        sent = late / 1e6 + slack - ON_THE_WAY
+        shortest = min((x.per.total_seconds() for x in windows), default=1.0)
+        sent = late / 1e6 + slack - max(ON_THE_WAY, shortest * ON_THE_WAY_SHARE)
         told = replace(grant.admission, asked=-4000.0, wait=NOW)
         self.limiter.ended(SLUG, self.budget, told, sent=sent - 4000.0)
         grant.late = late if windows else 0

@@ -245,7 +245,7 @@ def test_a_vendor_does_not_count_a_pace() -> None:
     ("limit", "slack"),
     [
         (Limit(calls=1, per=timedelta(milliseconds=10)), timedelta(milliseconds=2)),
-        (FOUR, timedelta(milliseconds=180)),
+        (FOUR, timedelta(milliseconds=300)),
         (Limit(calls=1, per=HOUR), SECOND),
         (Limit(calls=1, per=MINUTE, pace=True), timedelta(0)),
     ],

@@ -120,7 +120,7 @@ import phantom.rules as phantom
 
 def on_start(container):
     phantom.act("whois ip", assets=["whois_prod"],
-                parameters=[{"ip": f"192.0.2.{n}"} for n in range(45, 53)],
+                parameters=[{"ip": f"192.0.2.{n}"} for n in range(201, 209)],
                 callback=told)
 
 def told(action, success, container, results, handle):

@@ -245,6 +245,7 @@ def test_a_vendor_does_not_count_a_pace() -> None:
     ("limit", "slack"),
     [
         (Limit(calls=1, per=timedelta(milliseconds=10)), timedelta(milliseconds=2)),
+        (Limit(calls=1, per=SECOND), timedelta(milliseconds=3)),
         (FOUR, timedelta(milliseconds=300)),
         (Limit(calls=1, per=HOUR), SECOND),
         (Limit(calls=1, per=MINUTE, pace=True), timedelta(0)),

@@ -24,7 +24,7 @@ from soar.domain.errors import RetryLater
 from soar.telemetry import log
 
 OUTAGE = timedelta(seconds=5)
-HOLD = timedelta(milliseconds=50)
+HOLD = timedelta(milliseconds=80)
 """A call that may go so soon takes its place at once: parking it would cost more."""
 GUARD = timedelta(seconds=1)
 """Around the moment a quota begins anew nobody calls: clocks differ."""

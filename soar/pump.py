@@ -24,7 +24,7 @@ from soar.store.database import Database
 from soar.store.work import Work
 from soar.telemetry import log
 
-LEAD = 0.03
+LEAD = 0.045
 """Seconds that a released call needs to the vendor's door; there it may wait for a moment."""
 TURN = 0.015
 """Shortest seconds between two turns: a fast lane's calls are released several at once."""

@@ -54,8 +54,8 @@ SCENARIOS = (
     Scenario(limit="4/minute", burst=20, seconds=125.0),
     Scenario(limit="10/second", burst=1, seconds=20.5),
     Scenario(limit="10/second", burst=20, seconds=20.5),
-    Scenario(limit="200/second", burst=1, seconds=15.5),
-    Scenario(limit="200/second", burst=20, seconds=15.5),
+    Scenario(limit="200/second", burst=1, seconds=30.5),
+    Scenario(limit="200/second", burst=20, seconds=30.5),
 )
 
 
@@ -152,13 +152,14 @@ def run(scenarios: tuple[Scenario, ...], seed: int) -> list[Row]:
     slow = [s for s in scenarios if "minute" in s.limit]
     fast = [s for s in scenarios if s not in slow]
     with ground() as pool:
-        for scenario in [*slow, *fast[:1]]:
-            fill(pool, scenario, chance)
         for number, threads in enumerate(THREADS):
             pool.start(f"actions-{number}", "actions", action_threads=str(threads))
         pool.await_workers(len(THREADS))
         pool.start("beat", "beat")
+        _warm_up(pool)
         rows = []
+        for scenario in [*slow, *fast[:1]]:
+            fill(pool, scenario, chance)
         for scenario, after in zip(fast, [*fast[1:], None], strict=False):
             rows.append(measure(pool, scenario))
             _finish(pool, scenario)
@@ -167,6 +168,14 @@ def run(scenarios: tuple[Scenario, ...], seed: int) -> list[Row]:
         rows += [measure(pool, scenario) for scenario in slow]
     order = [(s.limit, s.burst) for s in SCENARIOS]
     return sorted(rows, key=lambda row: order.index((row.limit, row.burst)))
+
+
+def _warm_up(pool: Ground) -> None:
+    """Let every worker make some calls that are not measured."""
+    pool.asset("warm", rate_limit="1000/minute")
+    pool.park("warm", [f"warm{n}.example" for n in range(200)])
+    while pool.rows("select 1 from app_run where status <> 'success' limit 1"):
+        time.sleep(0.2)
 
 
 def _finish(pool: Ground, scenario: Scenario) -> None:

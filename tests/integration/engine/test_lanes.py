@@ -7,7 +7,9 @@ Never: a wait that is real; time passes by ageing rows and emptying Redis.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +17,7 @@ import pytest
 
 from soar import timeline
 from soar.catalog import ActionSpec
+from soar.connector import Output, Params
 from soar.domain.budget import budget_of
 
 if TYPE_CHECKING:
@@ -395,6 +398,30 @@ class TestSingleFlight:
         assert [bench.run(run_id)["status"] for run_id in runs] == ["success"] * 20
         assert {row["reused_from"] for row in bench.calls()[1:]} == {1}
         assert bench.rows("select * from flight") == []
+
+    def test_hundred_runs_on_eight_threads_make_one_call(self, bench: Bench) -> None:
+        """
+        Whoever claims first flies, however close the others are; each run ends with its answer.
+        """
+        slow = threading.Event()
+        answer = bench.vendor.answer
+
+        def wait_and_answer(name: str, params: Params) -> Output:
+            slow.wait(0.3)
+            return answer(name, params)
+
+        bench.vendor.answer = wait_and_answer  # type: ignore[method-assign]
+        runs = [bench.start(LOOK_UP) for _ in range(100)]
+        for _ in runs:
+            bench.deliver(bench.pending.pop(0))
+        members, bench.pending = bench.pending, []
+
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(bench.deliver, members))
+        bench.settle()
+
+        assert bench.vendor.done[("look up", "4")] == 1
+        assert {bench.run(run_id)["status"] for run_id in runs} == {"success"}
 
     def test_a_young_answer_is_used_again(self, bench: Bench) -> None:
         """

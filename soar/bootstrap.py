@@ -25,6 +25,7 @@ from soar.bus.relay import Relay
 from soar.domain.errors import BadInput
 from soar.engine import chords
 from soar.engine.clock import Clock
+from soar.engine.limits import bound_memory
 from soar.engine.program import lend_alias
 from soar.engine.steps import Engine
 from soar.engine.sweep import Sweep
@@ -97,6 +98,9 @@ def for_engine(settings: Settings) -> House:
     """Make a process that runs playbooks, sweeps and writes reports. It holds no key."""
     made = house(settings, chord=chords.ring)
     lend_alias()
+    signals.worker_process_init.connect(
+        lambda **_: bound_memory(settings.engine_memory_mb), weak=False
+    )
     engine = Engine(database=made.database, catalog=made.catalog, settings=settings)
     _task(made.app, bus.START_RUN, engine.start_run)
     _task(made.app, bus.RESUME_RUN, engine.resume_run)

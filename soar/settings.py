@@ -42,6 +42,8 @@ class Settings(BaseSettings):
     task_events: bool = True
     action_threads: int = 16
     engine_processes: int = 2
+    block_seconds: float = 20.0
+    engine_memory_mb: int = 2048
     sweep_seconds: float = 1.0
     worker_lease_seconds: int = 15
     retry_attempts: int = 6

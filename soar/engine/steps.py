@@ -20,7 +20,7 @@ from soar.domain.commands import Log, Prompt
 from soar.domain.errors import SoarError
 from soar.domain.gate import HeldCall
 from soar.domain.states import RunStatus
-from soar.engine import writing
+from soar.engine import limits, writing
 from soar.engine.activation import Activation, activate
 from soar.engine.planner import Situation, plan
 from soar.engine.program import BadPlaybook, Program, load
@@ -107,7 +107,11 @@ class Engine:
                 run = work.runs.lock(run_id)
                 if run is None:
                     return
-                moved = self._advance(work, run)
+                try:
+                    moved = self._advance(work, run)
+                except Exception:
+                    limits.unbrace(self.database, run_id)
+                    raise
 
     def _is_ready(self, run_id: int) -> bool:
         with self.database.begin() as work:
@@ -115,26 +119,49 @@ class Engine:
 
     def _advance(self, work: Work, run: Row) -> bool:
         """Deliver one event or end the run; False when it waits for something."""
+        queued = run["status"] == RunStatus.QUEUED
+        join = None if queued else work.runs.next_event(run["id"])
+        if not queued and join is None and work.runs.open_joins(run["id"]):
+            return False
+        if limits.brace(self.database, run["id"]) < limits.MOST_DEATHS:
+            self._step(work, run, join)
+        else:
+            self._set_aside(work, run, join)
+        work.runs.relieved(run["id"])
+        return True
+
+    def _set_aside(self, work: Work, run: Row, join: Row | None) -> None:
+        """Go on without a block that took its process with it again and again."""
+        queued = run["status"] == RunStatus.QUEUED
+        block = "on_start" if queued else join["callback"] if join else "on_finish"
+        error = f"block {block!r} was set aside: {limits.MOST_DEATHS} processes died of it"
+        log.warning("block_set_aside", run=run["id"], block=block)
+        work.runs.log(run["id"], [("error", block, error)])
+        work.runs.save(run["id"], run_data=None, outputs=None, error=error)
+        if queued:
+            work.runs.started(run["id"])
+        elif join:
+            work.runs.delivered(join["id"])
+        else:
+            self._end(work, work.runs.get(run["id"]))
+
+    def _step(self, work: Work, run: Row, join: Row | None) -> None:
+        """Run the block that is due, or end a run that has none left."""
         try:
             program = load(run["playbook"], run["source"])
         except BadPlaybook as error:
             work.runs.log(run["id"], [("error", "", str(error))])
             work.runs.save(run["id"], run_data=None, outputs=None, error=str(error))
             self._end(work, work.runs.get(run["id"]))
-            return True
+            return
         if run["status"] == RunStatus.QUEUED:
             work.runs.started(run["id"])
             self._call(work, run, program, Event(block="on_start", positional=()))
-            return True
-        event = work.runs.next_event(run["id"])
-        if event is not None:
-            work.runs.delivered(event["id"])
-            self._deliver(work, run, program, event)
-            return True
-        if work.runs.open_joins(run["id"]):
-            return False
-        self._finish(work, run, program)
-        return True
+        elif join is not None:
+            work.runs.delivered(join["id"])
+            self._deliver(work, run, program, join)
+        else:
+            self._finish(work, run, program)
 
     def _deliver(self, work: Work, run: Row, program: Program, join: Row) -> None:
         if not join["callback"]:
@@ -177,7 +204,7 @@ class Engine:
         """Run one block and write down everything that it asked for."""
         view = self._view(work, run)
         arguments = _with_container(event, view)
-        done = activate(program, event.block, arguments, view)
+        done = activate(program, event.block, arguments, view, seconds=self.settings.block_seconds)
         self._write(work, run, program, view, event.block, done)
 
     def _view(self, work: Work, run: Row) -> View:
@@ -222,10 +249,38 @@ class Engine:
             container=work.containers.get(run["container_id"]),
             approvers=self.settings.approvers,
             gate_minutes=self.settings.action_gate_minutes,
-            rehearse=lambda prompt, option: _rehearse(program, prompt, option, seen, situation),
+            rehearse=lambda prompt, option: self._rehearse(
+                program, prompt, option, seen, situation
+            ),
         )
         writing.write(work, made, at)
         work.runs.save(run["id"], run_data=made.run_data, outputs=made.outputs, error="")
+
+    def _rehearse(
+        self, program: Program, prompt: Prompt, option: str, view: View, situation: Situation
+    ) -> list[HeldCall]:
+        """
+        Return the high-impact calls that an answer would lead to: its callback, asked in advance.
+
+        A block only asks, so a rehearsal does nothing. A playbook that imports what could act is
+        not rehearsed: its calls are held one by one instead.
+        """
+        if not program.pure or not program.has(prompt.callback):
+            return []
+        view = replace(view, delivered=view.delivered | {prompt.name})
+        handle = json.loads(as_json(prompt.handle))  # as the answer will bring it, and a copy
+        results = PromptResults(message=prompt.message, response=option, user="", status="success")
+        action = {
+            "action_name": prompt.name,
+            "name": prompt.name,
+            "action": "prompt",
+            "action_run_id": 0,
+        }
+        event = Event(block=prompt.callback, positional=(action, True, None, results, handle))
+        arguments = _with_container(event, view)
+        seconds = self.settings.block_seconds
+        done = activate(program, event.block, arguments, view, seconds=seconds)
+        return [] if done.error else plan(done.commands, situation).held
 
     def _situation(self, work: Work, view: View) -> Situation:
         return Situation(
@@ -277,28 +332,3 @@ def _with_container(event: Event, view: View) -> list[Any]:
         action, success, _, results, handle = event.positional
         return [action, success, container, results, handle]
     return [container, *event.positional]
-
-
-def _rehearse(
-    program: Program, prompt: Prompt, option: str, view: View, situation: Situation
-) -> list[HeldCall]:
-    """
-    Return the high-impact calls that an answer would lead to, by asking its callback in advance.
-
-    A block only asks, so a rehearsal does nothing. A playbook that imports what could act is not
-    rehearsed: its calls are held one by one instead.
-    """
-    if not program.pure or not program.has(prompt.callback):
-        return []
-    view = replace(view, delivered=view.delivered | {prompt.name})
-    handle = json.loads(as_json(prompt.handle))  # as the answer will bring it, and a copy
-    results = PromptResults(message=prompt.message, response=option, user="", status="success")
-    action = {
-        "action_name": prompt.name,
-        "name": prompt.name,
-        "action": "prompt",
-        "action_run_id": 0,
-    }
-    event = Event(block=prompt.callback, positional=(action, True, None, results, handle))
-    done = activate(program, event.block, _with_container(event, view), view)
-    return [] if done.error else plan(done.commands, situation).held

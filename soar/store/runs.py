@@ -104,6 +104,10 @@ class Runs(Queries):
             )
         )
 
+    def relieved(self, run_id: int) -> None:
+        """Take back the note that a block was about to run: it did."""
+        self._do("delete from block_try where run_id = :id", id=run_id)
+
     def started(self, run_id: int) -> None:
         """Move a locked run from queued to running."""
         self._move(run_id, RunStatus.RUNNING, "start_time = now()")

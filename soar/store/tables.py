@@ -250,6 +250,14 @@ app_run = Table(
     Index("ix_app_run_follows", "follows", postgresql_where=text("follows is not null")),
 )
 
+block_try = Table(
+    "block_try",
+    metadata,
+    Column("run_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("tries", Integer, nullable=False),
+    prefixes=["UNLOGGED"],
+)
+
 flight = Table(
     "flight",
     metadata,

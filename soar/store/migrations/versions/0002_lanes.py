@@ -16,6 +16,12 @@ def upgrade() -> None:
     sa.Column('app_run_id', sa.BigInteger(), nullable=False),
     sa.PrimaryKeyConstraint('lookup', name=op.f('pk_flight'))
     )
+    op.create_table('block_try',
+    sa.Column('run_id', sa.BigInteger(), autoincrement=False, nullable=False),
+    sa.Column('tries', sa.Integer(), nullable=False),
+    sa.PrimaryKeyConstraint('run_id', name=op.f('pk_block_try')),
+    prefixes=['UNLOGGED']
+    )
     op.add_column('app_run', sa.Column('lane_turn', sa.BigInteger(), server_default='0', nullable=False))
     op.add_column('app_run', sa.Column('made', sa.Integer(), server_default='0', nullable=False))
     op.add_column('app_run', sa.Column('lookup', sa.Text(), nullable=True))
@@ -43,4 +49,5 @@ def downgrade() -> None:
     op.drop_column('app_run', 'lookup')
     op.drop_column('app_run', 'made')
     op.drop_column('app_run', 'lane_turn')
+    op.drop_table('block_try')
     op.drop_table('flight')

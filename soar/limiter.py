@@ -37,7 +37,7 @@ CHANNEL = "soar:lanes"
 ON_THE_WAY, ON_THE_WAY_SHARE = 0.1, 0.25
 """Seconds, or share of the shortest window if that is more, within which a request that was sent
 has reached its vendor (or was answered)."""
-FLUSH_SHARE = 0.3  # of the shortest window: so soon Redis must know of a call that was late
+FLUSH_SHARE = 0.6  # of the shortest window: so soon Redis must know of a call that was late
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

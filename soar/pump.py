@@ -26,10 +26,15 @@ from soar.telemetry import log
 
 LEAD = 0.045
 """Seconds that a released call needs to the vendor's door; there it may wait for a moment."""
+LATE = 0.1
+"""Seconds that a slow lane's calls are released after their time: those before may have been late,
+and who comes too early has asked in vain."""
 TURN = 0.015
 """Shortest seconds between two turns: a fast lane's calls are released several at once."""
 FEWEST, MOST = 2, 64
 """Releases that one look plans: within a window, for later ones depend on how these go."""
+SLIP = 0.3
+"""Seconds after which a released call that nobody took has spoiled the plan of those behind it."""
 SLOW, MOST_SLOW = 1.0, 16
 """Seconds between two calls of a lane so slow that later ones hardly depend on earlier ones."""
 SOON = 0.06
@@ -50,8 +55,22 @@ class _Lane:
     budget: Budget
     plan: deque[float] = field(default_factory=deque)
     planned_at: float = float("-inf")
+    released_at: float = 0.0
+    slipped: bool = False
     rank: int = 0
     turns: int = 0
+
+    def watch(self, released: int, now: float) -> None:
+        """Forget the plan if what was released was taken late: it counted on their times."""
+        if released:
+            self.slipped = self.slipped or now - self.released_at > SLIP
+        elif self.slipped:
+            self.forget()
+
+    def forget(self) -> None:
+        """Look again before anything else is released."""
+        self.plan.clear()
+        self.planned_at, self.slipped = float("-inf"), False
 
     def is_fresh(self, row: Mapping[str, Any], now: float) -> bool:
         """Tell whether the plan still holds for the lane as it is."""
@@ -63,12 +82,26 @@ class _Lane:
         return age < STALE and (self.plan[-1] > now + SOON or age < SOON)
 
     @property
+    def slow(self) -> bool:
+        """Whether its calls are seconds apart."""
+        return any(
+            limit.per.total_seconds() / limit.calls >= SLOW
+            for limit in self.budget.limits
+            if not limit.pace
+        )
+
+    @property
+    def lead(self) -> float:
+        """How many seconds before its time a call is released."""
+        return -LATE if self.slow else LEAD
+
+    @property
     def ahead(self) -> int:
         """How many releases one look plans."""
-        limits = [limit for limit in self.budget.limits if not limit.pace]
-        slow = any(limit.per.total_seconds() / limit.calls >= SLOW for limit in limits)
-        most = min([MOST, *(limit.calls for limit in limits)])
-        return max(FEWEST, MOST_SLOW if slow else most)
+        if self.slow:
+            return MOST_SLOW
+        calls = [limit.calls for limit in self.budget.limits if not limit.pace]
+        return max(FEWEST, min([MOST, *calls]))
 
 
 @dataclass
@@ -105,8 +138,8 @@ class Pump:
         now = self.clock()
         if slug in self.refused:
             self.refused.discard(slug)
-            lane.plan.clear()
-            lane.planned_at = float("-inf")
+            lane.forget()
+        lane.watch(row["released"], now)
         if not lane.is_fresh(row, now):
             try:
                 self._plan(slug, lane, row, now)
@@ -114,11 +147,11 @@ class Pump:
                 log.warning("lane_cannot_look", asset=slug, reason=str(error))
                 return IDLE
         due = 0
-        while lane.plan and lane.plan[0] <= now + LEAD:
+        while lane.plan and lane.plan[0] <= now + lane.lead:
             lane.plan.popleft()
             due += 1
         self._release(work, slug, lane, row, due)
-        return max(0.0, lane.plan[0] - LEAD - now) if lane.plan else ACTIVE
+        return max(0.0, lane.plan[0] - lane.lead - now) if lane.plan else ACTIVE
 
     def _lane(self, work: Work, row: Mapping[str, Any]) -> _Lane:
         """Return what is known of a lane; an edited asset begins with an open one."""
@@ -135,7 +168,9 @@ class Pump:
         rank, released = row["head_rank"], row["released"]
         budget = lane.budget.for_rank(rank)
         times = self.limiter.look(slug, budget, released + lane.ahead)
-        lane.plan = deque(now + at.total_seconds() for at in times[released:])
+        lane.plan = deque(
+            now + at.total_seconds() if at else now - LATE for at in times[released:]
+        )  # what may go at once goes at once
         lane.planned_at, lane.rank = now, rank
 
     def _release(
@@ -146,6 +181,7 @@ class Pump:
         if count <= 0:
             return
         turns, lane.turns = lane.turns, lane.turns + count
+        lane.released_at = self.clock()
         late = 0
         oldest = lane.turns // OVERDUE_TURN - turns // OVERDUE_TURN
         if oldest and row["head_rank"] > 0:  # nobody goes before a critical one

@@ -138,8 +138,9 @@ class ActionTask(Task):  # type: ignore[type-arg]
             if self.spec.high_impact:
                 permission.show(self.shop, self.spec, claim)
             params = self._checked(claim)
+            context = self._context(visit)
             self._admit(visit)
-            return self._call(visit, self._context(visit), params)
+            return self._call(visit, context, params)
         except RetryLater as wait:
             return self._later(claim, visit, wait)
         except SoarError as error:

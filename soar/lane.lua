@@ -1,11 +1,12 @@
 -- The lane of one asset: what its vendor allows, decided here alone, one caller after the other.
 -- KEYS: 1 the log of grants (sorted set: number of the grant -> when its call reaches the vendor),
---       2 the lane's state (hash), 3 the calls under way (sorted set: call -> end of its lease)
+--       2 the lane's state (hash), 3 the calls under way (sorted set: call -> end of its lease),
+--       4 the log of grants by the moment they were for: a pace of our own spreads these
 -- ARGV: 1 what to do, 2 the time in microseconds ('' asks the server), 3 a JSON object.
 -- A lane that knows nothing of its past answers 'cold': ask again with `recent`.
 -- Times are microseconds since 1970. A sliding log, not a bucket: never more than `calls` grants
 -- in any window. The time of a grant may lie a moment ahead (`hold`): its caller waits for it.
-local LOG, LANE, BUSY = KEYS[1], KEYS[2], KEYS[3]
+local LOG, LANE, BUSY, PACE = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local doing, given = ARGV[1], cjson.decode(ARGV[3])
 local now = tonumber(ARGV[2])
 if not now then
@@ -22,7 +23,8 @@ local function text(value) return string.format('%.0f', value) end
 local function blocking(limit, ahead)
   local index = limit.calls - ahead
   if index < 0 then index = 0 end
-  return tonumber(redis.call('ZREVRANGE', LOG, index, index, 'WITHSCORES')[2] or -1)
+  local log = limit.pace and PACE or LOG
+  return tonumber(redis.call('ZREVRANGE', log, index, index, 'WITHSCORES')[2] or -1)
 end
 
 -- What is spent of a quota in the period that began at `begin`; `sim` are calls to come.
@@ -130,6 +132,9 @@ if redis.call('HEXISTS', LANE, 'warm') == 0 then
   redis.call('HSET', LANE, 'warm', text(now), 'number', text(now))  -- what PostgreSQL knows of the past, as if just spent
   for i = 1, given.recent do redis.call('ZADD', LOG, now, 'past:' .. i) end
   if given.recent > 0 then redis.call('PEXPIRE', LOG, math.ceil(given.keep / 1000) + 60000) end
+  if given.paced then
+    for i = 1, given.recent do redis.call('ZADD', PACE, now, 'past:' .. i) end
+  end
   for _, quota in ipairs(given.quotas) do
     redis.call('HSET', LANE, quota.name .. ':begin', text(quota.edges[1]), quota.name .. ':spent', quota.spent)
   end
@@ -147,9 +152,11 @@ if doing == 'take' then
   redis.call('HINCRBY', LANE, 'grants', given.cost)
   local grant = redis.call('HINCRBY', LANE, 'number', given.cost)  -- never again, also after a loss
   if #given.limits > 0 then
-    for i = 0, given.cost - 1 do redis.call('ZADD', LOG, at, text(grant - i)) end
-    redis.call('ZREMRANGEBYSCORE', LOG, '-inf', now - given.keep)
-    redis.call('PEXPIRE', LOG, math.ceil(given.keep / 1000) + 60000)
+    for _, log in ipairs(given.paced and {LOG, PACE} or {LOG}) do
+      for i = 0, given.cost - 1 do redis.call('ZADD', log, at, text(grant - i)) end
+      redis.call('ZREMRANGEBYSCORE', log, '-inf', now - given.keep)
+      redis.call('PEXPIRE', log, math.ceil(given.keep / 1000) + 60000)
+    end
   end
   for _, quota in ipairs(given.quotas) do
     local begin, finish = quota.edges[1], quota.edges[2]

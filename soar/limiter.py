@@ -275,7 +275,7 @@ class Limiter:
         self.asked += 1
         try:
             answer: list[bytes] = self._script(
-                keys=[f"{key}:log", key, f"{key}:busy"],
+                keys=[f"{key}:log", key, f"{key}:busy", f"{key}:pace"],
                 args=[
                     doing,
                     self._clock(),
@@ -293,8 +293,10 @@ class Limiter:
         past = list(spent) or [0] * len(budget.quotas)
         return {
             "limits": [
-                {"calls": x.calls, "window": _micro(x.per + x.slack)} for x in budget.limits
+                {"calls": x.calls, "window": _micro(x.per + x.slack), "pace": x.pace}
+                for x in budget.limits
             ],
+            "paced": any(x.pace for x in budget.limits),
             "quotas": [_quota(q, now, used) for q, used in zip(budget.quotas, past, strict=True)],
             "keep": _micro(budget.longest + timedelta(seconds=2)),
             "concurrency": budget.concurrency,

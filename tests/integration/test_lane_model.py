@@ -90,6 +90,10 @@ class Grant:
         """When it reached the vendor, as far as the lane knows."""
         return self.at + self.told
 
+    def by(self, limit: Limit) -> int:
+        """When a limit counts it: a pace of our own counts when it was to go."""
+        return self.at if limit.pace else self.seen
+
 
 @dataclass
 class Model:
@@ -128,7 +132,7 @@ class Model:
     def fits(self, at: int, budget: Budget, cost: int) -> bool:
         """Whether a call may go at a moment that lies behind every grant."""
         for limit in budget.limits:
-            inside = sum(g.cost for g in self.grants if g.seen > at - window(limit))
+            inside = sum(g.cost for g in self.grants if g.by(limit) > at - window(limit))
             if inside + cost > limit.calls:
                 return False
         for quota in budget.quotas:
@@ -145,7 +149,7 @@ class Model:
         if budget.limits:
             start = max([start, *(g.seen for g in self.grants)])
         moments = {start}
-        moments |= {g.seen + window(limit) for g in self.grants for limit in budget.limits}
+        moments |= {g.by(x) + window(x) for g in self.grants for x in budget.limits}
         for quota in budget.quotas:
             moments |= {edge + micros(GUARD) for edge in period(quota, start)}
         return next(m for m in sorted(moments) if m >= start and self.fits(m, budget, cost))
@@ -252,7 +256,7 @@ class Lane:
     def forget(self) -> None:
         """Lose what Redis knows of the lane."""
         key = f"soar:lane:{{{SLUG}}}"
-        self.client.delete(key, f"{key}:log", f"{key}:busy")
+        self.client.delete(key, f"{key}:log", f"{key}:busy", f"{key}:pace")
 
     def _recent(self, slug: str, seconds: int) -> int:
         return self.answers.pop(0)
@@ -300,7 +304,7 @@ class Lane:
     def check(self, grant: Grant) -> None:
         """The vendor's view of all that was ever granted: no limit or quota is exceeded."""
         for limit in self.budget.limits:
-            doors = [(g.at + g.late, g.cost) for g in self.history]
+            doors = [(g.at if limit.pace else g.at + g.late, g.cost) for g in self.history]
             inside = sum(cost for door, cost in doors if door > grant.at - window(limit))
             assert inside <= limit.calls
         for quota in self.budget.quotas:

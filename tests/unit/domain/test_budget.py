@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from soar.domain.budget import (
+    CATCH_UP,
     MAX_CALLS,
     MAX_CONCURRENCY,
     MAX_QUOTA,
@@ -217,7 +218,7 @@ def test_a_burst_paces_the_calls_of_a_limit() -> None:
     """
     budget = budget_of({"max_requests_per_minute": 4, "burst": 2})
 
-    pace = Limit(calls=2, per=MINUTE / 2, pace=True)
+    pace = Limit(calls=2, per=MINUTE / 2 * CATCH_UP, pace=True)
     assert budget.limits == (FOUR, pace)
     assert budget.longest == MINUTE
 
@@ -229,7 +230,7 @@ def test_a_burst_paces_only_limits_that_are_larger() -> None:
     budget = budget_of({"rate_limit": "5/second, 60/minute, 500/day", "burst": 5})
 
     paces = [limit for limit in budget.limits if limit.pace]
-    assert paces == [Limit(calls=5, per=5 * SECOND, pace=True)]
+    assert paces == [Limit(calls=5, per=5 * SECOND * CATCH_UP, pace=True)]
 
 
 def test_a_vendor_does_not_count_a_pace() -> None:

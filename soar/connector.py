@@ -141,13 +141,14 @@ class Notes(threading.local):
 
     sent: float | None = None
     """When the last request was sent (``time.monotonic``)."""
-    answered: bool = False
+    answered: float | None = None
+    """When the head of its last answer had come."""
     wait: timedelta | None = None
     """How long its headers say that nothing is left."""
 
     def clear(self) -> None:
         """Begin a new call."""
-        self.sent, self.answered, self.wait = None, False, None
+        self.sent, self.answered, self.wait = None, None, None
 
 
 class _TimedAdapter(HTTPAdapter):
@@ -162,7 +163,7 @@ class _TimedAdapter(HTTPAdapter):
             kwargs["timeout"] = TIMEOUTS
         self._notes.sent = time.monotonic()
         response = super().send(request, **kwargs)
-        self._notes.answered = True
+        self._notes.answered = time.monotonic()
         self._notes.wait = nothing_left(response.headers) or self._notes.wait
         return response
 

@@ -168,19 +168,29 @@ class Limiter:
             closed=timedelta(microseconds=found["closed"]),
         )
 
-    def ended(self, slug: str, budget: Budget, admission: Admission, *, sent: float) -> None:
+    def ended(
+        self,
+        slug: str,
+        budget: Budget,
+        admission: Admission,
+        *,
+        sent: float | None = None,
+        answered: float | None = None,
+    ) -> None:
         """
         Tell the lane that a call has left for its vendor, or is over.
 
-        *sent* is the moment (``time.monotonic``) at which its request was sent. A call that was
-        slower on its way than its grant allowed for is counted from when it arrived.
+        *sent* and *answered* are the moments (``time.monotonic``, none: now) at which its request
+        was sent and the vendor's answer came. A call that was slower on its way than its grant
+        allowed for is counted from when it had arrived at the latest.
         """
         windows = [limit for limit in budget.limits if not limit.pace]
         if not windows and not budget.concurrency:
             return
         now = time.monotonic()
         shortest = min((w.per.total_seconds() for w in windows), default=1.0)
-        arrived = min(now, sent + max(ON_THE_WAY, shortest * ON_THE_WAY_SHARE))
+        on_the_way = max(ON_THE_WAY, shortest * ON_THE_WAY_SHARE)
+        arrived = min(now, answered or now, (sent or now) + on_the_way)
         way = arrived - admission.asked - admission.wait.total_seconds()
         slack = min((w.slack.total_seconds() for w in windows), default=0.0)
         late = _micro(timedelta(seconds=way - slack)) if windows else 0

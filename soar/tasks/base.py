@@ -9,7 +9,6 @@ before the vendor was asked whether the first took effect.
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -245,12 +244,17 @@ class ActionTask(Task):  # type: ignore[type-arg]
         assert visit.admission
         assert visit.session
         notes, slug = visit.session.notes, visit.asset.slug
-        sent = notes.sent if self.spec.requests == 1 else None
-        sent = time.monotonic() if sent is None else sent
-        self.shop.limiter.ended(slug, visit.asset.budget, visit.admission, sent=sent)
+        one = self.spec.requests == 1  # else the last request may have left just now
+        self.shop.limiter.ended(
+            slug,
+            visit.asset.budget,
+            visit.admission,
+            sent=notes.sent if one else None,
+            answered=notes.answered if one else None,
+        )
         if notes.wait:
             self.shop.limiter.block(slug, notes.wait)
-        if visit.admission.shaky and (answered or notes.answered):
+        if visit.admission.shaky and (answered or notes.answered is not None):
             self.shop.limiter.answered(slug)
 
     def _already(self, claim: Claim, context: ActionContext, params: Params) -> Output | None:

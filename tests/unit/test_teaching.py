@@ -398,7 +398,7 @@ def test_a_later_answer_does_not_take_a_wait_back_but_a_new_call_does(
 
     assert session.notes.wait == SOON
     session.notes.clear()
-    assert (session.notes.wait or session.notes.sent or session.notes.answered) is False
+    assert session.notes.wait is session.notes.sent is session.notes.answered is None
 
 
 # The headers alone

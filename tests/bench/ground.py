@@ -25,6 +25,7 @@ from soar.settings import Settings
 from soar.supervisor import Supervisor
 
 KEY = "bench-key"
+MEMBERS = 50
 TASK = "soar.tasks.virustotal.domain_reputation"
 
 
@@ -91,7 +92,12 @@ class Ground:
         return {"join": join, "run": run, "container": container}
 
     def park(self, slug: str, hosts: Sequence[str], *, severity: int = 2) -> None:
-        """Let lookups of these hosts wait for an asset."""
+        """Let lookups of these hosts wait for an asset: runs of fifty, that share its lane."""
+        for first in range(0, len(hosts), MEMBERS):
+            self._park(slug, hosts[first : first + MEMBERS], severity)
+
+    def _park(self, slug: str, hosts: Sequence[str], severity: int) -> None:
+        ids = self.run(slug)
         with self.house.database.begin() as work:
             work.containers._do(
                 """
@@ -102,7 +108,7 @@ class Ground:
                   'budget', now(), n
                 from unnest(cast(:hosts as text[])) with ordinality as x(host, n)
                 """,
-                **self.run(slug),
+                **ids,
                 asset=slug,
                 task=TASK,
                 severity=severity,

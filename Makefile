@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 SOURCES := soar workers tests deploy docs
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up test lint types contracts check wheel constraints
+.PHONY: help install demo up test bench lint types contracts check wheel constraints
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^## / { printf "\n%s\n", substr($$0, 4) } \
@@ -27,6 +27,10 @@ up: $(STAMP) ## Start everything and stay up, printing the URLs
 
 test: $(STAMP) ## Run the whole test suite, without the benchmarks; PYTEST_ARGS adds options
 	@$(BIN)/python -m pytest --ignore=tests/bench --timeout=300 -rs $(PYTEST_ARGS)
+
+bench: $(STAMP) ## Measure the lanes at the lab's door, and what waiting calls cost their neighbours
+	@$(BIN)/python tests/bench/limiter.py
+	@$(BIN)/python tests/bench/neighbours.py
 
 lint: $(STAMP) ## Look for mistakes and for lines that are not formatted
 	@$(BIN)/ruff check $(SOURCES)

@@ -19,6 +19,7 @@ from soar.api import bodies
 from soar.api.door import Call, Shape, route
 from soar.api.nouns import PLAYBOOK_VERSIONS, RUN_LOG, RUNS
 from soar.api.permissions import require
+from soar.cancellation import cancel
 from soar.domain import shapes
 from soar.domain.errors import BadInput, NotFound
 from soar.engine.steps import queue_run
@@ -167,7 +168,12 @@ def _playbook(call: Call, wanted: Any) -> Row:
 
 
 def change(call: Call) -> Shape:
-    """Refuse to cancel, in a sentence that says what can be done instead."""
+    """Cancel a run, as Splunk's ``{"cancel": true}`` does."""
     require(call.person, "run playbooks")
-    call.one(RUNS)
-    raise BadInput("cancel", "a run cannot be cancelled through REST; deny its approvals instead")
+    raw = bodies.an_object(call.body)
+    bodies.only(raw, ("cancel", "reason"))
+    if raw.get("cancel") is not True:
+        raise BadInput("cancel", "must be true: nothing else of a run can be changed")
+    number = int(call.one(RUNS)["id"])
+    ids = cancel(call.work, number, by=call.person.username, reason=str(raw.get("reason") or ""))
+    return {"success": True, "cancelled": ids}

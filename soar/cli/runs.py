@@ -1,7 +1,7 @@
 """
 ``soar runs``, ``soar run show`` and ``soar report``: what happened, in order.
 
-In: ids. Out: the read models of runs, timelines and reports. Never: a write.
+In: ids. Out: the read models of runs, timelines and reports. Never: a write but to cancel.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ import typer
 from rich.console import Console
 
 from soar.cli import entry
-from soar.cli.screen import AsJson, cell, plain, show, table
+from soar.cli.screen import AsJson, cell, plain, say, show, table
+from soar.cli.tokens import COMMAND_LINE
 from soar.domain.errors import BadInput
 from soar.domain.states import RunStatus
 
@@ -97,6 +98,24 @@ def show_run(
         "timeline": [asdict(step) for step in found.entries],
     }
     show(as_json, document, lambda console: _draw(console, document, found))
+
+
+@app.command(
+    "cancel",
+    epilog="Examples:\n\nsoar run cancel 12 --reason 'wrong alert'",
+)
+def cancel_run(
+    run: Annotated[int, typer.Argument(min=1, help="Id of the run.")],
+    reason: Annotated[str, typer.Option(help="Why, for the audit trail and the run's log.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Cancel a run: nothing new starts; calls under way end and are recorded."""
+    from soar.cancellation import cancel
+
+    with entry.working() as (_, work):
+        ids = cancel(work, run, by=COMMAND_LINE, reason=reason)
+    also = f", with the runs {', '.join(map(str, ids[1:]))}" if len(ids) > 1 else ""
+    say(as_json, {"cancelled": ids}, f"Run {run} is cancelled{also}.")
 
 
 def report(

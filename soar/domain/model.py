@@ -131,6 +131,8 @@ class Claim:
     """The asset as it is now; none if it was deleted."""
     behind: bool = False
     """Whether others wait for this asset, so that this call must take its place behind them."""
+    wanted: bool = True
+    """Whether its run still goes on."""
     follows: AppRunId | None = None
     """The call that is asking its vendor the same already; this one waits for its answer."""
     fresh: Mapping[str, Any] | None = None

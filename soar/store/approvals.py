@@ -118,6 +118,15 @@ class Approvals(Queries):
             limit=limit,
         )
 
+    def cancel(self, run_ids: list[int]) -> list[int]:
+        """Close the open questions of cancelled runs and return their ids."""
+        rows = self._all(
+            "update approval set status = 'cancelled', close_time = now()"
+            " where run_id = any(:ids) and status = 'open' returning id",
+            ids=run_ids,
+        )
+        return [row["id"] for row in rows]
+
     def granting(self, run_id: int, limit: int = 50) -> list[Row]:
         """Return the answered questions of a run, newest first: what may cover a call."""
         return self._all(

@@ -218,6 +218,15 @@ class Calls(Queries):
             message=storable(message),
         )
 
+    def call_off(self, run_ids: list[int], message: str) -> int:
+        """Fail the waiting calls of runs; those under way end by themselves."""
+        return self._do(
+            "update app_run set status = 'failed', message = :message, end_time = now()"
+            " where run_id = any(:ids) and status in ('pending', 'parked')",
+            ids=run_ids,
+            message=storable(message),
+        )
+
     def expired_workers(self) -> None:
         """Forget workers whose lease ended an hour ago."""
         self._do("delete from worker where expires_at < now() - interval '1 hour'")

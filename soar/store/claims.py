@@ -38,7 +38,8 @@ _BEHIND = f"""
 _CLAIMED = f"""
     c.id, c.run_id, c.container_id, c.asset, c.app, c.action, c.task, c.parameters, c.attempt,
     c.tries, c.waited_since, c.approval_id, c.effect, c.severity_rank,
-    (select row_to_json(a) from asset a where a.slug = c.asset), {_BEHIND}
+    (select row_to_json(a) from asset a where a.slug = c.asset), {_BEHIND},
+    (select r.status in ('queued', 'running') from playbook_run r where r.id = c.run_id)
 """
 
 CLAIM = f"""
@@ -154,6 +155,7 @@ def claim_of(row: tuple[Any, ...]) -> Claim:
         "severity_rank",
         "held",
         "behind",
+        "wanted",
         "follows",
         "fresh",
     )

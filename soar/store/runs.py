@@ -184,6 +184,37 @@ class Runs(Queries):
             error=storable(error),
         )
 
+    def cancel(self, run_id: int, message: str) -> list[int]:
+        """Cancel an unfinished run and its unfinished descendants; return who was cancelled."""
+        rows = self._all(
+            """
+            with recursive family(id) as (
+              select cast(:id as bigint)
+              union
+              select c.id from playbook_run c join action_run a on a.id = c.parent_action_run_id
+              join family f on f.id = a.run_id)
+            update playbook_run r set status = 'cancelled', end_time = now(), update_time = now(),
+            error = case when r.error = '' then :message else r.error end
+            from family where r.id = family.id and r.status = any(:from) returning r.id
+            """,
+            id=run_id,
+            message=storable(message),
+            **{"from": sources(RUN_MOVES, RunStatus.CANCELLED)},
+        )
+        return sorted(row["id"] for row in rows)
+
+    def close_joins(self, run_ids: list[int], message: str) -> None:
+        """End what cancelled runs wait for; nobody will be told."""
+        self._do(
+            """
+            update action_run set status = 'failed', message = :message,
+            end_time = coalesce(end_time, now()), delivered_at = now()
+            where run_id = any(:ids) and delivered_at is null
+            """,
+            ids=run_ids,
+            message=storable(message),
+        )
+
     def finishing(self, run_id: int) -> None:
         """Note that on_finish of a run was called."""
         self._do("update playbook_run set finishing = true where id = :id", id=run_id)

@@ -85,6 +85,8 @@ class ActionTask(Task):  # type: ignore[type-arg]
             log.warning("message_refused", task=self.name)
             raise Ignore
         claim = self._claim(app_run_id)
+        if not claim.wanted:
+            return self._outcome(claim, None, failed="its run has ended: nothing was done")
         try:
             return self._reused(claim) or self._make(claim)
         except Withdrawn:

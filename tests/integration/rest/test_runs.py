@@ -101,9 +101,9 @@ def test_times_of_runs_are_texts_or_in_the_seeds_form_numbers(
     assert [(row["id"], row["end_time"]) for row in open_runs] == [(waiting, None)]
 
 
-def test_the_log_of_a_run_and_no_way_to_cancel_it(house: House, analyst: Client) -> None:
+def test_the_log_of_a_run_that_is_cancelled_once(house: House, analyst: Client) -> None:
     """
-    A log line's type 0 is an error; cancelling is refused in a sentence.
+    A log line's type 0 is an error; cancelling closes a run, and a second time is refused.
     """
     container = add_container(analyst)
 
@@ -121,9 +121,13 @@ def test_the_log_of_a_run_and_no_way_to_cancel_it(house: House, analyst: Client)
         ("begins", 2),
         ("broken", 0),
     ]
-    cancel = analyst.post(f"/rest/playbook_run/{run_id}", {"cancel": True})
-    assert cancel.status_code == 400
-    assert "cannot be cancelled" in cancel.json()["message"]
+    wrong = analyst.post(f"/rest/playbook_run/{run_id}", {"cancel": False})
+    assert wrong.status_code == 400
+    cancel = analyst.post(f"/rest/playbook_run/{run_id}", {"cancel": True, "reason": "a test"})
+    assert cancel.json() == {"success": True, "cancelled": [run_id]}
+    assert analyst.get(f"/rest/playbook_run/{run_id}").json()["cancelled"] is True
+    again = analyst.post(f"/rest/playbook_run/{run_id}", {"cancel": True})
+    assert "has ended already: cancelled" in again.json()["message"]
 
 
 def test_actions_and_their_calls(house: House, analyst: Client) -> None:

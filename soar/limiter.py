@@ -95,6 +95,11 @@ class _Reports:
             self.due = min(self.due, time.monotonic() + within)
         self.woken.set()
 
+    def keep(self, slug: str, reports: list[dict[str, Any]]) -> None:
+        """Take reports back that could not be sent."""
+        for report in reports:
+            self.add(slug, report, within=OUTAGE.total_seconds())
+
     def of(self, slug: str) -> list[dict[str, Any]]:
         """Take the reports of one lane."""
         with self.lock:
@@ -132,9 +137,12 @@ class Limiter:
     def take(self, slug: str, budget: Budget, *, call: str = "", cost: int = 1) -> Admission:
         """Take one call (that makes *cost* requests) from the asset's budget, if it is free."""
         asked = time.monotonic()
-        answer = self._ask(
-            slug, budget, "take", cost=cost, call=call, reports=self._reports.of(slug)
-        )
+        reports = self._reports.of(slug)
+        try:
+            answer = self._ask(slug, budget, "take", cost=cost, call=call, reports=reports)
+        except RetryLater:
+            self._reports.keep(slug, reports)
+            raise
         if answer[0] == b"yes":
             return Admission(
                 granted=True,

@@ -130,10 +130,11 @@ end
 if redis.call('HEXISTS', LANE, 'warm') == 0 then
   if not given.recent then return {'cold'} end
   redis.call('HSET', LANE, 'warm', text(now), 'number', text(now))  -- what PostgreSQL knows of the past, as if just spent
-  for i = 1, given.recent do redis.call('ZADD', LOG, now, 'past:' .. i) end
+  local past = now + given.hold  -- a call that was granted may still stand at the door
+  for i = 1, given.recent do redis.call('ZADD', LOG, past, 'past:' .. i) end
   if given.recent > 0 then redis.call('PEXPIRE', LOG, math.ceil(given.keep / 1000) + 60000) end
   if given.paced then
-    for i = 1, given.recent do redis.call('ZADD', PACE, now, 'past:' .. i) end
+    for i = 1, given.recent do redis.call('ZADD', PACE, past, 'past:' .. i) end
   end
   for _, quota in ipairs(given.quotas) do
     redis.call('HSET', LANE, quota.name .. ':begin', text(quota.edges[1]), quota.name .. ':spent', quota.spent)

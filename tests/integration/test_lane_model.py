@@ -125,7 +125,7 @@ class Model:
         """Begin anew with what PostgreSQL knows, as if just spent."""
         self.cold = False
         if recent:
-            self.grants.append(Grant(at=now, cost=recent))
+            self.grants.append(Grant(at=now + micros(HOLD), cost=recent))
         for quota, used in zip(budget.quotas, spent, strict=True):
             self.spent[quota.period, period(quota, now)[0]] = used
 

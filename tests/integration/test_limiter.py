@@ -28,6 +28,8 @@ MINUTE = timedelta(minutes=1)
 FOUR = Budget(limits=(Limit(calls=4, per=MINUTE),))
 WINDOW = (MINUTE + FOUR.limits[0].slack).total_seconds()
 """So long a call of a minute's limit counts."""
+AFTER_LOSS = WINDOW + HOLD.total_seconds()
+"""A call that was granted before a loss may still stand at the door."""
 ONE_AT_ONCE = Budget(concurrency=1)
 
 
@@ -309,7 +311,7 @@ def test_recent_calls_count_as_just_spent(limiter: Limiter, past: Past, slug: st
     past.calls = 3 + 1
 
     assert limiter.take(slug, FOUR).granted
-    assert limiter.take(slug, FOUR).wait == about(WINDOW)
+    assert limiter.take(slug, FOUR).wait == about(AFTER_LOSS)
 
 
 def test_recent_calls_of_a_quota_count(limiter: Limiter, past: Past, slug: str) -> None:
@@ -329,7 +331,7 @@ def test_who_only_looks_is_no_recent_call(limiter: Limiter, past: Past, slug: st
     """
     past.calls = 4
 
-    assert limiter.look(slug, FOUR, 1) == [about(WINDOW)]
+    assert limiter.look(slug, FOUR, 1) == [about(AFTER_LOSS)]
 
 
 def test_more_recent_calls_than_the_budget_do_not_prolong_the_wait(
@@ -340,7 +342,7 @@ def test_more_recent_calls_than_the_budget_do_not_prolong_the_wait(
     """
     past.calls = 1000
 
-    assert limiter.take(slug, FOUR).wait == about(WINDOW)
+    assert limiter.take(slug, FOUR).wait == about(AFTER_LOSS)
 
 
 def test_a_flushed_redis_gives_nothing_away(
@@ -355,7 +357,7 @@ def test_a_flushed_redis_gives_nothing_away(
     client.flushall()
 
     assert not limiter.take(slug, FOUR).granted
-    assert limiter.look(slug, FOUR, 1) == [about(WINDOW)]
+    assert limiter.look(slug, FOUR, 1) == [about(AFTER_LOSS)]
 
 
 def test_an_asset_without_limits_costs_one_question_a_call(

@@ -50,8 +50,8 @@ class Scenario:
 
 
 SCENARIOS = (
-    Scenario(limit="4/minute", burst=1, seconds=125.0),
-    Scenario(limit="4/minute", burst=20, seconds=125.0),
+    Scenario(limit="4/minute", burst=1, seconds=245.0),
+    Scenario(limit="4/minute", burst=20, seconds=245.0),
     Scenario(limit="10/second", burst=1, seconds=20.95),
     Scenario(limit="10/second", burst=20, seconds=20.95),
     Scenario(limit="200/second", burst=1, seconds=30.95),

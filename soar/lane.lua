@@ -104,9 +104,6 @@ if doing == 'end' then
   late(given.reports)
   return {}
 elseif doing == 'block' then  -- the vendor asked to wait
-  if given['until'] > number('blocked') then redis.call('HSET', LANE, 'blocked', text(given['until'])) end
-  return {}
-elseif doing == 'block for' then
   if now + given.span > number('blocked') then redis.call('HSET', LANE, 'blocked', text(now + given.span)) end
   return {}
 elseif doing == 'no answer' then
@@ -188,7 +185,7 @@ elseif doing == 'state' then
   for i, quota in ipairs(given.quotas) do quotas[i] = spent(quota, quota.edges[1], quota.edges[2]) end
   full()
   return {cjson.encode({limits = limits, quotas = quotas, grants = number('grants'),
-    asked = number('asked'),    failures = number('failures'), closed = math.max(0, number('closed') - now),
+    asked = number('asked'), failures = number('failures'), closed = math.max(0, number('closed') - now),
     blocked = math.max(0, number('blocked') - now), busy = redis.call('ZCARD', BUSY),
     minute = redis.call('ZCOUNT', LOG, '(' .. text(now - 60000000), '+inf')})}
 end

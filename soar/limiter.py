@@ -132,7 +132,7 @@ class Limiter:
         self._reports = _Reports()
         self._thread: threading.Thread | None = None
         self.asked = 0
-        """How often Redis was asked: what the bench divides by the grants."""
+        """How often this process has asked Redis."""
 
     def take(self, slug: str, budget: Budget, *, call: str = "", cost: int = 1) -> Admission:
         """Take one call (that makes *cost* requests) from the asset's budget, if it is free."""
@@ -216,7 +216,7 @@ class Limiter:
 
     def block(self, slug: str, span: timedelta) -> None:
         """Keep the lane closed for *span*: its vendor asked to wait."""
-        self._tell(slug, "block for", span=_micro(span))
+        self._tell(slug, "block", span=_micro(span))
 
     def no_answer(self, slug: str) -> bool:
         """Note that the vendor could not be reached; True if that closed the lane."""

@@ -81,6 +81,11 @@ class _Lane:
             return age < ACTIVE
         return age < STALE and (self.plan[-1] > now + SOON or age < SOON)
 
+    def room(self, row: Mapping[str, Any]) -> int:
+        """Return how many more calls may be on their way or under way at once."""
+        most = self.budget.concurrency
+        return max(0, most - row["released"] - row["running"]) if most else MOST
+
     @property
     def slow(self) -> bool:
         """Whether its calls are seconds apart."""
@@ -140,6 +145,9 @@ class Pump:
             self.refused.discard(slug)
             lane.forget()
         lane.watch(row["released"], now)
+        room = lane.room(row)
+        if not room:
+            return ACTIVE
         if not lane.is_fresh(row, now):
             try:
                 self._plan(slug, lane, row, now)
@@ -147,7 +155,7 @@ class Pump:
                 log.warning("lane_cannot_look", asset=slug, reason=str(error))
                 return IDLE
         due = 0
-        while lane.plan and lane.plan[0] <= now + lane.lead:
+        while due < room and lane.plan and lane.plan[0] <= now + lane.lead:
             lane.plan.popleft()
             due += 1
         self._release(work, slug, lane, row, due)
@@ -176,9 +184,7 @@ class Pump:
     def _release(
         self, work: Work, slug: str, lane: _Lane, row: Mapping[str, Any], count: int
     ) -> None:
-        if lane.budget.concurrency:
-            count = min(count, lane.budget.concurrency - row["released"])
-        if count <= 0:
+        if not count:
             return
         turns, lane.turns = lane.turns, lane.turns + count
         lane.released_at = self.clock()

@@ -21,7 +21,8 @@ class Lanes(Queries):
 
     def waiting(self) -> list[Row]:
         """
-        Return each asset with waiting calls: its head's rank, and its released ones.
+        Return each asset with waiting calls: its head's rank, its released ones, and (where calls
+        at once are limited) those under way.
 
         Jumps from asset to asset in the index, so it costs what there are lanes, not calls.
         *changed* is when the asset was last edited; none for an asset that is gone.
@@ -37,6 +38,9 @@ class Lanes(Queries):
             select lane.asset, a.updated_at as changed, a.disabled or a.broken <> '' as closed,
               (select count(*) from app_run r where r.asset = lane.asset
                and r.status = 'pending' and r.lane_since is not null) as released,
+              case when a.configuration->>'concurrency' is null then 0 else
+                (select count(*) from app_run r where r.asset = lane.asset
+                 and r.status = 'running') end as running,
               (select severity_rank from app_run r where r.asset = lane.asset and r.{IN_LANE}
                order by r.severity_rank limit 1) as head_rank
             from lane left join asset a on a.slug = lane.asset where lane.asset is not null

@@ -9,7 +9,7 @@ before the vendor was asked whether the first took effect.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from celery import Task
@@ -86,11 +86,16 @@ class ActionTask(Task):  # type: ignore[type-arg]
             raise Ignore
         claim = self._claim(app_run_id)
         if not claim.wanted:
-            return self._outcome(claim, None, failed="its run has ended: nothing was done")
+            return self._unwanted(claim)
         try:
             return self._reused(claim) or self._make(claim)
         except Withdrawn:
             raise Ignore from None
+
+    def _unwanted(self, claim: Claim) -> Outcome:
+        """End a call whose run was cancelled; those who follow it ask themselves (the sweep)."""
+        ended = self._outcome(claim, None, failed="its run has ended: nothing was done")
+        return replace(ended, shared=False)
 
     def _is_ours(self, app_run_id: object) -> bool:
         """Tell whether the message is one that we send: an id, and a member of its chord."""

@@ -149,9 +149,10 @@ def test_a_run_that_has_ended_cannot_be_cancelled(bench: Bench) -> None:
         stop(bench, run_id)
 
 
-def test_those_who_follow_a_cancelled_lookup_ask_themselves(bench: Bench) -> None:
+@pytest.mark.parametrize("woken", [False, True], ids=["withdrawn", "woken afterwards"])
+def test_those_who_follow_a_cancelled_lookup_ask_themselves(bench: Bench, woken: bool) -> None:
     """
-    A flight that is called off lands nobody: the first follower flies.
+    A flight that is called off lands nobody, however its call ends: the first follower flies.
     """
     spec = bench.house.app.tasks["soar.tasks.sham.look_up"].spec
     object.__setattr__(spec, "freshness", {"any": 300})
@@ -161,7 +162,13 @@ def test_those_who_follow_a_cancelled_lookup_ask_themselves(bench: Bench) -> Non
         second = bench.play(LOOK_UP)
         assert bench.calls()[1]["parked_for"] == "lookup"
 
-        stop(bench, first)
+        if woken:  # it was under way when its run was cancelled, and put off after that
+            bench.do("update playbook_run set status = 'cancelled' where id = :id", id=first)
+            bench.age()
+            bench.sweep.wake_calls()
+            bench.deliver_all()
+        else:
+            stop(bench, first)
         bench.sweep.wake_calls()
         bench.deliver_all()
     finally:

@@ -304,6 +304,32 @@ def test_the_lane_of_an_asset_that_is_gone_holds_no_other_lane_up(bench: Bench) 
     assert bench.open_runs() == []
 
 
+def test_a_lane_whose_calls_at_once_are_all_taken_asks_nobody(bench: Bench) -> None:
+    """
+    While a call is under way the next one waits in its row; it goes when the first has ended.
+    """
+    limit(bench, concurrency=1)
+    bench.start(LOOK_UP)
+    bench.deliver(bench.pending.pop(0))
+    bench.deliver(bench.pending.pop(0), ends="later")
+    bench.do("update app_run set status = 'running' where id = 1")
+    waits = bench.play(LOOK_UP)
+    bench.do("update app_run set status = 'parked', parked_for = 'budget', lane_since = now()"
+             " where id = 2")  # fmt: skip
+    asked = bench.pump.limiter.asked
+
+    for _ in range(5):
+        bench.pump.turn()
+
+    assert bench.pending == []
+    assert bench.pump.limiter.asked == asked
+
+    bench.record()
+    bench.shop.limiter.flush()
+    bench.settle()
+    assert bench.run(waits)["status"] == "success"
+
+
 def test_a_vendor_that_asks_everybody_to_wait_closes_the_lane_for_so_long(bench: Bench) -> None:
     """
     Others do not try; the run that was told to wait sees one action that took longer.
@@ -367,6 +393,21 @@ def test_a_call_that_dies_between_grant_and_effect_is_made_again_within_the_budg
     assert bench.run(run_id)["status"] == "success"
 
 
+def fly(bench: Bench, count: int) -> list[int]:
+    """Let runs ask the same while the first of them is asking, and end them all."""
+    runs = [bench.start(LOOK_UP) for _ in range(count)]
+    for _ in runs:
+        bench.deliver(bench.pending.pop(0))
+    first, *others = bench.pending[:]
+    bench.pending.clear()
+    bench.call(first.body, ends="later")
+    for message in others:
+        bench.deliver(message)
+    bench.record()
+    bench.deliver_all()
+    return runs
+
+
 class TestSingleFlight:
     """Equal lookups share one call of their vendor."""
 
@@ -382,17 +423,7 @@ class TestSingleFlight:
         """
         The first flies, the others follow it and end with its answer.
         """
-        runs = [bench.start(LOOK_UP) for _ in range(20)]
-        for _ in runs:
-            bench.deliver(bench.pending.pop(0))
-        first, *others = bench.pending[:]
-        bench.pending.clear()
-        bench.call(first.body, ends="later")
-        for message in others:
-            bench.deliver(message)
-
-        bench.record()
-        bench.deliver_all()
+        runs = fly(bench, 20)
 
         assert bench.vendor.done[("look up", "4")] == 1
         assert [bench.run(run_id)["status"] for run_id in runs] == ["success"] * 20
@@ -465,17 +496,7 @@ class TestSingleFlight:
         A shared flight shares its end.
         """
         bench.vendor.moods[("look up", "4")] = ["failed"]
-        runs = [bench.start(LOOK_UP) for _ in range(3)]
-        for _ in runs:
-            bench.deliver(bench.pending.pop(0))
-        first, *others = bench.pending[:]
-        bench.pending.clear()
-        bench.call(first.body, ends="later")
-        for message in others:
-            bench.deliver(message)
-
-        bench.record()
-        bench.deliver_all()
+        fly(bench, 3)
 
         assert bench.notes() == ["the vendor refused"] * 3
 

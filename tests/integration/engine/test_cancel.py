@@ -175,3 +175,5 @@ def test_those_who_follow_a_cancelled_lookup_ask_themselves(bench: Bench, woken:
         object.__setattr__(spec, "freshness", {})
 
     assert bench.run(second)["status"] == "success"
+    assert bench.calls()[1]["status"] == "success"
+    assert bench.notes() == ["done"]

@@ -18,6 +18,7 @@ from typing import Any
 import psycopg2
 import pytest
 import redis
+import structlog
 
 from soar import bootstrap
 from soar.bootstrap import House
@@ -33,6 +34,14 @@ for _name in [n for n in os.environ if n.startswith("SOAR_")]:
 
 SEED = Path(__file__).resolve().parents[1].parent / "shared" / "seed"
 PATIENCE = 60.0
+
+
+@pytest.fixture(autouse=True)
+def _own_logging() -> Iterator[None]:
+    """Give every test the logging it began with: a command line turns it down for its process."""
+    before = structlog.get_config()
+    yield
+    structlog.configure(**before)
 
 
 @pytest.fixture(scope="session")

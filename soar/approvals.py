@@ -79,12 +79,27 @@ def _go_on(work: Work, row: Row) -> None:
         work.runs.end_join(row["action_run_id"], succeeded=True, message=row["answer"])
         work.send_task(RESUME_RUN, row["run_id"], row["action_run_id"])
         return
-    if row["answer"] == gate.APPROVE:
+    if row["kind"] == "effect" and row["answer"] != gate.AGAIN:
+        _settle(work, row)
+        return
+    if row["kind"] == "effect":
+        work.ledger.again(row["id"])
+    if row["answer"] in (gate.APPROVE, gate.AGAIN):
         parking.wake_approved(work, row["id"])
         return
     message = f"denied by {row['answered_by']}" + (f": {row['reason']}" if row["reason"] else "")
     for join in work.calls.withdraw(row["id"], message):
         work.send_task(RESUME_RUN, join["run_id"], join["id"])
+
+
+def _settle(work: Work, row: Row) -> None:
+    """End a call whose effect nobody knew, as a person has told."""
+    took_effect = row["answer"] == gate.HAPPENED
+    told = "it took effect" if took_effect else "it did not take effect"
+    message = f"{row['answered_by']} looked: {told}"
+    for join in work.ledger.settle(row["id"], took_effect=took_effect, message=message):
+        if join["remaining"] <= 0:
+            work.send_task(RESUME_RUN, join["run_id"], join["id"])
 
 
 def _check_person(by: Person, row: Mapping[str, Any]) -> None:

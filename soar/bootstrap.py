@@ -27,6 +27,7 @@ from soar.engine import chords
 from soar.engine.clock import Clock
 from soar.engine.limits import bound_memory
 from soar.engine.program import lend_alias
+from soar.engine.settling import Settling
 from soar.engine.steps import Engine
 from soar.engine.sweep import Sweep
 from soar.ingest.stream import StreamReader
@@ -162,7 +163,12 @@ def for_clock(settings: Settings) -> Clock:
     relay = Relay(made.app, made.database, chord=chords.ring)
     return Clock(
         election=Election(settings.database_url.get_secret_value()),
-        sweep=Sweep(database=made.database, relay=relay, settings=settings),
+        sweep=Sweep(
+            database=made.database,
+            relay=relay,
+            settings=settings,
+            settling=Settling(catalog=made.catalog, settings=settings),
+        ),
         pump=made.pump(),
         sweep_seconds=settings.sweep_seconds,
     )

@@ -32,6 +32,14 @@ class FieldSpec:
     contains: tuple[str, ...] = ()
 
 
+LEASE = FieldSpec(
+    name="lease_minutes",
+    type="numeric",
+    description="Undo it after so many minutes; without it, it stands until it is undone",
+)
+"""The parameter that makes a containment a lease; the engine's own, no connector reads it."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ActionSpec:
     """One action that an app offers."""
@@ -50,6 +58,9 @@ class ActionSpec:
     """Seconds for which an answer may be used again, by its verdict; "any" for the others."""
     requests: int = 1
     """Most requests that one call makes: so many calls of the asset's budget it takes."""
+    target: tuple[str, ...] = ()
+    """The parameters that name what is acted on, the first given one counts: calls with the same
+    target share one effect. Empty: each call is an intent of its own."""
 
     @property
     def task_name(self) -> str:
@@ -145,10 +156,21 @@ def _action(app: str, raw: Mapping[str, Any]) -> ActionSpec:
         timeout=raw.get("timeout", 60),
         description=raw.get("description", ""),
         undo=raw.get("undo", ""),
-        parameters=_fields(raw.get("parameters", {})),
+        parameters=_parameters(app, raw),
         freshness=_freshness(app, raw),
         requests=raw.get("requests", 1),
+        target=tuple(raw.get("target", ())),
     )
+
+
+def _parameters(app: str, raw: Mapping[str, Any]) -> tuple[FieldSpec, ...]:
+    """Return an action's parameters; a containment that can be undone may be a lease."""
+    given = _fields(raw.get("parameters", {}))
+    unknown = set(raw.get("target", ())) - {spec.name for spec in given}
+    if unknown:
+        raise ValueError(f"{app}: action {raw['name']!r} has no parameter {min(unknown)!r}")
+    leased = raw["type"] == "contain" and raw.get("undo") and raw.get("target")
+    return (*given, LEASE) if leased and not raw.get("vendor_ends", False) else given
 
 
 def _freshness(app: str, raw: Mapping[str, Any]) -> Mapping[str, int]:

@@ -59,6 +59,8 @@ class Output:
     message: str
     summary: Mapping[str, Any] = field(default_factory=dict)
     data: tuple[JSON, ...] = ()
+    lasts: timedelta | None = None
+    """When the vendor itself ends the effect of a write; None: it does not."""
 
 
 class Params(Mapping[str, Any]):

@@ -17,6 +17,7 @@ from soar.domain.states import ParkedFor
 from soar.store.calls import messages
 from soar.store.claims import PARK
 from soar.store.database import Database
+from soar.store.effects import PARK_WRITE
 from soar.store.work import Work
 
 LONGEST_BACKOFF = timedelta(minutes=1)
@@ -31,16 +32,17 @@ def park(
     message: str = "",
     counts: bool = False,
     made: int = 0,
+    writes: bool = False,
 ) -> bool:
     """
     Park a claimed call for *wait*; *counts* makes it one of its tries.
 
     *made*: so many requests its vendor may have got; it is why the call waits, whose patience
-    begins to run.
+    begins to run. *writes*: the ledger hears that an intent is only planned again.
     """
     return bool(
         database.run(
-            PARK,
+            PARK_WRITE if writes else PARK,
             {
                 "id": claim.id,
                 "attempt": claim.attempt,

@@ -16,7 +16,7 @@ from celery.backends.base import BaseBackend
 
 from soar.bus.app import resume_signature
 from soar.domain.model import Outcome
-from soar.store.claims import end_values, ending
+from soar.store.endings import end_values, ending
 from soar.telemetry import log
 
 

@@ -15,6 +15,10 @@ from typing import Any
 
 APPROVE = "Approve"
 DENY = "Deny"
+HAPPENED = "It took effect"
+MISSED = "It did not"
+AGAIN = "Do it again"
+"""What a person may tell of a write whose answer was lost."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

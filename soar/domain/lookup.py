@@ -1,7 +1,8 @@
 """
-When two lookups ask the same: the key under which they share one vendor call.
+When two calls want the same: the key under which lookups share one vendor call, and the target
+under which writes share one effect.
 
-In: an asset, an action and its parameters. Out: a digest, equal for equal questions.
+In: an asset, an action and its parameters. Out: a text, equal for equal wishes.
 Never: one key for two settings of an asset: an edited asset is asked anew.
 """
 
@@ -14,7 +15,7 @@ from typing import Any
 from soar.domain.gate import digest
 from soar.domain.model import Asset
 
-CASELESS = frozenset({"domain", "host name", "hash", "md5", "sha1", "sha256", "email"})
+CASELESS = frozenset({"domain", "host name", "user name", "hash", "md5", "sha1", "sha256", "email"})
 
 
 def key(
@@ -34,6 +35,20 @@ def key(
     return digest({"asset": asset.slug, "as": settings, "action": action, "asked": asked})
 
 
+def target(
+    names: Iterable[str],
+    parameters: Mapping[str, Any],
+    *,
+    contains: Mapping[str, Iterable[str]],
+) -> str | None:
+    """Return what a write acts on: the first of *names* that is given; None where none is."""
+    for name in names:
+        value = parameters.get(name)
+        if value not in (None, ""):
+            return f"{name}={_normal(value, frozenset(contains.get(name, ())))}"
+    return None
+
+
 def _normal(value: Any, kinds: frozenset[str]) -> str:
     text = str(value).strip()
     if "ip" in kinds:
@@ -41,4 +56,5 @@ def _normal(value: Any, kinds: frozenset[str]) -> str:
             return ipaddress.ip_address(text).compressed
         except ValueError:
             return text
-    return text.lower().rstrip(".") if kinds & CASELESS else text
+    caseless = kinds & CASELESS and "url" not in kinds  # a path of a URL has a case
+    return text.lower().rstrip(".") if caseless else text

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NewType
 
 from soar.domain.budget import Budget
@@ -137,6 +137,8 @@ class Claim:
     """The call that is asking its vendor the same already; this one waits for its answer."""
     fresh: Mapping[str, Any] | None = None
     """An earlier answer to the same question, with its age in seconds."""
+    standing: Mapping[str, Any] | None = None
+    """The confirmed effect of another call with the same intent: a row of the ledger."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -155,7 +157,13 @@ class Outcome:
     shared: bool = False
     """Whether others may wait for this answer."""
     reused_from: AppRunId | None = None
-    """The call whose answer this is."""
+    """The call whose answer, or effect, this is."""
+    writes: bool = False
+    """Whether the call may change something at its vendor: then the ledger hears of its end."""
+    lasts: timedelta | None = None
+    """For how long a confirmed effect stands; None: until it is undone."""
+    vendor_ends: bool = False
+    """Whether the vendor ends it by itself when that time is over."""
 
     def __repr__(self) -> str:
         return "<outcome>"

@@ -49,14 +49,26 @@ class ParkedFor(StrEnum):
     APPROVAL = "approval"
     SCHEDULE = "schedule"
     LOOKUP = "lookup"
+    EFFECT = "effect"
 
 
 class Effect(StrEnum):
-    """What is known of a write at the vendor's side."""
+    """What a call knows of its own write at the vendor's side."""
 
     NONE = "none"
     SENT = "sent"
     CONFIRMED = "confirmed"
+    UNKNOWN = "unknown"
+
+
+class LedgerStatus(StrEnum):
+    """How far an effect has come: one row of the ledger."""
+
+    PLANNED = "planned"
+    CLAIMED = "claimed"
+    SENT = "sent"
+    CONFIRMED = "confirmed"
+    FAILED = "failed"
     UNKNOWN = "unknown"
 
 
@@ -100,6 +112,20 @@ APP_RUN_MOVES: Mapping[AppRunStatus, frozenset[AppRunStatus]] = {
     AppRunStatus.PARKED: frozenset({AppRunStatus.PENDING, AppRunStatus.FAILED}),
     AppRunStatus.SUCCEEDED: frozenset(),
     AppRunStatus.FAILED: frozenset(),
+}
+
+_SETTLED = frozenset({LedgerStatus.CONFIRMED, LedgerStatus.FAILED, LedgerStatus.UNKNOWN})
+
+LEDGER_MOVES: Mapping[LedgerStatus, frozenset[LedgerStatus]] = {
+    LedgerStatus.PLANNED: frozenset({LedgerStatus.CLAIMED, LedgerStatus.FAILED}),
+    LedgerStatus.CLAIMED: frozenset({LedgerStatus.PLANNED, LedgerStatus.SENT, *_SETTLED}),
+    LedgerStatus.SENT: _SETTLED,
+    LedgerStatus.CONFIRMED: frozenset(),
+    LedgerStatus.FAILED: frozenset(),
+    # The vendor or a person tells what became of it, or a person has it done again.
+    LedgerStatus.UNKNOWN: frozenset(
+        {LedgerStatus.PLANNED, LedgerStatus.SENT, LedgerStatus.CONFIRMED, LedgerStatus.FAILED}
+    ),
 }
 
 APPROVAL_MOVES: Mapping[ApprovalStatus, frozenset[ApprovalStatus]] = {

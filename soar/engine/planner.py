@@ -49,6 +49,7 @@ class Member:
     urgent: bool = False
     """A containment: it waits behind no lookup."""
     lookup: str | None = None
+    target: str | None = None
 
     @property
     def impossible(self) -> bool:
@@ -240,6 +241,7 @@ def _member(
         parked_for="schedule" if due else None,
         urgent=spec.kind == "contain",
         lookup=_lookup(asset, spec, parameters),
+        target=_target(spec, parameters),
     )
 
 
@@ -249,6 +251,12 @@ def _lookup(asset: Asset, spec: ActionSpec, parameters: Mapping[str, Any]) -> st
         return None
     contains = {p.name: p.contains for p in spec.parameters}
     return lookup.key(asset, spec.name, parameters, contains=contains)
+
+
+def _target(spec: ActionSpec, parameters: Mapping[str, Any]) -> str | None:
+    """Return what a write acts on; calls with the same target share one effect."""
+    contains = {p.name: p.contains for p in spec.parameters}
+    return lookup.target(spec.target, parameters, contains=contains)
 
 
 def _missing(spec: ActionSpec, parameters: Mapping[str, Any]) -> str:

@@ -2,7 +2,7 @@
 The sweep: finds what a crash, a lost message or a due time left behind, and moves it on.
 
 In: the clock of the database. Out: bells rung again with the same ids, calls reclaimed,
-overdue questions closed. Any number may run: each row is taken with ``skip locked``.
+overdue questions closed, leases undone. Any number may run: each row is taken with ``skip locked``.
 Never: an effect of its own; everything it sends is claimed before it acts.
 """
 
@@ -14,11 +14,14 @@ from soar import parking
 from soar.bus.app import RESUME_RUN, START_RUN
 from soar.bus.relay import Relay
 from soar.domain.model import Outcome
+from soar.engine.settling import Settling
 from soar.settings import Settings
 from soar.store import outbox
 from soar.store.calls import messages
-from soar.store.claims import end_values, ending
 from soar.store.database import Database
+from soar.store.effects import PARK_UNKNOWN
+from soar.store.endings import end_values, ending
+from soar.store.rows import Row
 from soar.telemetry import log
 
 OUTBOX_SECONDS = 3
@@ -34,6 +37,7 @@ class Sweep:
     database: Database
     relay: Relay
     settings: Settings
+    settling: Settling
 
     def __call__(self) -> None:
         """Run every rule once; one that fails does not keep the others from running."""
@@ -44,6 +48,7 @@ class Sweep:
             self.expire_approvals,
             self.ring_lost_bells,
             self.move_stuck_runs,
+            self.settle_effects,
         ):
             try:
                 rule()
@@ -64,18 +69,24 @@ class Sweep:
                 log.warning("call_reclaimed", app_run=body["app_run_id"])
             poisoned = work.calls.poisoned()
             work.calls.expired_workers()
+            work.calls.landed()
         for row in poisoned:
-            self._fail_poisoned(row["id"], row["attempt"], row["effect"])
+            self._fail_poisoned(row)
 
-    def _fail_poisoned(self, app_run_id: int, attempt: int, effect: str) -> None:
-        unknown = effect == "sent"
+    def _fail_poisoned(self, row: Row) -> None:
+        message = "its worker died three times while it was making this call"
+        if row["effect"] == "sent":
+            values = {"id": row["id"], "attempt": row["attempt"], "made": 0, "message": message}
+            self.database.run(PARK_UNKNOWN, values)
+            return
         outcome = Outcome(
-            app_run_id=app_run_id,
-            attempt=attempt,
+            app_run_id=row["id"],
+            attempt=row["attempt"],
             succeeded=False,
-            message="its worker died three times while it was making this call",
-            effect="unknown" if unknown else effect,
+            message=message,
+            effect=row["effect"],
             shared=True,
+            writes=row["writes"],
         )
         for remaining, run_id, join_id in self.database.run(ending(outcome), end_values(outcome)):
             if remaining <= 0:
@@ -94,11 +105,23 @@ class Sweep:
             for row in work.approvals.expire():
                 work.people.audit("system", "approval expired", {"approval": row["id"]})
                 message = f"nobody answered {row['name']!r} in time: nothing was done"
+                if row["kind"] == "effect":
+                    message = f"nobody told in time whether {row['name']!r} took effect"
                 if row["kind"] == "prompt":
                     work.runs.end_join(row["action_run_id"], succeeded=False, message=message)
                     work.send_task(RESUME_RUN, row["run_id"], row["action_run_id"])
                 for join in work.calls.withdraw(row["id"], message):
                     work.send_task(RESUME_RUN, join["run_id"], join["id"])
+
+    def settle_effects(self) -> None:
+        """Ask people what nobody knows, undo leases that are over, close what ended unsent."""
+        with self.database.begin() as work:
+            for row in work.ledger.tidy():
+                log.warning("effect_left", effect=row["id"], status=row["status"])
+        with self.database.begin() as work:
+            self.settling.ask_people(work)
+        with self.database.begin() as work:
+            self.settling.undo_overdue(work)
 
     def ring_lost_bells(self) -> None:
         """Ring again for calls that nobody claimed and joins that nobody delivered."""

@@ -160,6 +160,7 @@ def _row(member: Member, *, waits: bool) -> dict[str, Any]:
         "parameters": member.parameters,
         "context": member.context,
         "lookup": member.lookup,
+        "target": member.target,
         "due_at": member.due_at,
         "parked_for": "approval" if waits else member.parked_for,
     }
@@ -201,7 +202,7 @@ def _covering(
 def _ask_for(work: Work, join_id: int, members: list[Member], at: Desk) -> int:
     lines = [f"{m.action} on {m.asset}: {_shown(m.parameters)}" for m in members]
     message = f"Playbook {at.run['title']} asks for a high-impact action:\n" + "\n".join(lines)
-    return _open(
+    return open_question(
         work,
         at,
         join_id=join_id,
@@ -229,7 +230,7 @@ def _write_prompt(work: Work, prompt: Prompt, at: Desk) -> None:
         handle=prompt.handle,
         remaining=1,
     )
-    _open(
+    open_question(
         work,
         at,
         join_id=join_id,
@@ -243,7 +244,7 @@ def _write_prompt(work: Work, prompt: Prompt, at: Desk) -> None:
     )
 
 
-def _open(
+def open_question(
     work: Work,
     at: Desk,
     *,
@@ -256,6 +257,7 @@ def _open(
     minutes: int,
     effects: Mapping[str, list[HeldCall]],
 ) -> int:
+    """Open a question to people; *effects* are the high-impact calls that each choice allows."""
     due = datetime.now(UTC) + timedelta(minutes=minutes)
     public_id = secrets.token_hex(8)
     shown = gate.payload(

@@ -47,13 +47,13 @@ class Calls(Queries):
             self._value(
                 """
                 insert into app_run (action_run_id, join_id, run_id, container_id, severity_rank,
-                  lane_turn, lookup, app, app_version, action, asset, task, parameters, context,
-                  status, message, parked_for, due_at, approval_id, rung_at, end_time)
+                  lane_turn, lookup, target, app, app_version, action, asset, task, parameters,
+                  context, status, message, parked_for, due_at, approval_id, rung_at, end_time)
                 values (:action_run_id, :join_id, :run_id, :container_id, :severity_rank,
                   :turn + coalesce((select w.lane_turn from app_run w where w.asset = :asset
                     and w.severity_rank = :severity_rank and w.status = 'parked'
-                    and w.parked_for = 'budget' order by w.lane_turn limit 1), 0), :lookup, :app,
-                  :app_version, :action, :asset, :task, cast(:parameters as jsonb),
+                    and w.parked_for = 'budget' order by w.lane_turn limit 1), 0), :lookup, :target,
+                  :app, :app_version, :action, :asset, :task, cast(:parameters as jsonb),
                   cast(:context as jsonb), :status, :message, :parked_for,
                   cast(:due_at as timestamptz), :approval_id,
                   now(), case when :status = 'failed' then now() end) returning id
@@ -65,6 +65,7 @@ class Calls(Queries):
                 severity_rank=severity_rank,
                 turn=turn,
                 lookup=member.get("lookup"),
+                target=member.get("target"),
                 app=member.get("app", ""),
                 app_version=member.get("app_version", ""),
                 action=member["action"],
@@ -156,12 +157,13 @@ class Calls(Queries):
         )
 
     def wake_followers(self) -> list[Row]:
-        """Make the lookups pending that follow a call which has ended without telling them."""
+        """Make the calls pending that follow one which has ended without telling them."""
         return self._wake(
             """
             id = any(array(
               select w.id from app_run w left join app_run l on l.id = w.follows
-              where w.follows is not null and w.status = 'parked' and w.parked_for = 'lookup'
+              where w.follows is not null and w.status = 'parked'
+              and w.parked_for in ('lookup', 'effect')
               and coalesce(l.status, 'gone') not in ('pending', 'running', 'parked') limit 500
               for update of w skip locked))
             """
@@ -196,7 +198,9 @@ class Calls(Queries):
         """Return the calls whose workers died three times and again."""
         return self._all(
             f"""
-            select c.id, c.attempt, c.effect, c.join_id, c.run_id from app_run c
+            select c.id, c.attempt, c.effect, c.join_id, c.run_id, exists (
+              select 1 from effect e where e.app_run_id = c.id and e.ended_at is null) as writes
+            from app_run c
             where c.status = 'running' and c.crashes >= 2 and not {OWNER_ALIVE}
             """
         )
@@ -225,6 +229,13 @@ class Calls(Queries):
             " where run_id = any(:ids) and status in ('pending', 'parked')",
             ids=run_ids,
             message=storable(message),
+        )
+
+    def landed(self) -> None:
+        """Forget flights that ended long enough ago for every claim to see their answers."""
+        self._do(
+            "delete from flight f using app_run l where l.id = f.app_run_id"
+            " and l.end_time < now() - interval '10 seconds'"
         )
 
     def expired_workers(self) -> None:

@@ -7,12 +7,10 @@ Never: a call that ends twice, or one whose claim somebody else holds.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
-from soar.domain.model import Claim, Outcome
+from soar.domain.model import Claim
 from soar.store.assets import asset_of
-from soar.store.rows import as_json, storable
 
 CALL_SECONDS = 180
 """No call lasts longer: one claimed so long ago was lost, though its worker lives (a database
@@ -25,7 +23,7 @@ OWNER_ALIVE = f"""(
 
 IN_LANE = "status = 'parked' and parked_for = 'budget'"
 
-_CLAIMABLE = f"""
+CLAIMABLE = f"""
     c.id = %(id)s and (c.status = 'pending' or (c.status = 'running' and not {OWNER_ALIVE}))
     and c.task = %(task)s
 """
@@ -35,7 +33,7 @@ _BEHIND = f"""
       select 1 from app_run w where w.asset = c.asset and w.{IN_LANE.replace(" and ", " and w.")})
 """
 
-_CLAIMED = f"""
+CLAIMED = f"""
     c.id, c.run_id, c.container_id, c.asset, c.app, c.action, c.task, c.parameters, c.attempt,
     c.tries, c.waited_since, c.approval_id, c.effect, c.severity_rank,
     (select row_to_json(a) from asset a where a.slug = c.asset), {_BEHIND},
@@ -45,7 +43,7 @@ _CLAIMED = f"""
 CLAIM = f"""
     update app_run c set status = 'running', owner = %(owner)s, attempt = attempt + 1,
     start_time = coalesce(start_time, now()), claimed_at = now(), parked_for = null, due_at = null
-    where {_CLAIMABLE} returning {_CLAIMED}
+    where {CLAIMABLE} returning {CLAIMED}
 """
 
 _FRESH = """
@@ -58,7 +56,7 @@ _FRESH = """
 """
 
 CLAIM_LOOKUP = f"""
-    with call as (select c.id, c.lookup, c.severity_rank from app_run c where {_CLAIMABLE}
+    with call as (select c.id, c.lookup, c.severity_rank from app_run c where {CLAIMABLE}
         for update),
     flight as (
         insert into flight as f (lookup, app_run_id) select lookup, id from call
@@ -79,12 +77,12 @@ CLAIM_LOOKUP = f"""
     follows = case when flight.app_run_id <> c.id then flight.app_run_id end,
     owner = case when flight.app_run_id <> c.id then null else %(owner)s end
     from call left join flight on true where c.id = call.id
-    returning {_CLAIMED}, c.follows, {_FRESH}
+    returning {CLAIMED}, c.follows, {_FRESH}
 """
 """Claims a lookup that others may ask for as well. The first of them flies; the others follow
 it: they wait for its answer. A newer one of higher severity lends it its place in the lane."""
 
-_ENDED = """
+ENDED = """
     update app_run set status = %(status)s, message = %(message)s,
     summary = %(summary)s::jsonb, data = %(data)s::jsonb, effect = %(effect)s,
     made = made + %(made)s, reused_from = %(reused_from)s, end_time = now()
@@ -92,9 +90,7 @@ _ENDED = """
 """
 
 END_LOOKUP = f"""
-    with ended as ({_ENDED} returning id, join_id, lookup),
-    landed as (delete from flight f using ended
-        where f.lookup = ended.lookup and f.app_run_id = ended.id),
+    with ended as ({ENDED} returning id, join_id),
     followed as (
         update app_run w set status = %(status)s, message = %(message)s,
         summary = %(summary)s::jsonb, data = %(data)s::jsonb,
@@ -107,27 +103,26 @@ END_LOOKUP = f"""
     end_time = case when remaining <= n then now() else end_time end
     from counted where j.id = counted.join_id returning j.remaining, j.run_id, j.id
 """
+"""Ends a lookup and those that follow it. Its flight stays for a while: a claim that began before
+this end, and cannot see its answer yet, finds it there and follows; the sweep wakes it."""
 
 END_AND_COUNT = f"""
-    with ended as ({_ENDED} returning join_id)
+    with ended as ({ENDED} returning join_id)
     update action_run j set remaining = remaining - 1,
     end_time = case when remaining <= 1 then now() else end_time end
     from ended where j.id = ended.join_id returning j.remaining, j.run_id, j.id
 """
 
-PARK = """
+PARKED = """
     update app_run set status = 'parked', parked_for = %(reason)s, message = %(message)s,
     due_at = now() + make_interval(secs => %(seconds)s), tries = tries + %(tries)s,
     made = made + %(made)s,
     waited_since = case when %(vendor)s then coalesce(waited_since, now()) else waited_since end,
     lane_since = coalesce(lane_since, now()), owner = null
-    where id = %(id)s and status = 'running' and attempt = %(attempt)s returning id
+    where id = %(id)s and status = 'running' and attempt = %(attempt)s
 """
 
-MARK_SENT = """
-    update app_run set effect = 'sent' where id = %(id)s and status = 'running'
-    and attempt = %(attempt)s and effect in ('none', 'sent') returning id
-"""
+PARK = f"{PARKED} returning id"
 
 HEARTBEAT = """
     insert into worker (owner, role, expires_at)
@@ -158,27 +153,8 @@ def claim_of(row: tuple[Any, ...]) -> Claim:
         "wanted",
         "follows",
         "fresh",
+        "standing",
     )
-    values = dict(zip(names, row, strict=False))  # only a lookup has the last two
+    values = dict(zip(names, row, strict=False))  # the last ones: of a lookup or a write
     values["held"] = asset_of(values["held"]) if values["held"] else None
     return Claim(**values)
-
-
-def ending(outcome: Outcome) -> str:
-    """Return the statement that ends a call: a lookup takes those along that follow it."""
-    return END_LOOKUP if outcome.shared else END_AND_COUNT
-
-
-def end_values(outcome: Outcome) -> Mapping[str, Any]:
-    """Return the values of :data:`END_AND_COUNT` for one outcome."""
-    return {
-        "id": outcome.app_run_id,
-        "attempt": outcome.attempt,
-        "status": "success" if outcome.succeeded else "failed",
-        "message": storable(outcome.message),
-        "summary": as_json(outcome.summary),
-        "data": as_json(list(outcome.data)),
-        "effect": outcome.effect,
-        "made": outcome.made,
-        "reused_from": outcome.reused_from,
-    }

@@ -30,6 +30,7 @@ from soar.store.columns import (
     when,
 )
 from soar.store.columns import metadata as metadata
+from soar.store.ledger_table import effect as effect
 
 playbook = Table(
     "playbook",
@@ -193,6 +194,7 @@ app_run = Table(
     Column("lane_turn", BigInteger, nullable=False, server_default="0"),
     Column("made", Integer, nullable=False, server_default="0"),
     Column("lookup", Text),
+    Column("target", Text),
     Column("follows", BigInteger),
     Column("reused_from", BigInteger),
     Column("attempt", Integer, nullable=False, server_default="0"),
@@ -248,6 +250,11 @@ app_run = Table(
         postgresql_where=text("reused_from is not null"),
     ),
     Index("ix_app_run_follows", "follows", postgresql_where=text("follows is not null")),
+    Index(
+        "ix_app_run_shared",
+        "reused_from",
+        postgresql_where=text("reused_from is not null and target is not null"),
+    ),
 )
 
 block_try = Table(

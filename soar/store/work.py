@@ -21,6 +21,7 @@ from soar.store.assets import Assets
 from soar.store.calls import Calls
 from soar.store.containers import Containers
 from soar.store.lanes import Lanes
+from soar.store.ledger import Ledger
 from soar.store.people import People
 from soar.store.playbooks import Playbooks
 from soar.store.reads import Reads
@@ -61,6 +62,11 @@ class Work:
     def lanes(self) -> Lanes:
         """The waiting rooms of assets."""
         return Lanes(self.connection)
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        """Effects: what stands at the vendors."""
+        return Ledger(self.connection)
 
     @cached_property
     def assets(self) -> Assets:

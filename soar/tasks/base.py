@@ -9,13 +9,14 @@ before the vendor was asked whether the first took effect.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import NoReturn
 
 from celery import Task
 from celery.exceptions import Ignore
 
-from soar.catalog import ActionSpec
+from soar.catalog import LEASE, ActionSpec
 from soar.connector import (
     ActionContext,
     ActionFailed,
@@ -34,11 +35,13 @@ from soar.domain.gate import digest
 from soar.domain.model import Asset, Claim, Outcome
 from soar.domain.states import Effect, ParkedFor
 from soar.domain.verdict import judge
-from soar.limiter import Admission
 from soar.parking import backoff, dismiss, park
-from soar.store.claims import CLAIM, CLAIM_LOOKUP, MARK_SENT, claim_of
+from soar.store import effects
+from soar.store.claims import CLAIM, CLAIM_LOOKUP, claim_of
 from soar.tasks import permission
 from soar.tasks.shop import Shop
+from soar.tasks.visit import Visit, Withdrawn
+from soar.tasks.write import Write
 from soar.telemetry import log
 from soar.vault import Vault
 
@@ -46,25 +49,6 @@ VERIFY_AFTER = timedelta(seconds=1)
 VERIFY_REQUESTS = 2
 """Most requests with which a vendor is asked whether a write took effect, before it is repeated."""
 TURN = timedelta(0)
-
-
-class Withdrawn(Exception):
-    """The call waits or belongs to another delivery: nothing is recorded here."""
-
-
-@dataclass(kw_only=True)
-class Visit:
-    """One try to make a claimed call: what was admitted, and whether the vendor was called."""
-
-    claim: Claim
-    asset: Asset
-    admission: Admission | None = None
-    session: VendorSession | None = None
-
-    @property
-    def made(self) -> int:
-        """How many requests its vendor may have got."""
-        return self.admission.cost if self.session and self.admission else 0
 
 
 class ActionTask(Task):  # type: ignore[type-arg]
@@ -106,12 +90,17 @@ class ActionTask(Task):  # type: ignore[type-arg]
         """
         Claim the call; a repeat of a message finds the claim taken and does nothing.
 
-        A lookup that another call is making already is parked by the claim: it follows.
+        What another call is doing already is parked by the claim: it follows.
         """
         values = {"id": app_run_id, "owner": self.shop.owner, "task": self.name}
+        statement = CLAIM
         if self.spec.freshness:
+            statement = CLAIM_LOOKUP
             values["freshness"] = max(self.spec.freshness.values())
-        rows = self.shop.database.run(CLAIM_LOOKUP if self.spec.freshness else CLAIM, values)
+        elif not self.spec.read_only:
+            statement = effects.CLAIM_WRITE
+            values["undo"] = self.spec.undo
+        rows = self.shop.database.run(statement, values)
         claim = claim_of(rows[0]) if rows else None
         if claim is None or claim.follows is not None:
             raise Ignore
@@ -140,7 +129,7 @@ class ActionTask(Task):  # type: ignore[type-arg]
         try:
             visit = Visit(claim=claim, asset=self._asset(claim))
             if claim.behind:
-                self._park(claim, ParkedFor.BUDGET, TURN, f"waits its turn on {claim.asset}")
+                raise self._park(claim, ParkedFor.BUDGET, TURN, f"waits its turn on {claim.asset}")
             if self.spec.high_impact:
                 permission.show(self.shop, self.spec, claim)
             params = self._checked(claim)
@@ -170,16 +159,34 @@ class ActionTask(Task):  # type: ignore[type-arg]
         if asset is None:
             raise ActionFailed(f"there is no asset {claim.asset!r} any more")
         if asset.closed and asset.parks_when_closed:
-            self._park(claim, ParkedFor.BUDGET, TURN, asset.closed)
+            raise self._park(claim, ParkedFor.BUDGET, TURN, asset.closed)
         if asset.closed:
             raise ActionFailed(asset.closed)
         if self.shop.catalog.app(asset.app).slug != self.spec.app:
             raise ActionFailed(f"asset {asset.slug!r} is of {asset.app}, not of this action's app")
         return asset
 
-    def _park(self, claim: Claim, reason: ParkedFor, wait: timedelta, why: str) -> None:
-        park(self.shop.database, claim, reason, wait=wait, message=why)
-        raise Withdrawn
+    def _park(
+        self,
+        claim: Claim,
+        reason: ParkedFor,
+        wait: timedelta,
+        why: str,
+        *,
+        counts: bool = False,
+        made: int = 0,
+    ) -> Withdrawn:
+        park(
+            self.shop.database,
+            claim,
+            reason,
+            wait=wait,
+            message=why,
+            counts=counts,
+            made=made,
+            writes=not self.spec.read_only,
+        )
+        return Withdrawn()
 
     def _checked(self, claim: Claim) -> Params:
         """Return the parameters, checked against the manifest."""
@@ -191,7 +198,10 @@ class ActionTask(Task):  # type: ignore[type-arg]
         for parameter in self.spec.parameters:
             if parameter.required and claim.parameters.get(parameter.name) in (None, ""):
                 raise ActionFailed(f"{claim.action}: parameter {parameter.name!r} is missing")
-        return Params(claim.parameters)
+        params = Params(claim.parameters)
+        if not self.spec.read_only:
+            self._write(claim).check(params)
+        return params
 
     def _admit(self, visit: Visit) -> None:
         """Spend one call of the asset's budget, or park until one is free."""
@@ -201,7 +211,7 @@ class ActionTask(Task):  # type: ignore[type-arg]
             asset, rank=claim.severity_rank, call=str(claim.id), cost=self.spec.requests + again
         )
         if not admission.granted:
-            self._park(claim, ParkedFor.BUDGET, admission.wait, f"waits for {admission.why}")
+            raise self._park(claim, ParkedFor.BUDGET, admission.wait, f"waits for {admission.why}")
         visit.admission = admission
 
     def _context(self, visit: Visit) -> ActionContext:
@@ -219,12 +229,15 @@ class ActionTask(Task):  # type: ignore[type-arg]
         )
 
     def _call(self, visit: Visit, context: ActionContext, params: Params) -> Outcome:
-        claim, output = visit.claim, None
+        claim, output, write, stands = visit.claim, None, self._write(visit.claim), False
         try:
-            output = self._already(claim, context, params)
-            if output is None:
-                self._mark_sent(claim)
-                output = type(self).function(context, params)
+            if not self.spec.read_only:
+                output = write.standing(context, params)
+                stands = output is not None
+                output = output or write.already(visit, context, params)
+            if output is None and not self.spec.read_only:
+                write.mark_sent()
+            output = output or type(self).function(context, params)
         except OutcomeUnknown as lost:
             return self._unknown(visit, lost)
         except (SoarError, Withdrawn):
@@ -233,10 +246,20 @@ class ActionTask(Task):  # type: ignore[type-arg]
             return self._bug(claim, visit, error, unknown=not self.spec.read_only)
         finally:
             self._tell_lane(visit, answered=output is not None)
+        done = self._done(visit, output, params)
+        return write.share(done) if stands else done
+
+    def _write(self, claim: Claim) -> Write:
+        return Write(
+            database=self.shop.database, spec=self.spec, verify=type(self).verify, claim=claim
+        )
+
+    def _done(self, visit: Visit, output: Output, params: Params) -> Outcome:
         effect = Effect.NONE if self.spec.read_only else Effect.CONFIRMED
+        lease = timedelta(minutes=params.number(LEASE.name, 0))
         return Outcome(
-            app_run_id=claim.id,
-            attempt=claim.attempt,
+            app_run_id=visit.claim.id,
+            attempt=visit.claim.attempt,
             succeeded=True,
             message=output.message,
             summary=output.summary,
@@ -244,6 +267,9 @@ class ActionTask(Task):  # type: ignore[type-arg]
             effect=effect.value,
             made=visit.made,
             shared=bool(self.spec.freshness),
+            writes=not self.spec.read_only,
+            lasts=output.lasts or lease or None,
+            vendor_ends=output.lasts is not None,
         )
 
     def _tell_lane(self, visit: Visit, *, answered: bool) -> None:
@@ -264,25 +290,6 @@ class ActionTask(Task):  # type: ignore[type-arg]
         if visit.admission.shaky and (answered or notes.answered is not None):
             self.shop.limiter.answered(slug)
 
-    def _already(self, claim: Claim, context: ActionContext, params: Params) -> Output | None:
-        """Ask the vendor whether a write that may have been sent took effect."""
-        if self.spec.read_only or claim.effect != Effect.SENT:
-            return None
-        verify = type(self).verify
-        if verify is None:
-            raise ActionFailed(
-                f"{claim.action} may have been done: its answer was lost and it cannot be verified"
-            )
-        return verify(context, params)
-
-    def _mark_sent(self, claim: Claim) -> None:
-        """Write down that a write is about to be sent; without that row it is not sent."""
-        if self.spec.read_only:
-            return
-        marked = self.shop.database.run(MARK_SENT, {"id": claim.id, "attempt": claim.attempt})
-        if not marked:
-            raise Withdrawn
-
     def _later(self, claim: Claim, visit: Visit | None, wait: RetryLater) -> Outcome:
         """Park until the vendor can be asked again, within the limits of tries and patience."""
         delay = wait.after or backoff(claim.tries, chance=self.shop.chance)
@@ -291,16 +298,14 @@ class ActionTask(Task):  # type: ignore[type-arg]
         if why:
             return self._outcome(claim, visit, failed=why)
         lane = closed or wait.all_calls
-        park(
-            self.shop.database,
+        raise self._park(
             claim,
             ParkedFor.BUDGET if lane else ParkedFor.SCHEDULE,
-            wait=delay,
-            message=str(wait),
+            delay,
+            str(wait),
             counts=wait.after is None and not closed,
             made=visit.made if visit else 0,
         )
-        raise Withdrawn
 
     def _tell_wait(self, visit: Visit | None, wait: RetryLater, delay: timedelta) -> bool:
         """Tell the lane what its vendor asks for; True if the lane is closed: nobody answers."""
@@ -328,28 +333,27 @@ class ActionTask(Task):  # type: ignore[type-arg]
             return f"{wait}; gave up after {claim.tries + 1} tries"
         return ""
 
-    def _unknown(self, visit: Visit, lost: OutcomeUnknown) -> Outcome:
+    def _unknown(self, visit: Visit, lost: OutcomeUnknown) -> NoReturn:
         """Park a write whose answer was lost; when it comes back the vendor is asked first."""
         claim = visit.claim
         if type(self).verify is None or claim.tries + 1 >= self.shop.settings.retry_attempts:
-            return self._outcome(
-                claim, visit, failed=f"{lost}: its outcome is unknown", unknown=True
-            )
-        park(
-            self.shop.database,
+            self._write(claim).ask_people(visit, str(lost))
+        raise self._park(
             claim,
             ParkedFor.SCHEDULE,
-            wait=VERIFY_AFTER,
-            message=f"{lost}: will be verified",
+            VERIFY_AFTER,
+            f"{lost}: will be verified",
             counts=True,
             made=visit.made,
         )
-        raise Withdrawn
 
     def _outcome(
         self, claim: Claim, visit: Visit | None, *, failed: str, unknown: bool = False
     ) -> Outcome:
-        maybe = unknown or (claim.effect == Effect.SENT and not self.spec.read_only)
+        settled = self.spec.read_only or (visit is not None and visit.undone)
+        maybe = unknown or (claim.effect == Effect.SENT and not settled)
+        if maybe and claim.wanted:
+            self._write(claim).ask_people(visit, failed)
         return Outcome(
             app_run_id=claim.id,
             attempt=claim.attempt,
@@ -358,6 +362,7 @@ class ActionTask(Task):  # type: ignore[type-arg]
             effect=Effect.UNKNOWN.value if maybe else Effect.NONE.value,
             made=visit.made if visit else 0,
             shared=bool(self.spec.freshness),
+            writes=not self.spec.read_only,
         )
 
     def _mark_broken(self, claim: Claim, reason: str) -> None:

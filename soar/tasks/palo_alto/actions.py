@@ -32,7 +32,7 @@ def ip_is_blocked(ctx: ActionContext, params: Params) -> Output | None:
     ip, tag = str(targets.address(params.text("ip"))), _tag(ctx)
     if tag not in firewall(ctx).tags_of(ip):
         return None
-    return _address_output(ctx, "Blocked", ip, changed=True)
+    return _address_output(ctx, "Blocked", ip, changed=True, lasts=_lasts(ctx, params))
 
 
 def ip_is_unblocked(ctx: ActionContext, params: Params) -> Output | None:
@@ -47,10 +47,11 @@ def ip_is_unblocked(ctx: ActionContext, params: Params) -> Output | None:
 def block_ip(ctx: ActionContext, params: Params) -> Output:
     """Tag an address for a while; a second call finds the tag and changes nothing."""
     ip = targets.blockable_address(ctx.asset, params.text("ip"))
-    minutes = _minutes(ctx, params)
+    lasts = _lasts(ctx, params)
     _device(ctx)  # read before the write: afterwards nothing may fail any more
-    new = firewall(ctx).register(ip, _tag(ctx), minutes * 60)
-    return _address_output(ctx, "Blocked" if new else "Already blocked", ip, changed=new)
+    new = firewall(ctx).register(ip, _tag(ctx), int(lasts.total_seconds()) if lasts else 0)
+    done = "Blocked" if new else "Already blocked"
+    return _address_output(ctx, done, ip, changed=new, lasts=lasts if new else None)
 
 
 @action(verify=ip_is_unblocked)
@@ -132,10 +133,17 @@ def _committed(ctx: ActionContext, params: Params, *, present: bool) -> Output |
     return None
 
 
-def _address_output(ctx: ActionContext, done: str, ip: str, *, changed: bool) -> Output:
+def _lasts(ctx: ActionContext, params: Params) -> timedelta | None:
+    return timedelta(minutes=_minutes(ctx, params)) or None
+
+
+def _address_output(
+    ctx: ActionContext, done: str, ip: str, *, changed: bool, lasts: timedelta | None = None
+) -> Output:
     device = _device(ctx)
     summary = {"ip": ip, "tag": _tag(ctx), "device": device, "changed": changed}
-    return Output(message=f"{done} on {device}", summary=summary, data=(summary,))
+    message = f"{done} on {device}"
+    return Output(message=message, summary=summary, data=(summary,), lasts=lasts)
 
 
 def _url_output(message: str, ctx: ActionContext, entry: str, *, changed: bool) -> Output:

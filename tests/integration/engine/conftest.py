@@ -23,7 +23,7 @@ from celery.exceptions import Ignore
 from soar import approvals
 from soar.bootstrap import House
 from soar.bus.app import RESUME_RUN, START_RUN, WRITE_REPORT
-from soar.catalog import ActionSpec, AppSpec, Catalog, FieldSpec
+from soar.catalog import LEASE, ActionSpec, AppSpec, Catalog, FieldSpec
 from soar.connector import (
     ActionContext,
     ActionFailed,
@@ -35,13 +35,15 @@ from soar.connector import (
     action,
 )
 from soar.domain.model import Outcome, Person
+from soar.engine.settling import Settling
 from soar.engine.steps import Engine, queue_run
 from soar.engine.sweep import Sweep
 from soar.pump import Pump
 from soar.settings import Settings
 from soar.signing import load_verifier
 from soar.store import outbox
-from soar.store.claims import HEARTBEAT, end_values, ending
+from soar.store.claims import HEARTBEAT
+from soar.store.endings import end_values, ending
 from soar.store.work import Message
 from soar.tasks.binding import bind
 from soar.tasks.shop import Shop
@@ -54,7 +56,8 @@ Effect = tuple[str, str]
 Row = dict[str, Any]
 
 
-def _action(name: str, function: str, kind: str, impact: str = "low") -> ActionSpec:
+def _action(name: str, function: str, kind: str, impact: str = "low", undo: str = "") -> ActionSpec:
+    lease = (LEASE,) if undo and kind == "contain" else ()
     return ActionSpec(
         app="sham",
         name=name,
@@ -64,10 +67,12 @@ def _action(name: str, function: str, kind: str, impact: str = "low") -> ActionS
         read_only=kind == "investigate",
         timeout=5,
         description="",
-        undo="",
+        undo=undo,
+        target=("target",) if undo else (),
         parameters=(
             FieldSpec(name="target", required=True, contains=("ip",)),
             FieldSpec(name="note"),
+            *lease,
         ),
     )
 
@@ -84,12 +89,19 @@ CATALOG = Catalog(
             actions=(
                 _action("look up", "look_up", "investigate"),
                 _action("block", "block", "contain"),
-                _action("isolate", "isolate", "contain", "high"),
+                _action("isolate", "isolate", "contain", "high", undo="free"),
+                _action("free", "free", "correct", undo="isolate"),
                 _action("disable", "disable", "contain", "high"),
+                _action("fence", "fence", "contain", undo="unfence"),
+                _action("unfence", "unfence", "correct", undo="fence"),
+                _action("shout", "shout", "generic"),
             ),
         ),
     )
 )
+
+
+UNDOABLE = {spec.name for spec in CATALOG.actions if spec.undo}
 
 
 class WorkerDied(BaseException):
@@ -101,6 +113,8 @@ class Vendor:
     """A vendor with a state; *moods* say how its next answers to a call go wrong, in order."""
 
     done: Counter[Effect] = field(default_factory=Counter)
+    stands: dict[str, str] = field(default_factory=dict)
+    """The last action on each target that undoes or can be undone."""
     moods: dict[Effect, list[str]] = field(default_factory=dict)
 
     def answer(self, action_name: str, params: Params) -> Output:
@@ -109,6 +123,7 @@ class Vendor:
         mood = self.moods[effect].pop(0) if self.moods.get(effect) else "well"
         if mood in {"well", "lost", "died after", "bug after"}:
             self.done[effect] += 1
+            self.stands[effect[1]] = action_name
         match mood:
             case "failed":
                 raise ActionFailed("the vendor refused")
@@ -134,7 +149,10 @@ class Vendor:
 
     def verify(self, action_name: str, params: Params) -> Output | None:
         """Tell what the state is."""
-        known = self.done[(action_name, params.text("target"))]
+        target = params.text("target")
+        known = self.done[(action_name, target)]
+        if action_name in UNDOABLE:
+            known = self.stands.get(target) == action_name
         return Output(message="it had taken effect") if known else None
 
 
@@ -149,7 +167,8 @@ def _room(vendor: Vendor) -> types.ModuleType:
         def verify(_: ActionContext, params: Params, name: str = spec.name) -> Output | None:
             return vendor.verify(name, params)
 
-        mark = action() if spec.read_only else action(verify=verify)
+        blind = spec.read_only or spec.name == "shout"
+        mark = action() if blind else action(verify=verify)
         setattr(module, spec.function, mark(call))
     return module
 
@@ -178,6 +197,7 @@ class Bench:
             database=self.database,
             relay=self.collect,  # type: ignore[arg-type]
             settings=self.settings,
+            settling=Settling(catalog=CATALOG, settings=self.settings),
         )
         assert self.settings.verify_key_file is not None
         self.shop = Shop(
@@ -203,6 +223,7 @@ class Bench:
         """Begin again on an empty database, with a vendor that nothing has happened to."""
         self.empty()
         self.vendor.done.clear()
+        self.vendor.stands.clear()
         self.vendor.moods.clear()
         self.pending.clear()
         self.unrecorded.clear()

@@ -435,6 +435,8 @@ class TestSingleFlight:
         assert bench.vendor.done[("look up", "4")] == 1
         assert all(went_well(bench, run_id) for run_id in runs)
         assert {row["reused_from"] for row in bench.calls()[1:]} == {1}
+        bench.age()
+        bench.sweep()
         assert bench.rows("select * from flight") == []
 
     def test_hundred_runs_on_eight_threads_make_one_call(self, bench: Bench) -> None:

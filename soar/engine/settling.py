@@ -1,0 +1,119 @@
+"""
+What becomes of effects: people are asked what nobody knows, leases are undone when they are over.
+
+In: the ledger. Out: questions, and runs whose one call is an undo.
+Never: a write that may have taken effect done again because a program thinks so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from soar.catalog import Catalog
+from soar.domain import gate
+from soar.domain.commands import Act
+from soar.domain.errors import Conflict
+from soar.domain.gate import HeldCall
+from soar.engine import writing
+from soar.engine.planner import Situation, plan
+from soar.settings import Settings
+from soar.store.rows import Row
+from soar.store.work import Work
+from soar.telemetry import log
+
+UNDO = '"""Undoes one containment. The engine starts it; it has no blocks."""\n'
+CLOCK = "the end of its lease"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Settling:
+    """Settles effects, in the transactions of whoever asks for it."""
+
+    catalog: Catalog
+    settings: Settings
+
+    def ask_people(self, work: Work) -> None:
+        """Open a question for each write of which nobody knows whether it took effect."""
+        for call in work.ledger.unasked():
+            work.ledger.tie(call["id"], self._ask(work, call))
+
+    def undo_overdue(self, work: Work) -> None:
+        """Undo the leases whose time is over, and let what failed be tried again."""
+        work.ledger.ended_by_vendors()
+        for failed in work.ledger.not_undone():
+            log.warning("undo_failed", effect=failed["id"], run=failed["run_id"])
+        for effect in work.ledger.overdue():
+            self.undo(work, effect, by=CLOCK)
+
+    def undo(self, work: Work, effect: Mapping[str, Any], *, by: str) -> int:
+        """Start the run that takes an effect back, and return its id."""
+        if not effect["undo"]:
+            raise Conflict(f"{effect['action']} cannot be undone: its app names no undo")
+        playbook_id, _ = work.playbooks.save(
+            name="soar_undo", title="Undo", version="1", source=UNDO, details={"system": True}
+        )
+        run_id = work.runs.add(
+            container_id=effect["container_id"],
+            playbook_id=playbook_id,
+            started_by=by,
+            run_as="automation",
+        )
+        work.runs.started(run_id)
+        act = Act(
+            action=effect["undo"],
+            name=effect["undo"],
+            assets=(effect["asset"],),
+            parameters=(self._undo_parameters(effect),),
+        )
+        situation = Situation(catalog=self.catalog, assets={a.slug: a for a in work.assets.all()})
+        writing.write(work, plan([act], situation), self._desk(work, run_id))
+        work.ledger.undoing(effect["id"], run_id)
+        work.people.audit(by, "undo started", {"effect": effect["id"], "run": run_id})
+        return run_id
+
+    def _undo_parameters(self, effect: Mapping[str, Any]) -> dict[str, Any]:
+        """Return those parameters of a call that its undo takes as well."""
+        spec = self.catalog.app(effect["app"]).action(effect["undo"])
+        known = {p.name for p in spec.parameters} if spec else set()
+        return {name: value for name, value in effect["parameters"].items() if name in known}
+
+    def _ask(self, work: Work, call: Row) -> int:
+        spec = self.catalog.by_task(call["task"])
+        held = HeldCall(
+            action=call["action"],
+            asset=call["asset"],
+            app=call["app"],
+            app_version=call["app_version"],
+            parameters=call["parameters"],
+        )
+        at = self._desk(work, call["run_id"])
+        what = ", ".join(f"{name}={value}" for name, value in call["parameters"].items())
+        message = (
+            f"Did it take effect? {call['action']} on {call['asset']}: {what}\n"
+            f"{call['message']}. Look at the vendor's side, then answer: it is not done again"
+            " unless you say so."
+        )
+        return writing.open_question(
+            work,
+            at,
+            join_id=call["join_id"],
+            kind="effect",
+            name=call["action"],
+            to=at.approvers,
+            message=message,
+            options=[gate.HAPPENED, gate.MISSED, gate.AGAIN],
+            minutes=at.gate_minutes,
+            effects={gate.AGAIN: [held] if spec.high_impact else []},
+        )
+
+    def _desk(self, work: Work, run_id: int) -> writing.Desk:
+        run = work.runs.get(run_id)
+        return writing.Desk(
+            run=run,
+            container=work.containers.get(run["container_id"]),
+            approvers=self.settings.approvers,
+            gate_minutes=self.settings.action_gate_minutes,
+            rehearse=lambda *_: [],
+        )

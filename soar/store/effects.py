@@ -1,0 +1,159 @@
+"""
+The single statements of writes: claim one with its intent, mark it sent, end it.
+
+In: a call's id and attempt. Out: its row and its intent's, moved together, in one commit.
+Never: two calls that hold one intent: the unique index of the ledger lets one in, the others
+follow it, or find the effect confirmed.
+"""
+
+from __future__ import annotations
+
+from soar.store.claims import CLAIMABLE, CLAIMED, ENDED, PARKED
+
+_LIVE = """
+    exists (select 1 from app_run l where l.id = e.app_run_id
+            and l.status in ('pending', 'running', 'parked'))
+"""
+
+_LEFT = f"e.status <> 'confirmed' and not {_LIVE}"
+"""Whoever held the intent has ended without an effect, or not knowing whether there is one."""
+
+_FOLLOWS = "held.app_run_id <> c.id and held.status <> 'confirmed'"
+
+CLAIM_WRITE = f"""
+    with call as (
+        select c.id, c.asset, c.action, c.run_id, c.container_id, coalesce(c.target, '') as target,
+        case when c.target is null then 'call ' || c.id else 'standing' end as intent
+        from app_run c where {CLAIMABLE} for update),
+    held as (
+        insert into effect as e
+          (asset, action, target, intent, undo, status, app_run_id, run_id, container_id)
+        select asset, action, target, intent, %(undo)s, 'claimed', id, run_id, container_id
+        from call
+        on conflict (asset, action, target, intent) where ended_at is null and status <> 'failed'
+        do update set
+          status = case when e.status = 'planned' and (e.app_run_id = excluded.app_run_id
+                             or not {_LIVE}) then 'claimed' else e.status end,
+          app_run_id = case when {_LEFT} then excluded.app_run_id else e.app_run_id end,
+          run_id = case when {_LEFT} then excluded.run_id else e.run_id end,
+          container_id = case when {_LEFT} then excluded.container_id else e.container_id end
+        returning e.*)
+    update app_run c set attempt = attempt + 1, claimed_at = now(), due_at = null,
+    start_time = coalesce(start_time, now()),
+    status = case when {_FOLLOWS} then 'parked' else 'running' end,
+    parked_for = case when {_FOLLOWS} then 'effect' end,
+    follows = case when {_FOLLOWS} then held.app_run_id end,
+    owner = case when {_FOLLOWS} then null else %(owner)s end,
+    message = case when {_FOLLOWS} then 'run ' || held.run_id || ' is doing the same: waits for it'
+              else c.message end,
+    effect = case when held.app_run_id = c.id and held.status in ('sent', 'unknown') then 'sent'
+             else c.effect end
+    from call, held where c.id = call.id
+    returning {CLAIMED}, c.follows, null,
+    case when held.app_run_id <> c.id and held.status = 'confirmed' then to_jsonb(held) end
+"""
+"""Claims a write together with its intent. Another call that holds the intent is followed; an
+effect that stands comes back with the claim; one that was left unknown is this call's to settle."""
+
+MARK_SENT = """
+    with marked as (
+        update app_run c set effect = 'sent' where c.id = %(id)s and c.status = 'running'
+        and c.attempt = %(attempt)s and c.effect in ('none', 'sent') and exists (
+          select 1 from effect e where e.app_run_id = c.id and e.ended_at is null
+          and e.status in ('claimed', 'sent', 'unknown'))
+        returning c.id)
+    update effect e set status = 'sent', sent_at = now() from marked
+    where e.app_run_id = marked.id and e.ended_at is null
+    and e.status in ('claimed', 'sent', 'unknown') returning e.id
+"""
+
+TAKE_OVER = """
+    with call as (
+        select c.id, c.asset, c.action, c.target, c.run_id, c.container_id from app_run c
+        where c.id = %(id)s and c.status = 'running' and c.attempt = %(attempt)s for update),
+    gone as (
+        update effect e set ended_at = now(), checked_at = now(), ended_because = %(why)s
+        from call where e.id = %(number)s and e.status = 'confirmed' and e.ended_at is null
+        returning e.undo)
+    insert into effect
+      (asset, action, target, intent, undo, status, app_run_id, run_id, container_id)
+    select call.asset, call.action, call.target, 'standing', gone.undo, 'claimed', call.id,
+    call.run_id, call.container_id from call, gone on conflict do nothing returning id
+"""
+"""Ends an effect that no longer stands and gives its intent to the call that found it gone."""
+
+_KNOWN = """
+    status = case %(effect)s when 'confirmed' then 'confirmed' when 'unknown' then 'unknown'
+             else 'failed' end,
+    confirmed_at = case when %(effect)s = 'confirmed' then now() end,
+    expires_at = case when %(effect)s = 'confirmed'
+                 then now() + make_interval(secs => %(lasts)s) end,
+    vendor_ends = %(vendor_ends)s,
+    ended_at = case when %(effect)s = 'none' then now() end
+"""
+
+_OPEN = "e.ended_at is null and e.status in ('planned', 'claimed', 'sent', 'unknown')"
+
+_UNDONE = """
+    undone as (
+        update effect o set ended_at = now(), ended_because = 'undone by run ' || ended.run_id
+        from ended join effect m on m.app_run_id = ended.id where %(effect)s = 'confirmed'
+        and m.ended_at is null and m.intent = 'standing' and o.intent = 'standing'
+        and o.asset = m.asset and o.action = m.undo and o.target = m.target
+        and o.ended_at is null and (o.status = 'confirmed' or (o.status = 'unknown'
+          and not exists (select 1 from app_run l where l.id = o.app_run_id
+                          and l.status in ('pending', 'running', 'parked')))))
+"""
+"""An action that takes effect ends what it undoes: a release the isolation, and the reverse."""
+
+_LEDGER = f"""
+    ledger as (
+        update effect e set {_KNOWN} from ended where e.app_run_id = ended.id and {_OPEN}),
+    {_UNDONE}
+"""
+
+_COUNTED = """
+    update action_run j set remaining = remaining - 1,
+    end_time = case when remaining <= 1 then now() else end_time end
+    from ended where j.id = ended.join_id returning j.remaining, j.run_id, j.id
+"""
+
+END_WRITE = f"""
+    with ended as ({ENDED} returning id, join_id, run_id), {_LEDGER} {_COUNTED}
+"""
+
+SETTLE = f"""
+    with ended as (
+        update app_run c set status = %(status)s, message = %(message)s, effect = %(effect)s,
+        parked_for = null, end_time = now() where c.approval_id = %(approval)s
+        and c.status = 'parked' and c.parked_for = 'approval' and c.effect = 'unknown'
+        returning id, join_id, run_id),
+    {_LEDGER} {_COUNTED}
+"""
+"""Ends the call whose effect a person has told."""
+
+PARK_UNKNOWN = """
+    with parked as (
+        update app_run set status = 'parked', parked_for = 'approval', approval_id = null,
+        message = %(message)s, effect = 'unknown', made = made + %(made)s, owner = null
+        where id = %(id)s and status = 'running' and attempt = %(attempt)s returning id)
+    update effect e set status = 'unknown' from parked
+    where e.app_run_id = parked.id and e.ended_at is null returning e.id
+"""
+"""Parks a write of which nobody knows whether it took effect, until a person tells."""
+
+PARK_WRITE = f"""
+    with parked as ({PARKED} returning id),
+    planned as (update effect e set status = 'planned' from parked
+        where e.app_run_id = parked.id and e.status = 'claimed')
+    select id from parked
+"""
+
+SHARE = """
+    update effect e set checked_at = now(), expires_at = case
+      when e.expires_at is null or e.vendor_ends then e.expires_at
+      when %(lasts)s::float8 is null then null
+      else greatest(e.expires_at, now() + make_interval(secs => %(lasts)s)) end
+    where e.id = %(number)s and e.ended_at is null and e.undo_run_id is null returning e.expires_at
+"""
+"""Lets a further call share an effect that stands: it stands as long as the longest wish."""

@@ -1,0 +1,35 @@
+"""
+One try to make a claimed call.
+
+In: a claim and its asset. Out: what was admitted, and whether the vendor was called.
+Never: more than one try: a call that comes back is claimed anew.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from soar.connector import VendorSession
+from soar.domain.model import Asset, Claim
+from soar.limiter import Admission
+
+
+class Withdrawn(Exception):
+    """The call waits or belongs to another delivery: nothing is recorded here."""
+
+
+@dataclass(kw_only=True)
+class Visit:
+    """One try to make a claimed call: what was admitted, and whether the vendor was called."""
+
+    claim: Claim
+    asset: Asset
+    admission: Admission | None = None
+    session: VendorSession | None = None
+    undone: bool = False
+    """Whether the vendor has said that an earlier try of a write certainly took no effect."""
+
+    @property
+    def made(self) -> int:
+        """How many requests its vendor may have got."""
+        return self.admission.cost if self.session and self.admission else 0

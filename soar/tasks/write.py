@@ -1,0 +1,109 @@
+"""
+A write's dealings with the ledger: before it is sent, when it stands already, when nobody knows.
+
+In: a claimed call of an action that writes. Out: rows of the ledger, moved.
+Never: a write that is sent without its row saying so, or a second one for an intent whose effect
+stands or may stand.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import NoReturn
+
+from soar.catalog import LEASE, ActionSpec
+from soar.connector import (
+    ActionContext,
+    ActionFailed,
+    Output,
+    Params,
+    RetryLater,
+    VerifyFunction,
+)
+from soar.domain.model import Claim, Outcome
+from soar.domain.states import Effect
+from soar.store import effects
+from soar.store.database import Database
+from soar.tasks.visit import Visit, Withdrawn
+from soar.telemetry import log
+
+SETTLING = timedelta(seconds=2)
+"""So long a call waits for another that is about to end or release what it wants."""
+LONGEST_LEASE = 365 * 24 * 60
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Write:
+    """One claimed call that may change something at its vendor."""
+
+    database: Database
+    spec: ActionSpec
+    verify: VerifyFunction | None
+    claim: Claim
+
+    def check(self, params: Params) -> None:
+        """Refuse a lease that is no time, and wait while the effect that stands is released."""
+        if not 0 <= params.number(LEASE.name, 0) <= LONGEST_LEASE:
+            raise ActionFailed(f"{LEASE.name} must be between 0 and {LONGEST_LEASE}")
+        if self.claim.standing and self.claim.standing["undo_run_id"]:
+            raise RetryLater("its release is under way", after=SETTLING)
+
+    def standing(self, context: ActionContext, params: Params) -> Output | None:
+        """Ask the vendor whether another run's effect still stands; if not, it is ours to make."""
+        if self.claim.standing is None:
+            return None
+        if self.verify is None:
+            return Output(message="it was confirmed then")
+        found = self.verify(context, params)
+        if found is None:
+            self._take_over(self.claim.standing["id"])
+        return found
+
+    def _take_over(self, effect_id: int) -> None:
+        why = f"found gone by run {self.claim.run_id}"
+        values = {**self._key, "number": effect_id, "why": why}
+        if not self.database.run(effects.TAKE_OVER, values):
+            raise RetryLater("another run is doing the same", after=SETTLING)
+
+    def share(self, done: Outcome) -> Outcome:
+        """Share the effect that another run made, for as long as either wants it."""
+        standing = self.claim.standing
+        assert standing
+        lasts = done.lasts.total_seconds() if done.lasts else None
+        if not self.database.run(effects.SHARE, {"number": standing["id"], "lasts": lasts}):
+            raise RetryLater("its release is under way", after=SETTLING)
+        since = f"{standing['confirmed_at']:.19}".replace("T", " ")
+        return replace(
+            done,
+            message=f"in effect since {since} by run {standing['run_id']}: {done.message}",
+            effect=Effect.NONE.value,
+            reused_from=standing["app_run_id"],
+        )
+
+    def already(self, visit: Visit, context: ActionContext, params: Params) -> Output | None:
+        """Ask the vendor whether this call, which may have been sent, took effect."""
+        if self.claim.effect != Effect.SENT:
+            return None
+        if self.verify is None:
+            self.ask_people(visit, "its answer was lost and it cannot be verified")
+        found = self.verify(context, params)
+        visit.undone = found is None
+        return found
+
+    def mark_sent(self) -> None:
+        """Write down that it is about to be sent; without that row it is not sent."""
+        if not self.database.run(effects.MARK_SENT, self._key):
+            raise Withdrawn
+
+    def ask_people(self, visit: Visit | None, why: str) -> NoReturn:
+        """Park it until a person tells whether it took effect; the sweep asks them."""
+        message = f"whether it took effect is unknown: {why}"
+        values = {**self._key, "made": visit.made if visit else 0, "message": message}
+        self.database.run(effects.PARK_UNKNOWN, values)
+        log.warning("effect_unknown", app_run=self.claim.id, task=self.spec.task_name)
+        raise Withdrawn
+
+    @property
+    def _key(self) -> dict[str, int]:
+        return {"id": self.claim.id, "attempt": self.claim.attempt}

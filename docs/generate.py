@@ -100,6 +100,8 @@ def _action(spec: ActionSpec) -> Iterator[str]:
         facts.append("**high impact: held until a person has decided**")
     if spec.undo:
         facts.append(f"undone by `{spec.undo}`")
+    if spec.target:
+        facts.append("calls with the same target share one effect")
     if getattr(function_of(spec), "__soar_verify__", None):
         facts.append("verified at the vendor before it is sent again")
     if spec.requests > 1:
@@ -154,6 +156,7 @@ def diagrams() -> str:
         ("Playbook run", states.RunStatus, states.RUN_MOVES),
         ("Action run", states.ActionStatus, states.ACTION_MOVES),
         ("App run", states.AppRunStatus, states.APP_RUN_MOVES),
+        ("Effect", states.LedgerStatus, states.LEDGER_MOVES),
         ("Approval", states.ApprovalStatus, states.APPROVAL_MOVES),
     )
     return "\n".join(_diagram(*table) for table in tables)

@@ -190,7 +190,7 @@ def _call(row: Row) -> Entry:
         time=row["create_time"],
         kind="action",
         title=row["action"],
-        detail="; ".join(filter(None, (row["message"], _borrowed(row)))),
+        detail="; ".join(filter(None, (row["message"], _borrowed(row), _shared(row)))),
         status=row["status"],
         seconds=_seconds(row["start_time"], row["end_time"]),
         ids={"run": row["run_id"], "action_run": row["action_run_id"], "app_run": row["id"]},
@@ -205,11 +205,17 @@ def _call(row: Row) -> Entry:
 
 def _borrowed(row: Row) -> str:
     """Say whose answer this is, where the vendor was not asked for it."""
-    if not row.get("reused_run"):
-        return ""
+    if not row.get("reused_run") or row["target"]:
+        return ""  # what a write shares is an effect, and its message says whose
     age = int(row["reused_age"].total_seconds())
     when = f", age {age} s" if age > 0 else ""
     return f"answered from the lookup of run {row['reused_run']}{when}"
+
+
+def _shared(row: Row) -> str:
+    """Say which other runs wanted an effect that stands already."""
+    runs = ", ".join(map(str, row["shared_by"]))
+    return f"also wanted by run {runs}" if runs else ""
 
 
 def _uncalled(row: Row) -> Entry:

@@ -240,6 +240,35 @@ CALLS = Listing(
     },
 )
 
+CONTAINMENTS = Listing(
+    noun="containment",
+    source=f"effect x{_WITH_RUN}",
+    columns="x.id, x.asset, x.action, x.target, x.status, x.undo, x.app_run_id, x.run_id,"
+    " x.container_id, x.undo_run_id, x.vendor_ends, x.confirmed_at, x.expires_at, x.ended_at,"
+    " x.ended_because, x.checked_at, x.create_time",
+    fields={
+        **_OF_CONTAINER,
+        **_OF_RUN,
+        **_fields("int", id="x.id", app_run="x.app_run_id", undo_run="x.undo_run_id"),
+        **_fields(
+            "text",
+            asset="x.asset",
+            action="x.action",
+            target="x.target",
+            status="x.status",
+            intent="x.intent",
+            undo="x.undo",
+        ),
+        **_fields(
+            "time",
+            create_time="x.create_time",
+            since="x.confirmed_at",
+            until="x.expires_at",
+            ended="x.ended_at",
+        ),
+    },
+)
+
 APPROVAL_STATUS = (
     "case when x.status = 'open' then 'pending' when x.status <> 'answered' then x.status"
     " when x.kind <> 'prompt' and x.answer = 'Deny' then 'denied' else 'approved' end"

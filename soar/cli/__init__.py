@@ -14,7 +14,18 @@ from typing import Annotated
 
 import typer
 
-from soar.cli import alerts, approvals, assets, keys, lanes, playbooks, runs, servers, tokens
+from soar.cli import (
+    alerts,
+    approvals,
+    assets,
+    contained,
+    keys,
+    lanes,
+    playbooks,
+    runs,
+    servers,
+    tokens,
+)
 from soar.cli.exits import Front
 from soar.cli.screen import output
 
@@ -28,6 +39,7 @@ GROUPS = (
     ("trigger", playbooks.triggers_app, "When it runs."),
     ("alert", alerts.app, "What comes in."),
     ("run", runs.app, "One playbook run."),
+    ("contained", contained.app, "What stands at the vendors."),
     ("token", tokens.app, "Who may ask."),
     ("vault", keys.app, "The keys that seal secrets."),
 )

@@ -9,9 +9,10 @@ before the vendor was asked whether the first took effect.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import NoReturn
+from typing import Any, NoReturn, TypeVar
 
 from celery import Task
 from celery.exceptions import Ignore
@@ -376,9 +377,17 @@ class ActionTask(Task):  # type: ignore[type-arg]
             work.runs.save(claim.run_id, run_data=None, outputs=None, error=error)
 
 
-def probe(asset: Asset, vault: Vault, function: ActionFunction) -> Output:
-    """Run an asset's connectivity test at once, outside any run."""
+Found = TypeVar("Found", Output, Output | None)
+
+
+def probe(
+    asset: Asset,
+    vault: Vault,
+    function: Callable[[ActionContext, Params], Found],
+    parameters: Mapping[str, Any] | None = None,
+) -> Found:
+    """Ask an asset's vendor at once, outside any run: a connectivity test, or what stands."""
     config = AssetConfig(slug=asset.slug, values=vault.open_all(asset.configuration))
     session = VendorSession(ca_file=config.text("ca_file"), proxy=config.text("proxy"))
     context = ActionContext(asset=config, http=session, key=f"soar-test-{asset.slug}")
-    return function(context, Params({}))
+    return function(context, Params(parameters or {}))

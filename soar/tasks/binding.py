@@ -13,7 +13,7 @@ from typing import Any
 from celery import Celery
 
 from soar.catalog import ActionSpec, Catalog
-from soar.connector import ActionFunction
+from soar.connector import ActionFunction, VerifyFunction
 from soar.tasks.base import ActionTask
 from soar.tasks.shop import Shop
 
@@ -37,11 +37,13 @@ def bind(app: Celery, catalog: Catalog, shop: Shop) -> None:
             "shop": shop,
             "abstract": False,
             "function": staticmethod(function),
-            "verify": staticmethod(verify) if (verify := _verify(function)) else None,
+            "verify": staticmethod(verify) if (verify := verify_of(function)) else None,
             "__module__": f"soar.tasks.{spec.app}",
         }
         app.register_task(type(spec.function, (ActionTask,), attributes)())
 
 
-def _verify(function: Any) -> Any:
-    return getattr(function, "__soar_verify__", None)
+def verify_of(function: Any) -> VerifyFunction | None:
+    """Return what looks whether a write took effect, if its connector has that."""
+    found: VerifyFunction | None = getattr(function, "__soar_verify__", None)
+    return found

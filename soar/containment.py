@@ -1,0 +1,190 @@
+"""
+What is contained now: by which run, until when, and whether the vendor agrees.
+
+In: the ledger, and for a reconciliation the opened assets. Out: one read model for the command
+line and REST; leases renewed, effects taken back, effects that are gone closed.
+Never: a write to a vendor: an undo is a run of its own, through the asset's lane.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from threading import Event
+from typing import Any
+
+from soar.catalog import Catalog
+from soar.domain.errors import ActionFailed, BadInput, Conflict, NotFound, SoarError
+from soar.domain.model import SEVERITY_RANK, Asset
+from soar.engine.settling import Settling
+from soar.limiter import Limiter
+from soar.store.database import Database
+from soar.store.rows import Row
+from soar.store.work import Work
+from soar.tasks.base import VERIFY_REQUESTS, probe
+from soar.tasks.binding import function_of, verify_of
+from soar.vault import Vault
+
+LONGEST = 365 * 24 * 60
+"""Minutes that a lease may be renewed for."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Contained:
+    """One containment that stands, may stand, or did."""
+
+    id: int
+    action: str
+    target: str
+    asset: str
+    status: str
+    since: datetime | None
+    until: datetime | None
+    ends_by: str
+    run: int
+    container: int
+    playbook: str
+    shared_by: tuple[int, ...]
+    undo: str
+    undo_run: int | None
+    approval: int | None
+    checked: datetime | None
+    ended: datetime | None
+    ended_because: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Finding:
+    """What a vendor said of one containment: stands, gone, or why it cannot be asked."""
+
+    contained: Contained
+    says: str
+    news: bool
+    problem: str = ""
+
+
+def contained(
+    work: Work, catalog: Catalog, *, asset: str = "", ended: bool = False
+) -> list[Contained]:
+    """Return what stands or may stand, the newest first; with *ended* also what did."""
+    if asset:
+        work.assets.get(asset)
+    actions = [spec.name for spec in catalog.actions if spec.kind == "contain"]
+    return [_of(row) for row in work.ledger.contained(actions, asset=asset, ended=ended)]
+
+
+def shape(one: Contained) -> dict[str, Any]:
+    """Return a containment as JSON."""
+    return asdict(one)
+
+
+def _of(row: Row) -> Contained:
+    ends_by = "the vendor" if row["vendor_ends"] else row["undo"]
+    return Contained(
+        id=row["id"],
+        action=row["action"],
+        target=row["target"].partition("=")[2],
+        asset=row["asset"],
+        status=row["status"],
+        since=row["confirmed_at"] or row["sent_at"],
+        until=row["expires_at"],
+        ends_by=ends_by if row["expires_at"] else "",
+        run=row["run_id"],
+        container=row["container_id"],
+        playbook=row["playbook"],
+        shared_by=tuple(row["shared_by"]),
+        undo=row["undo"],
+        undo_run=row["undo_run_id"],
+        approval=row["approval_id"] if row["asked"] and row["status"] == "unknown" else None,
+        checked=row["checked_at"],
+        ended=row["ended_at"],
+        ended_because=row["ended_because"],
+    )
+
+
+def _standing(work: Work, effect_id: int) -> Row:
+    row = work.ledger.get(effect_id)
+    if row is None or row["intent"] != "standing":
+        raise NotFound(f"there is no containment {effect_id}: see `soar contained --ended`")
+    if row["ended_at"] is not None:
+        raise Conflict(f"containment {effect_id} has ended: {row['ended_because']}")
+    return row
+
+
+def renew(work: Work, effect_id: int, minutes: int, *, by: str) -> datetime | None:
+    """Let a containment stand for so many minutes from now (0: until it is undone)."""
+    if not 0 <= minutes <= LONGEST:
+        raise BadInput("minutes", f"{minutes} is not between 0 and {LONGEST}")
+    row = _standing(work, effect_id)
+    if row["vendor_ends"]:
+        raise Conflict(f"containment {effect_id} is ended by its vendor: undo it and act again")
+    renewed = work.ledger.renew(effect_id, minutes)
+    if renewed is None:
+        under_way = f"run {row['undo_run_id']} is undoing it"
+        reason = under_way if row["undo_run_id"] else f"it is {row['status']}"
+        raise Conflict(f"containment {effect_id} cannot be renewed: {reason}")
+    work.people.audit(by, "containment renewed", {"effect": effect_id, "minutes": minutes})
+    until: datetime | None = renewed["expires_at"]
+    return until
+
+
+def undo(work: Work, settling: Settling, effect_id: int, *, by: str) -> int:
+    """Start the run that takes a containment back, and return its id."""
+    row = _standing(work, effect_id)
+    if row["undo_run_id"]:
+        raise Conflict(f"run {row['undo_run_id']} is undoing containment {effect_id} already")
+    return settling.undo(work, row, by=by)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reconciliation:
+    """Asks the vendors what they say, each within the budget of its asset."""
+
+    database: Database
+    catalog: Catalog
+    limiter: Limiter
+    vault: Vault
+
+    def look(self, one: Contained) -> Finding:
+        """Ask the vendor of one containment whether it stands, and write down what it says."""
+        if one.approval:
+            question = f"approval {one.approval} asks a person"
+            return Finding(contained=one, says="unknown", news=False, problem=question)
+        with self.database.begin() as work:
+            asset = next((a for a in work.assets.all() if a.slug == one.asset), None)
+            row = work.ledger.get(one.id)
+        if asset is None or row is None:
+            return self._unasked(one, f"there is no asset {one.asset!r} any more")
+        try:
+            stands = self._ask(asset, row)
+        except SoarError as error:
+            return self._unasked(one, str(error))
+        except Exception as error:
+            return self._unasked(one, f"an error in the connector ({type(error).__name__})")
+        with self.database.begin() as work:
+            news = work.ledger.seen(one.id, stands=stands)
+        return Finding(contained=one, says="stands" if stands else "gone", news=news)
+
+    @staticmethod
+    def _unasked(one: Contained, problem: str) -> Finding:
+        return Finding(contained=one, says="not asked", news=False, problem=problem)
+
+    def _ask(self, asset: Asset, row: Mapping[str, Any]) -> bool:
+        if asset.closed:
+            raise ActionFailed(asset.closed)
+        spec = self.catalog.app(asset.app).action(row["action"])
+        verify = verify_of(function_of(spec)) if spec else None
+        if verify is None:
+            raise ActionFailed(f"{row['action']} cannot be verified at its vendor")
+        budget = asset.budget.for_rank(SEVERITY_RANK["low"])
+        call = f"reconcile-{row['id']}"
+        while True:
+            admission = self.limiter.take(asset.slug, budget, call=call, cost=VERIFY_REQUESTS)
+            Event().wait(admission.wait.total_seconds())
+            if admission.granted:
+                break
+        try:
+            return probe(asset, self.vault, verify, row["parameters"]) is not None
+        finally:
+            self.limiter.ended(asset.slug, budget, admission, sent=None)

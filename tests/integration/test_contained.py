@@ -1,0 +1,241 @@
+"""
+``soar contained`` and ``/rest/containment``: what stands, renewed, taken back, compared.
+
+In: rows of the ledger, and the lab's firewall, which has its own mind. Out: nothing.
+Never: a vendor that agrees because a test said so.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from soar import inventory
+from soar.bootstrap import House
+from soar.domain.model import Asset
+from soar.lab.server import LabServer, build
+from soar.lab.vendors.palo_alto import PaloAlto
+from soar.tasks.base import probe
+from soar.tasks.palo_alto import actions
+from tests.integration.conftest import Soar
+from tests.integration.rest.stage import client_of, serving
+
+CONTAIN = """
+with box as (insert into container (asset, source_id, name, label, severity)
+    values ('fw', gen_random_uuid()::text, 'a case', 'events', 'high') returning id),
+text as (insert into playbook (name, title, version, source, sha256)
+    values ('blocks', 'Blocks', '1', '', gen_random_uuid()::text) returning id),
+run as (insert into playbook_run (container_id, playbook_id, status, end_time)
+    select box.id, text.id, 'success', now() from box, text returning id, container_id),
+act as (insert into action_run (run_id, container_id, kind, action, delivered_at, end_time)
+    select id, container_id, 'act', :action, now(), now() from run returning id),
+call as (insert into app_run (action_run_id, join_id, run_id, container_id, app, app_version,
+      action, asset, task, parameters, status, effect, target, end_time)
+    select act.id, act.id, run.id, run.container_id, 'palo_alto', '1.0.0', :action, 'fw', :task,
+      cast(:parameters as jsonb), 'success', 'confirmed', :target, now() from run, act
+    returning id, run_id, container_id)
+insert into effect (asset, action, target, intent, undo, status, app_run_id, run_id, container_id,
+      confirmed_at, expires_at, vendor_ends)
+    select 'fw', :action, :target, 'standing', :undo, 'confirmed', id, run_id, container_id,
+      now(), now() + make_interval(mins => :minutes), :vendor_ends from call returning id
+"""
+
+Contain = Callable[..., int]
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabServer]:
+    """The lab while the tests of this file run."""
+    server = build(tmp_path_factory.mktemp("lab")).start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def firewall(lab: LabServer, house: House) -> PaloAlto:
+    """The lab's firewall, empty, and the house's asset for it."""
+    simulator = next(s for s in lab.lab.simulators if isinstance(s, PaloAlto))
+    with simulator.lock:
+        simulator.reset()
+    key = simulator.world.keys["palo_alto"]
+    asset = {
+        "app": "palo_alto",
+        "asset_name": "fw",
+        "configuration": {"base_url": lab.url, "api_key": key},
+    }
+    with house.database.begin() as work:
+        inventory.save(work, asset, catalog=house.catalog, vault=house.vault())
+    return simulator
+
+
+@pytest.fixture
+def contain(house: House, firewall: PaloAlto) -> Contain:
+    """Write down that something is contained; returns its number."""
+
+    def write(
+        value: str = "203.0.113.66", *, action: str = "block url", minutes: int | None = None
+    ) -> int:
+        name = action.split()[1]
+        with house.database.begin() as work:
+            return int(
+                work.containers._value(
+                    CONTAIN,
+                    action=action,
+                    task=f"soar.tasks.palo_alto.{action.replace(' ', '_')}",
+                    parameters=json.dumps({name: value}),
+                    target=f"{name}={value}",
+                    undo=f"un{action}",
+                    minutes=minutes,
+                    vendor_ends=action == "block ip",
+                )
+            )
+
+    return write
+
+
+def block(house: House, ip: str) -> None:
+    """Block an address at the firewall itself."""
+    with house.database.begin() as work:
+        asset: Asset = work.assets.get("fw")
+    probe(asset, house.vault(), actions.block_ip, {"ip": ip})
+
+
+def listed(soar: Soar, *words: str) -> list[dict[str, Any]]:
+    """Return what the command shows to a machine."""
+    documents: list[dict[str, Any]] = json.loads(soar("contained", *words, "--json").stdout)
+    return documents
+
+
+def test_what_stands_is_listed_with_its_run_and_its_end(soar: Soar, contain: Contain) -> None:
+    """
+    A person sees a table, a machine the same as JSON.
+    """
+    one = contain("bad.example/x")
+    two = contain(action="block ip", minutes=60)
+
+    newest, oldest = listed(soar)
+    text = soar("contained").stdout
+
+    assert (oldest["id"], oldest["target"], oldest["until"]) == (one, "bad.example/x", None)
+    assert (newest["id"], newest["ends_by"], newest["status"]) == (two, "the vendor", "confirmed")
+    assert "bad.example/x" in text
+    assert f"blocks, run {oldest['run']}" in text
+
+
+def test_nothing_contained_is_said(soar: Soar, firewall: PaloAlto) -> None:
+    """
+    Not an empty screen.
+    """
+    assert "Nothing is contained." in soar("contained").stdout
+    assert listed(soar, "--asset", "fw") == []
+    assert soar("contained", "--asset", "nobody").exit_code == 3
+
+
+def test_a_containment_becomes_a_lease_and_stops_being_one(soar: Soar, contain: Contain) -> None:
+    """
+    Renewing says until when; 0 minutes mean until somebody undoes it.
+    """
+    number = contain("bad.example")
+
+    assert "stands until 2" in soar("contained", "renew", number, "--minutes", 90).stdout
+    assert listed(soar)[0]["ends_by"] == "unblock url"
+    assert "until it is undone" in soar("contained", "renew", number, "--minutes", 0).stdout
+    assert listed(soar)[0]["until"] is None
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (("renew", 99, "--minutes", 5), 3, "there is no containment 99"),
+        (("undo", 99), 3, "there is no containment 99"),
+        (("renew", 1, "--minutes", -5), 2, "minutes"),
+        (("renew", 1, "--minutes", 5), 5, "is ended by its vendor"),
+    ],
+)
+def test_what_cannot_be_done_is_one_sentence(
+    soar: Soar, contain: Contain, words: tuple[object, ...], code: int, said: str
+) -> None:
+    """
+    With the exit code of its kind.
+    """
+    assert contain(action="block ip", minutes=60) == 1
+
+    result = soar("contained", *words)
+
+    assert result.exit_code == code
+    assert said in result.stderr
+
+
+def test_an_undo_is_a_run_of_its_own_in_the_same_container(
+    soar: Soar, house: House, contain: Contain
+) -> None:
+    """
+    Its call waits in the asset's lane like any other; a second undo is refused meanwhile.
+    """
+    number = contain("bad.example")
+
+    run = json.loads(soar("contained", "undo", number, "--json").stdout)["run"]
+
+    with house.database.begin() as work:
+        (call,) = work.containers._all("select * from app_run where run_id = :r", r=run)
+        assert work.runs.get(run)["started_by"] == "command line"
+    assert (call["action"], call["parameters"]) == ("unblock url", {"url": "bad.example"})
+    assert call["container_id"] == listed(soar)[0]["container"]
+    assert soar("contained", "undo", number).exit_code == 5
+    assert listed(soar)[0]["undo_run"] == run
+
+
+def test_a_reconciliation_finds_what_the_vendor_no_longer_has(
+    soar: Soar, house: House, contain: Contain
+) -> None:
+    """
+    What stands is marked as seen, what is gone is closed, and the exit code says that it was.
+    """
+    block(house, "203.0.113.1")
+    stands = contain("203.0.113.1", action="block ip", minutes=60)
+    gone = contain("203.0.113.2", action="block ip", minutes=60)
+
+    result = soar("contained", "reconcile", "--json")
+
+    says = {d["id"]: (d["says"], d["news"]) for d in json.loads(result.stdout)}
+    assert says == {stands: ("stands", False), gone: ("gone", True)}
+    assert result.exit_code == 1
+    assert [d["id"] for d in listed(soar)] == [stands]
+    assert listed(soar)[0]["checked"] is not None
+    ended = next(d for d in listed(soar, "--ended") if d["id"] == gone)
+    assert ended["ended_because"] == "the vendor says that it does not stand"
+    assert soar("contained", "reconcile").exit_code == 0
+
+
+def test_a_vendor_that_cannot_be_asked_changes_nothing(
+    soar: Soar, lab: LabServer, contain: Contain
+) -> None:
+    """
+    Not asked is not gone.
+    """
+    contain("203.0.113.2", action="block ip", minutes=60)
+    soar("asset", "set", "fw", "base_url=http://127.0.0.1:1")
+
+    result = soar("contained", "reconcile", "--json")
+
+    (document,) = json.loads(result.stdout)
+    assert (document["says"], result.exit_code) == ("not asked", 1)
+    assert "no connection to 127.0.0.1:1" in document["problem"]
+    assert len(listed(soar)) == 1
+
+
+def test_clients_read_the_ledger_page_by_page(house: House, contain: Contain) -> None:
+    """
+    `/rest/containment`, filtered like every list; one by its id.
+    """
+    number = contain(action="block ip", minutes=60)
+    with serving(house) as url:
+        client = client_of(house, url, "reader")
+        page = client.get("/rest/containment", _filter_asset='"fw"').json()
+        one = client.get(f"/rest/containment/{number}").json()
+
+    assert (page["count"], page["data"][0]["id"]) == (1, number)
+    assert (one["action"], one["target"], one["vendor_ends"]) == ("block ip", "203.0.113.66", True)

@@ -205,7 +205,7 @@ def _call(row: Row) -> Entry:
 
 def _borrowed(row: Row) -> str:
     """Say whose answer this is, where the vendor was not asked for it."""
-    if not row.get("reused_run") or row["target"]:
+    if not row["reused_run"] or row["target"]:
         return ""  # what a write shares is an effect, and its message says whose
     age = int(row["reused_age"].total_seconds())
     when = f", age {age} s" if age > 0 else ""

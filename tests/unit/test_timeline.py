@@ -47,6 +47,9 @@ def call_row(number, action_run, *, run=1, begin=1.0):
         "summary": {},
         "parked_for": None,
         "due_at": None,
+        "reused_run": None,
+        "target": "ip=203.0.113.66",
+        "shared_by": [7, 9] if number == 2 else [],
         "create_time": at(begin),
         "start_time": at(begin),
         "end_time": at(begin + 0.8),
@@ -173,6 +176,15 @@ def test_durations_are_those_of_the_rows():
     assert entries["action", "block ip"] == pytest.approx(0.8)
     assert entries["prompt", "containment"] == 252
     assert entries["run", "P3 v1.0"] is None
+
+
+def test_an_effect_says_who_else_wanted_it():
+    """
+    Both timelines say that two runs share one containment.
+    """
+    details = [e.detail for e in timeline.of_container(Work(), 8921).entries if e.kind == "action"]
+
+    assert details.count("Blocked on PA-5260; also wanted by run 7, 9") == 1
 
 
 def test_a_runs_timeline_holds_the_playbooks_it_started():

@@ -14,7 +14,17 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from soar.api import about, actions, approvals, artifacts, containers, inventory, lanes, runs
+from soar.api import (
+    about,
+    actions,
+    approvals,
+    artifacts,
+    attachments,
+    containers,
+    inventory,
+    lanes,
+    runs,
+)
 from soar.api.errors import http_error, server_error
 
 if TYPE_CHECKING:
@@ -52,7 +62,7 @@ class Frame:
 
 def create(house: House) -> Starlette:
     """Return the application of a process that people and clients talk to."""
-    rooms = (about, containers, artifacts, runs, actions, approvals, inventory, lanes)
+    rooms = (about, containers, artifacts, attachments, runs, actions, approvals, inventory, lanes)
     app = Starlette(
         routes=[route for room in rooms for route in room.routes(house)],
         middleware=[Middleware(Frame)],

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from soar.domain.model import Claim, Outcome
+from soar.domain.model import Claim, Outcome, Whole
 from soar.store.assets import asset_of
-from soar.store.rows import as_json, storable
+from soar.store.results import plain, size_text
 
 CALL_SECONDS = 180
 """No call lasts longer: one claimed so long ago was lost, though its worker lives (a database
@@ -50,7 +50,7 @@ CLAIM = f"""
 
 _FRESH = """
     (select row_to_json(x) from (
-      select f.id, f.run_id, f.message, f.summary, f.data,
+      select f.id, f.run_id, f.message, f.summary, f.data, f.attachment_id,
              extract(epoch from now() - f.end_time) as age
       from app_run f where f.lookup = c.lookup and f.status = 'success' and f.reused_from is null
       and f.end_time > now() - make_interval(secs => %(freshness)s)
@@ -85,19 +85,46 @@ CLAIM_LOOKUP = f"""
 it: they wait for its answer. A newer one of higher severity lends it its place in the lane."""
 
 _ENDED = """
-    update app_run set status = %(status)s, message = %(message)s,
+    update app_run set status = %(status)s, message = {message},
     summary = %(summary)s::jsonb, data = %(data)s::jsonb, effect = %(effect)s,
-    made = made + %(made)s, reused_from = %(reused_from)s, end_time = now()
-    where id = %(id)s and status = 'running' and attempt = %(attempt)s
+    made = made + %(made)s, reused_from = %(reused_from)s, end_time = now(),
+    attachment_id = {attachment} {also}
+    where app_run.id = %(id)s and status = 'running' and attempt = %(attempt)s
+    returning app_run.id, join_id, lookup, message, attachment_id
 """
 
-END_LOOKUP = f"""
-    with ended as ({_ENDED} returning id, join_id, lookup),
+_ATTACHED = """
+    mine as (
+        select id, container_id, run_id, action from app_run
+        where id = %(id)s and status = 'running' and attempt = %(attempt)s for update),
+    whole as (
+        insert into attachment (container_id, run_id, app_run_id, name, media_type, size, sha1,
+          sha256, content)
+        select container_id, run_id, id, replace(action, ' ', '_') || '-' || id || '.json',
+          'application/json', %(size)s, %(sha1)s, %(sha256)s, %(content)s from mine returning id),
+"""
+"""Keeps the whole text of a result whose row holds only its front: once, with the call's end."""
+
+_WITHIN = {
+    "attached": "",
+    "ended": _ENDED.format(message="%(message)s", attachment="%(attachment_id)s", also=""),
+}
+_TRUNCATED = {
+    "attached": _ATTACHED,
+    "ended": _ENDED.format(
+        message="%(message)s || format(%(note)s, whole.id)",
+        attachment="whole.id",
+        also="from whole",
+    ),
+}
+
+_END_LOOKUP = """
+    with {attached} ended as ({ended}),
     landed as (delete from flight f using ended
         where f.lookup = ended.lookup and f.app_run_id = ended.id),
     followed as (
-        update app_run w set status = %(status)s, message = %(message)s,
-        summary = %(summary)s::jsonb, data = %(data)s::jsonb,
+        update app_run w set status = %(status)s, message = ended.message,
+        summary = %(summary)s::jsonb, data = %(data)s::jsonb, attachment_id = ended.attachment_id,
         reused_from = coalesce(%(reused_from)s, ended.id), end_time = now()
         from ended where w.follows = ended.id and w.status = 'parked' and w.parked_for = 'lookup'
         returning w.join_id),
@@ -108,12 +135,17 @@ END_LOOKUP = f"""
     from counted where j.id = counted.join_id returning j.remaining, j.run_id, j.id
 """
 
-END_AND_COUNT = f"""
-    with ended as ({_ENDED} returning join_id)
+_END_AND_COUNT = """
+    with {attached} ended as ({ended})
     update action_run j set remaining = remaining - 1,
     end_time = case when remaining <= 1 then now() else end_time end
     from ended where j.id = ended.join_id returning j.remaining, j.run_id, j.id
 """
+
+END_LOOKUP = _END_LOOKUP.format(**_WITHIN)
+END_AND_COUNT = _END_AND_COUNT.format(**_WITHIN)
+END_LOOKUP_TRUNCATED = _END_LOOKUP.format(**_TRUNCATED)
+END_AND_COUNT_TRUNCATED = _END_AND_COUNT.format(**_TRUNCATED)
 
 PARK = """
     update app_run set status = 'parked', parked_for = %(reason)s, message = %(message)s,
@@ -166,19 +198,35 @@ def claim_of(row: tuple[Any, ...]) -> Claim:
 
 def ending(outcome: Outcome) -> str:
     """Return the statement that ends a call: a lookup takes those along that follow it."""
+    if outcome.kept and outcome.kept.whole:
+        return END_LOOKUP_TRUNCATED if outcome.shared else END_AND_COUNT_TRUNCATED
     return END_LOOKUP if outcome.shared else END_AND_COUNT
 
 
 def end_values(outcome: Outcome) -> Mapping[str, Any]:
-    """Return the values of :data:`END_AND_COUNT` for one outcome."""
+    """Return the values of :func:`ending`'s statement for one outcome."""
+    kept = outcome.kept or plain(outcome.message, outcome.summary, outcome.data)
     return {
         "id": outcome.app_run_id,
         "attempt": outcome.attempt,
         "status": "success" if outcome.succeeded else "failed",
-        "message": storable(outcome.message),
-        "summary": as_json(outcome.summary),
-        "data": as_json(list(outcome.data)),
+        "message": kept.message,
+        "summary": kept.summary,
+        "data": kept.data,
         "effect": outcome.effect,
         "made": outcome.made,
         "reused_from": outcome.reused_from,
+        "attachment_id": kept.attachment_id,
+        **(_attached(kept.whole) if kept.whole else {}),
+    }
+
+
+def _attached(whole: Whole) -> Mapping[str, Any]:
+    size = size_text(whole.size)
+    return {
+        "note": f" (result truncated: {size}; whole text in attachment %s)",
+        "size": whole.size,
+        "sha1": whole.sha1,
+        "sha256": whole.sha256,
+        "content": whole.content,
     }

@@ -50,7 +50,7 @@ class Reads(Queries):
             select c.id, c.action_run_id, c.join_id, c.run_id, c.app, c.action, c.asset,
             c.parameters, c.status, c.message, c.summary, c.effect, c.parked_for, c.due_at,
             c.attempt, c.tries, c.create_time, c.start_time, c.end_time, c.approval_id,
-            f.run_id as reused_run, c.end_time - f.end_time as reused_age
+            c.attachment_id, f.run_id as reused_run, c.end_time - f.end_time as reused_age
             from app_run c left join app_run f on f.id = c.reused_from
             where c.container_id = :id order by c.id
             """,

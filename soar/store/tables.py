@@ -19,6 +19,7 @@ from sqlalchemy import (
     text,
 )
 
+from soar.store.attachments import attachment as attachment
 from soar.store.columns import (
     flag,
     id_column,
@@ -116,6 +117,7 @@ artifact = Table(
     Column("run_id", BigInteger),
     now_column("create_time"),
     UniqueConstraint("container_id", "source_id"),
+    Index(None, "container_id", "id"),
 )
 
 playbook_run = Table(
@@ -195,6 +197,7 @@ app_run = Table(
     Column("lookup", Text),
     Column("follows", BigInteger),
     Column("reused_from", BigInteger),
+    Column("attachment_id", BigInteger),
     Column("attempt", Integer, nullable=False, server_default="0"),
     Column("tries", Integer, nullable=False, server_default="0"),
     Column("rings", Integer, nullable=False, server_default="0"),

@@ -31,13 +31,15 @@ from soar.connector import (
 )
 from soar.domain.errors import SoarError
 from soar.domain.gate import digest
-from soar.domain.model import Asset, Claim, Outcome
+from soar.domain.model import Asset, Claim, Kept, Outcome
 from soar.domain.states import Effect, ParkedFor
 from soar.domain.verdict import judge
 from soar.limiter import Admission
 from soar.parking import backoff, dismiss, park
 from soar.store.claims import CLAIM, CLAIM_LOOKUP, MARK_SENT, claim_of
+from soar.store.rows import as_json
 from soar.tasks import permission
+from soar.tasks.results import answered
 from soar.tasks.shop import Shop
 from soar.telemetry import log
 from soar.vault import Vault
@@ -128,9 +130,13 @@ class ActionTask(Task):  # type: ignore[type-arg]
             app_run_id=claim.id,
             attempt=claim.attempt,
             succeeded=True,
-            message=found["message"],
-            summary=found["summary"],
-            data=tuple(found["data"]),
+            message="",
+            kept=Kept(
+                message=found["message"],
+                summary=as_json(found["summary"]),
+                data=as_json(found["data"]),
+                attachment_id=found["attachment_id"],
+            ),
             shared=True,
             reused_from=found["id"],
         )
@@ -233,18 +239,8 @@ class ActionTask(Task):  # type: ignore[type-arg]
             return self._bug(claim, visit, error, unknown=not self.spec.read_only)
         finally:
             self._tell_lane(visit, answered=output is not None)
-        effect = Effect.NONE if self.spec.read_only else Effect.CONFIRMED
-        return Outcome(
-            app_run_id=claim.id,
-            attempt=claim.attempt,
-            succeeded=True,
-            message=output.message,
-            summary=output.summary,
-            data=output.data,
-            effect=effect.value,
-            made=visit.made,
-            shared=bool(self.spec.freshness),
-        )
+        cap = self.shop.settings.result_kb * 1024
+        return answered(self.spec, claim, output, made=visit.made, cap=cap)
 
     def _tell_lane(self, visit: Visit, *, answered: bool) -> None:
         """Tell the asset's lane when the call left, and what the vendor's headers say."""

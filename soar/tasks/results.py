@@ -32,6 +32,8 @@ def answered(spec: ActionSpec, claim: Claim, output: Output, *, made: int, cap: 
         shared=bool(spec.freshness),
     )
     try:
+        if not isinstance(output, Output):
+            raise NotStorable(f"is no Output but {type(output).__name__}")
         kept = keep(output.message, output.summary, output.data, cap=cap)
         return replace(outcome, kept=kept)
     except NotStorable as refused:

@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from soar.connector import Output
 from soar.domain.model import Kept, Whole
 from soar.store.attachments import pieces
 from soar.store.claims import end_values
@@ -177,7 +178,7 @@ def test_an_unusable_answer_fails_a_lookup_but_no_write(summary: Any, why: str) 
     if "deep" in summary:
         summary["deep"] = summary
     look_up, block = CATALOG.actions[:2]
-    output: Any = type("Returned", (), {"message": "m", "summary": summary, "data": []})()
+    output = Output(message="m", summary=summary)
     claim: Any = type("Claimed", (), {"id": 7, "attempt": 1, "action": "it"})()
 
     read = answered(look_up, claim, output, made=1, cap=LEAST_CAP)

@@ -140,6 +140,43 @@ def test_an_outcome_writes_its_attachment_and_its_count_together_or_not_at_all(
     assert [call["status"] for call in bench.calls()] == ["running"]
 
 
+@pytest.fixture
+def fresh(bench: Bench) -> Iterator[None]:
+    """Let answers of "look up" hold for five minutes, so that equal lookups share them."""
+    spec = bench.house.app.tasks["soar.tasks.sham.look_up"].spec
+    object.__setattr__(spec, "freshness", {"any": 300})
+    yield
+    object.__setattr__(spec, "freshness", {})
+
+
+@pytest.mark.usefixtures("fresh")
+def test_lookups_that_share_a_truncated_answer_share_its_attachment(bench: Bench) -> None:
+    """
+    One that follows at once and one that uses the answer later: the same flag, one attachment.
+    """
+    answering(bench, {"203.0.113.7": LARGE})
+    bench.start(PLAYBOOK)
+    bench.start(PLAYBOOK)
+    bench.deliver(bench.pending.pop(0))
+    bench.deliver(bench.pending.pop(0))
+    first, second = bench.pending
+    bench.pending.clear()
+    bench.call(first.body, ends="later")
+    bench.deliver(second)  # finds the first under way, and follows it
+    assert [call["parked_for"] for call in bench.calls()] == [None, "lookup"]
+    bench.record()
+    bench.deliver_all()
+    bench.play(PLAYBOOK)  # finds the answer of the first
+
+    calls = bench.calls()
+    assert len(attachments(bench)) == 1
+    assert [call["status"] for call in calls] == ["success"] * 3
+    assert [call["attachment_id"] for call in calls] == [1, 1, 1]
+    assert [call["reused_from"] for call in calls] == [None, 1, 1]
+    assert len({call["message"] for call in calls}) == 1
+    assert len([n for n in bench.notes() if n.startswith("True True True")]) == 3
+
+
 def deep(levels: int) -> Any:
     """Return an object in an object in an object."""
     value: dict[str, Any] = {}

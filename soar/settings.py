@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from pydantic import SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from soar.domain.errors import BadInput
@@ -44,6 +44,8 @@ class Settings(BaseSettings):
     engine_processes: int = 2
     block_seconds: float = 20.0
     engine_memory_mb: int = 2048
+    result_kb: int = Field(default=1024, ge=16, le=16_384)
+    block_artifacts: int = Field(default=10_000, ge=1, le=100_000)
     sweep_seconds: float = 1.0
     worker_lease_seconds: int = 15
     retry_attempts: int = 6

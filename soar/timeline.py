@@ -44,6 +44,8 @@ class Entry:
     waits_for: str = ""
     """budget, approval or schedule, while a call is parked."""
     due: datetime | None = None
+    attachment: int | None = None
+    """Where the whole text of a truncated result is."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -200,6 +202,7 @@ def _call(row: Row) -> Entry:
         summary=row["summary"],
         waits_for=row["parked_for"] or "",
         due=row["due_at"],
+        attachment=row.get("attachment_id"),
     )
 
 

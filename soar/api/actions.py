@@ -85,6 +85,8 @@ def call_shape(row: Row) -> Shape:
         "effect": row["effect"],
         "parked_for": row["parked_for"],
         "approval": row["approval_id"],
+        "truncated": row["attachment_id"] is not None,
+        "attachment": row["attachment_id"],
         "create_time": shapes.stamp(row["create_time"]),
         "start_time": shapes.stamp(row["start_time"]),
         "end_time": shapes.stamp(row["end_time"]),
@@ -106,6 +108,7 @@ def _result(row: Row) -> Shape:
         "summary": row["summary"],
         "parameter": {**row["parameters"], "context": row["context"]},
         "data": row["data"],
+        "truncated": row["attachment_id"] is not None,
     }
 
 

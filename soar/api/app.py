@@ -19,6 +19,7 @@ from soar.api import (
     actions,
     approvals,
     artifacts,
+    attachments,
     containers,
     containments,
     inventory,
@@ -62,7 +63,7 @@ class Frame:
 
 def create(house: House) -> Starlette:
     """Return the application of a process that people and clients talk to."""
-    work = (containers, artifacts, runs, actions, approvals, containments)
+    work = (containers, artifacts, attachments, runs, actions, approvals, containments)
     rooms = (about, *work, inventory, lanes)
     app = Starlette(
         routes=[route for room in rooms for route in room.routes(house)],

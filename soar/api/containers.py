@@ -16,10 +16,10 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from soar import report as reports
-from soar.api import actions, artifacts, bodies, runs
+from soar.api import actions, artifacts, attachments, bodies, runs
 from soar.api.door import Call, Shape, route
 from soar.api.errors import Duplicate
-from soar.api.nouns import ACTIONS, ARTIFACTS, ASSETS, CONTAINERS, NOTES, RUNS
+from soar.api.nouns import ACTIONS, ARTIFACTS, ASSETS, ATTACHMENTS, CONTAINERS, NOTES, RUNS
 from soar.api.permissions import require
 from soar.domain import shapes
 from soar.domain.errors import BadInput, NotFound
@@ -54,6 +54,7 @@ def routes(house: House) -> list[Route]:
     """Return the addresses of this module."""
     parts: Mapping[str, Callable[[Call], Any]] = {
         "artifacts": _within(ARTIFACTS, artifacts.shape),
+        "attachments": _within(ATTACHMENTS, attachments.shape),
         "actions": _within(ACTIONS, actions.action_shape),
         "playbook_runs": _within(RUNS, runs.shape),
         "notes": _within(NOTES["notes"], note_shape),

@@ -85,6 +85,26 @@ ARTIFACTS = Listing(
     },
 )
 
+ATTACHMENTS = Listing(
+    noun="attachment",
+    source="attachment x join container c on c.id = x.container_id",
+    columns="x.id, x.container_id, x.run_id, x.app_run_id, x.name, x.media_type, x.size, x.sha1,"
+    " x.sha256, x.create_time",
+    fields={
+        **_OF_CONTAINER,
+        **_fields("int", id="x.id", playbook_run="x.run_id", app_run="x.app_run_id", size="x.size"),
+        **_fields(
+            "text",
+            name="x.name",
+            mime_type="x.media_type",
+            hash="x.sha1",
+            vault_id="x.sha1",
+            vault_document__hash="x.sha1",
+        ),
+        **_fields("time", create_time="x.create_time"),
+    },
+)
+
 NOTES = {
     name: Listing(
         noun=name.removesuffix("s"),
@@ -208,13 +228,14 @@ CALLS = Listing(
     source=f"app_run x{_WITH_RUN}",
     columns="x.id, x.action_run_id, x.run_id, x.container_id, x.app, x.app_version, x.action,"
     f" x.asset, {CALL_STATUS} as status, x.message, x.summary, x.effect, x.parked_for, x.due_at,"
-    " x.crashes, x.approval_id, x.create_time, x.start_time, x.end_time, r.run_as",
+    " x.crashes, x.approval_id, x.attachment_id, x.create_time, x.start_time, x.end_time, r.run_as",
     heavy="x.data, x.parameters, x.context",
     fields={
         **_OF_CONTAINER,
         **_OF_RUN,
         **_fields("int", id="x.id", action_run="x.action_run_id", action_run_id="x.action_run_id"),
-        **_fields("int", approval="x.approval_id"),
+        **_fields("int", approval="x.approval_id", attachment="x.attachment_id"),
+        **_fields("bool", truncated="(x.attachment_id is not null)"),
         **_fields(
             "text",
             action="x.action",

@@ -142,6 +142,32 @@ class Claim:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Whole:
+    """The whole text of a result that is too large for its row, compressed."""
+
+    content: bytes = field(repr=False)
+    """JSON in UTF-8, compressed with zlib."""
+    size: int
+    """Bytes of the text."""
+    sha1: str
+    """The id of a text in Splunk's vault."""
+    sha256: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Kept:
+    """What the row of a call keeps of its result: a message, and JSON texts."""
+
+    message: str
+    summary: str = "{}"
+    data: str = "[]"
+    whole: Whole | None = None
+    """Set where the row keeps only the front."""
+    attachment_id: int | None = None
+    """Where the whole text is already: the answer of another call, truncated there."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Outcome:
     """How a call ended; its repr shows nothing, since Celery puts it into events and logs."""
 
@@ -151,6 +177,8 @@ class Outcome:
     message: str
     summary: Mapping[str, Any] = field(default_factory=dict)
     data: tuple[Mapping[str, Any], ...] = ()
+    kept: Kept | None = None
+    """The result as its row keeps it; without it, message, summary and data are small."""
     effect: str = "none"
     made: int = 0
     """How many requests its vendor may have got."""

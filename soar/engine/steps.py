@@ -58,17 +58,23 @@ class _Reader:
     """Reads for a block inside the transaction of its event."""
 
     work: Work
+    most: int
+    """So many artifacts of a container are read, the oldest."""
 
     def container(self, container_id: int) -> dict[str, Any]:
-        """Return a container with its artifacts."""
+        """Return a container with its artifacts; ``artifact_count`` is of all it has."""
         with self.work.attempt():
             row = self.work.containers.get(container_id)
-            return shapes.container(row, self.work.containers.artifacts(container_id))
+            shown = self.work.containers.artifacts(container_id, self.most)
+            full = len(shown) == self.most
+            count = self.work.containers.artifact_count(container_id) if full else len(shown)
+            return shapes.container({**row, "artifact_count": count}, shown)
 
     def artifacts(self, container_id: int) -> list[dict[str, Any]]:
         """Return the artifacts of a container."""
         with self.work.attempt():
-            return [shapes.artifact(a) for a in self.work.containers.artifacts(container_id)]
+            found = self.work.containers.artifacts(container_id, self.most)
+            return [shapes.artifact(a) for a in found]
 
     def new_artifact_id(self) -> int:
         """Reserve an artifact's id."""
@@ -109,6 +115,8 @@ class Engine:
                     return
                 try:
                     moved = self._advance(work, run)
+                except MemoryError:
+                    raise  # counts as a death: three times, and the block is set aside
                 except Exception:
                     limits.unbrace(self.database, run_id)
                     raise
@@ -208,12 +216,17 @@ class Engine:
         self._write(work, run, program, view, event.block, done)
 
     def _view(self, work: Work, run: Row) -> View:
-        reader = _Reader(work)
+        reader = _Reader(work, self.settings.block_artifacts)
+        container = reader.container(run["container_id"])
+        if container["artifact_count"] > reader.most:
+            about = f"container {container['id']} has "
+            what = f"{container['artifact_count']:,} artifacts: blocks see the first"
+            work.runs.warn_once(run["id"], "", about, f"{about}{what} {reader.most:,}")
         return View(
             run_id=run["id"],
             playbook=run["playbook"],
             inputs=run["inputs"],
-            container=reader.container(run["container_id"]),
+            container=container,
             reader=reader,
             run_data=work.runs.data(run["id"]),
             delivered=frozenset(work.runs.delivered_names(run["id"])),

@@ -16,7 +16,7 @@ from soar import triggers
 from soar.domain.errors import BadInput
 from soar.domain.gate import digest
 from soar.domain.model import NewArtifact, NewContainer, severity
-from soar.store.rows import storable
+from soar.store.rows import NotStorable, storable
 from soar.store.work import Work
 
 MAX_ALERT_BYTES = 5 * 1024 * 1024
@@ -77,8 +77,8 @@ def _storable(raw: Mapping[str, Any]) -> dict[str, Any]:
     """Return an alert without what the store cannot hold: NUL, half characters, infinity."""
     try:
         return dict(storable(raw))
-    except RecursionError:
-        raise BadInput("alert", "is nested too deeply") from None
+    except NotStorable as error:
+        raise BadInput("alert", str(error)) from None
 
 
 def _artifact(raw: Any, index: int) -> NewArtifact:

@@ -43,6 +43,9 @@ class View:
     reader: Reader
 
 
+MOST_COMMANDS = 10_000
+
+
 @dataclass
 class Desk:
     """What one block has asked for so far."""
@@ -54,8 +57,14 @@ class Desk:
     added: dict[int, list[dict[str, Any]]] = field(default_factory=dict)
 
     def ask(self, command: Command) -> None:
-        """Put a command on the list."""
+        """Put a command on the list, which is not endless."""
+        if len(self.commands) >= MOST_COMMANDS:
+            raise TooMuch(f"a block may ask for at most {MOST_COMMANDS:,} things")
         self.commands.append(command)
+
+
+class TooMuch(SoarError):
+    """A block asks for more than one block may."""
 
 
 class NoBlock(SoarError):

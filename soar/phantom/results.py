@@ -6,6 +6,9 @@ In: rows of app runs, or the answer to a prompt. Out: a list of results as Splun
 A result is read in more than one way by playbooks in the field: ``result["summary"]``,
 ``result["data"][0]["summary"]``, ``results[0]["action_results"][0]["data"]``, and for a prompt
 ``results.get("response")``. All of them work here.
+
+A result that is larger than the cap says ``truncated``: its data are whole rows from the front, and
+``attachment_id`` names the attachment of the container that holds the whole text.
 """
 
 from __future__ import annotations
@@ -21,12 +24,15 @@ def of_call(row: Mapping[str, Any]) -> Result:
     status = "success" if row["status"] == "success" else "failed"
     summary, data = dict(row["summary"] or {}), list(row["data"] or [])
     parameter = {**row["parameters"], "context": dict(row["context"] or {})}
+    attachment = row.get("attachment_id")
+    cut = {"truncated": attachment is not None, "attachment_id": attachment}
     inner = {
         "status": status,
         "message": row["message"],
         "parameter": parameter,
         "summary": summary,
         "data": data,
+        **cut,
     }
     return {
         "action": row["action"],
@@ -41,6 +47,7 @@ def of_call(row: Mapping[str, Any]) -> Result:
         "parameter": parameter,
         "data": [_with_summary(item, summary) for item in data] or [{"summary": summary}],
         "action_results": [inner],
+        **cut,
     }
 
 

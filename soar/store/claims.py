@@ -48,7 +48,7 @@ CLAIM = f"""
 
 _FRESH = """
     (select row_to_json(x) from (
-      select f.id, f.run_id, f.message, f.summary, f.data,
+      select f.id, f.run_id, f.message, f.summary, f.data, f.attachment_id,
              extract(epoch from now() - f.end_time) as age
       from app_run f where f.lookup = c.lookup and f.status = 'success' and f.reused_from is null
       and f.end_time > now() - make_interval(secs => %(freshness)s)
@@ -81,37 +81,6 @@ CLAIM_LOOKUP = f"""
 """
 """Claims a lookup that others may ask for as well. The first of them flies; the others follow
 it: they wait for its answer. A newer one of higher severity lends it its place in the lane."""
-
-ENDED = """
-    update app_run set status = %(status)s, message = %(message)s,
-    summary = %(summary)s::jsonb, data = %(data)s::jsonb, effect = %(effect)s,
-    made = made + %(made)s, reused_from = %(reused_from)s, end_time = now()
-    where id = %(id)s and status = 'running' and attempt = %(attempt)s
-"""
-
-END_LOOKUP = f"""
-    with ended as ({ENDED} returning id, join_id),
-    followed as (
-        update app_run w set status = %(status)s, message = %(message)s,
-        summary = %(summary)s::jsonb, data = %(data)s::jsonb,
-        reused_from = coalesce(%(reused_from)s, ended.id), end_time = now()
-        from ended where w.follows = ended.id and w.status = 'parked' and w.parked_for = 'lookup'
-        returning w.join_id),
-    counted as (select join_id, count(*) as n from (
-        select join_id from ended union all select join_id from followed) x group by join_id)
-    update action_run j set remaining = remaining - n,
-    end_time = case when remaining <= n then now() else end_time end
-    from counted where j.id = counted.join_id returning j.remaining, j.run_id, j.id
-"""
-"""Ends a lookup and those that follow it. Its flight stays for a while: a claim that began before
-this end, and cannot see its answer yet, finds it there and follows; the sweep wakes it."""
-
-END_AND_COUNT = f"""
-    with ended as ({ENDED} returning join_id)
-    update action_run j set remaining = remaining - 1,
-    end_time = case when remaining <= 1 then now() else end_time end
-    from ended where j.id = ended.join_id returning j.remaining, j.run_id, j.id
-"""
 
 PARKED = """
     update app_run set status = 'parked', parked_for = %(reason)s, message = %(message)s,

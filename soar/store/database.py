@@ -18,6 +18,7 @@ import psycopg2.extras
 from sqlalchemy import Engine, create_engine
 from sqlalchemy.engine import make_url
 
+from soar.store.rows import bound
 from soar.store.work import Message, Work
 
 Publish = Callable[[Sequence[tuple[int, Message]]], None]
@@ -83,7 +84,7 @@ class Database:
 
     def _run(self, statement: str, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
         with self._plain().cursor() as cursor:
-            cursor.execute(statement, dict(values))
+            cursor.execute(statement, bound(values))
             return list(cursor.fetchall()) if cursor.description else []
 
     def _plain(self) -> Any:

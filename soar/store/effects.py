@@ -8,7 +8,7 @@ follow it, or find the effect confirmed.
 
 from __future__ import annotations
 
-from soar.store.claims import CLAIMABLE, CLAIMED, ENDED, PARKED
+from soar.store.claims import CLAIMABLE, CLAIMED, PARKED
 
 _LIVE = """
     exists (select 1 from app_run l where l.id = e.app_run_id
@@ -106,20 +106,16 @@ _UNDONE = """
 """
 """An action that takes effect ends what it undoes: a release the isolation, and the reverse."""
 
-_LEDGER = f"""
+LEDGER = f"""
     ledger as (
         update effect e set {_KNOWN} from ended where e.app_run_id = ended.id and {_OPEN}),
     {_UNDONE}
 """
 
-_COUNTED = """
+COUNTED = """
     update action_run j set remaining = remaining - 1,
     end_time = case when remaining <= 1 then now() else end_time end
     from ended where j.id = ended.join_id returning j.remaining, j.run_id, j.id
-"""
-
-END_WRITE = f"""
-    with ended as ({ENDED} returning id, join_id, run_id), {_LEDGER} {_COUNTED}
 """
 
 SETTLE = f"""
@@ -128,7 +124,7 @@ SETTLE = f"""
         parked_for = null, end_time = now() where c.approval_id = %(approval)s
         and c.status = 'parked' and c.parked_for = 'approval' and c.effect = 'unknown'
         returning id, join_id, run_id),
-    {_LEDGER} {_COUNTED}
+    {LEDGER} {COUNTED}
 """
 """Ends the call whose effect a person has told."""
 

@@ -20,6 +20,7 @@ from soar.store.work import Work
 Kind = Literal["int", "text", "bool", "time", "texts", "json"]
 
 PATIENCE_MS = 15_000
+MOST_ROWS = 10_000
 QUERY_CANCELED = "57014"
 
 COMPARISONS = {"exact": "=", "gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
@@ -105,6 +106,7 @@ class Lists(Queries):
             pages = max(1, -(-count // wanted.size)) if wanted.size else 1
             if wanted.page >= pages:
                 raise BadInput("page", "That page contains no results")
+            _bounded(count, wanted)
             rows = self._all(_select(listing, where, wanted), **values, **_cut(wanted))
         except DBAPIError as error:
             raise _said(error) from None
@@ -143,6 +145,14 @@ def _said(error: DBAPIError) -> Exception:
     if getattr(error.orig, "pgcode", "") == QUERY_CANCELED:
         return BadInput("filter", f"took longer than {PATIENCE_MS // 1000} s: narrow the query")
     return error
+
+
+def _bounded(count: int, wanted: Wanted) -> None:
+    """Refuse to read more rows at once than a process should hold."""
+    rows = min(count - wanted.page * wanted.size, wanted.size) if wanted.size else count
+    if rows > MOST_ROWS:
+        most = f"one answer may have ({MOST_ROWS:,}): ask for them in pages"
+        raise BadInput("page_size", f"{rows:,} rows are more than {most}")
 
 
 def _cut(wanted: Wanted) -> dict[str, int]:

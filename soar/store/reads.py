@@ -50,7 +50,8 @@ class Reads(Queries):
             select c.id, c.action_run_id, c.join_id, c.run_id, c.app, c.action, c.asset,
             c.parameters, c.status, c.message, c.summary, c.effect, c.parked_for, c.due_at,
             c.attempt, c.tries, c.create_time, c.start_time, c.end_time, c.approval_id,
-            f.run_id as reused_run, c.end_time - f.end_time as reused_age, c.target,
+            c.attachment_id, c.target, f.run_id as reused_run,
+            c.end_time - f.end_time as reused_age,
             array(select distinct s.run_id from app_run s where s.reused_from = c.id
                   and s.target is not null and c.target is not null order by 1) as shared_by
             from app_run c left join app_run f on f.id = c.reused_from

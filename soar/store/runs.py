@@ -297,16 +297,36 @@ class Runs(Queries):
         return row
 
     def log(self, run_id: int, lines: Sequence[tuple[str, str, str]]) -> None:
-        """Write lines (level, block, message) into a run's log."""
-        for level, block, message in lines:
-            self._do(
-                "insert into run_log (run_id, level, block, message)"
-                " values (:id, :level, :block, :message)",
-                id=run_id,
-                level=level,
-                block=block,
-                message=storable(message)[:20_000],
-            )
+        """Write lines (level, block, message) into a run's log, all at once."""
+        if not lines:
+            return
+        levels, blocks, messages = zip(*lines, strict=True)
+        self._do(
+            """
+            insert into run_log (run_id, level, block, message)
+            select :id, l, b, m from unnest(cast(:levels as text[]), cast(:blocks as text[]),
+              cast(:messages as text[])) with ordinality as x(l, b, m, n) order by n
+            """,
+            id=run_id,
+            levels=list(levels),
+            blocks=list(blocks),
+            messages=[storable(message)[:20_000] for message in messages],
+        )
+
+    def warn_once(self, run_id: int, block: str, about: str, message: str) -> None:
+        """Write a warning into a run's log, unless one that begins with *about* is there."""
+        self._do(
+            """
+            insert into run_log (run_id, level, block, message)
+            select :id, 'warning', :block, :message where not exists (
+              select 1 from run_log where run_id = :id and level = 'warning'
+              and starts_with(message, :about))
+            """,
+            id=run_id,
+            block=block,
+            message=message,
+            about=about,
+        )
 
     def lost_bells(self, *, seconds: int) -> list[tuple[int, int]]:
         """Return (run, join) of ended joins that nobody delivered in *seconds*, marking them."""

@@ -19,6 +19,7 @@ from sqlalchemy import (
     text,
 )
 
+from soar.store.attachments import attachment as attachment
 from soar.store.columns import (
     flag,
     id_column,
@@ -117,6 +118,7 @@ artifact = Table(
     Column("run_id", BigInteger),
     now_column("create_time"),
     UniqueConstraint("container_id", "source_id"),
+    Index(None, "container_id", "id"),
 )
 
 playbook_run = Table(
@@ -197,6 +199,7 @@ app_run = Table(
     Column("target", Text),
     Column("follows", BigInteger),
     Column("reused_from", BigInteger),
+    Column("attachment_id", BigInteger),
     Column("attempt", Integer, nullable=False, server_default="0"),
     Column("tries", Integer, nullable=False, server_default="0"),
     Column("rings", Integer, nullable=False, server_default="0"),

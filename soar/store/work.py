@@ -18,6 +18,7 @@ from sqlalchemy import Connection, text
 
 from soar.store.approvals import Approvals
 from soar.store.assets import Assets
+from soar.store.attachments import Attachments
 from soar.store.calls import Calls
 from soar.store.containers import Containers
 from soar.store.lanes import Lanes
@@ -52,6 +53,11 @@ class Work:
     def runs(self) -> Runs:
         """Playbook runs, their action runs and logs."""
         return Runs(self.connection)
+
+    @cached_property
+    def attachments(self) -> Attachments:
+        """Texts that belong to containers."""
+        return Attachments(self.connection)
 
     @cached_property
     def calls(self) -> Calls:

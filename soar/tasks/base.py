@@ -33,13 +33,15 @@ from soar.connector import (
 )
 from soar.domain.errors import SoarError
 from soar.domain.gate import digest
-from soar.domain.model import Asset, Claim, Outcome
+from soar.domain.model import Asset, Claim, Kept, Outcome
 from soar.domain.states import Effect, ParkedFor
 from soar.domain.verdict import judge
 from soar.parking import backoff, dismiss, park
 from soar.store import effects
 from soar.store.claims import CLAIM, CLAIM_LOOKUP, claim_of
+from soar.store.rows import as_json
 from soar.tasks import permission
+from soar.tasks.results import answered
 from soar.tasks.shop import Shop
 from soar.tasks.visit import Visit, Withdrawn
 from soar.tasks.write import Write
@@ -118,9 +120,13 @@ class ActionTask(Task):  # type: ignore[type-arg]
             app_run_id=claim.id,
             attempt=claim.attempt,
             succeeded=True,
-            message=found["message"],
-            summary=found["summary"],
-            data=tuple(found["data"]),
+            message="",
+            kept=Kept(
+                message=found["message"],
+                summary=as_json(found["summary"]),
+                data=as_json(found["data"]),
+                attachment_id=found["attachment_id"],
+            ),
             shared=True,
             reused_from=found["id"],
         )
@@ -247,31 +253,24 @@ class ActionTask(Task):  # type: ignore[type-arg]
             return self._bug(claim, visit, error, unknown=not self.spec.read_only)
         finally:
             self._tell_lane(visit, answered=output is not None)
-        done = self._done(visit, output, params)
-        return write.share(done) if stands else done
+        return self._done(visit, output, params, write if stands else None)
 
     def _write(self, claim: Claim) -> Write:
         return Write(
             database=self.shop.database, spec=self.spec, verify=type(self).verify, claim=claim
         )
 
-    def _done(self, visit: Visit, output: Output, params: Params) -> Outcome:
-        effect = Effect.NONE if self.spec.read_only else Effect.CONFIRMED
-        lease = timedelta(minutes=params.number(LEASE.name, 0))
-        return Outcome(
-            app_run_id=visit.claim.id,
-            attempt=visit.claim.attempt,
-            succeeded=True,
-            message=output.message,
-            summary=output.summary,
-            data=output.data,
-            effect=effect.value,
-            made=visit.made,
-            shared=bool(self.spec.freshness),
-            writes=not self.spec.read_only,
-            lasts=output.lasts or lease or None,
-            vendor_ends=output.lasts is not None,
-        )
+    def _done(self, visit: Visit, output: Output, params: Params, shared: Write | None) -> Outcome:
+        """Return how a call ended whose vendor answered; *shared*: another run's effect stands."""
+        lease = timedelta(minutes=params.number(LEASE.name, 0)) or None
+        cap = self.shop.settings.result_kb * 1024
+        if shared:
+            output = shared.share(output, lasts=lease)
+        done = answered(self.spec, visit.claim, output, made=visit.made, cap=cap)
+        if shared:
+            return shared.not_mine(done)
+        vendor = output.lasts if isinstance(output, Output) else None
+        return replace(done, lasts=vendor or lease, vendor_ends=vendor is not None)
 
     def _tell_lane(self, visit: Visit, *, answered: bool) -> None:
         """Tell the asset's lane when the call left, and what the vendor's headers say."""

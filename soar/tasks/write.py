@@ -66,19 +66,22 @@ class Write:
         if not self.database.run(effects.TAKE_OVER, values):
             raise RetryLater("another run is doing the same", after=SETTLING)
 
-    def share(self, done: Outcome) -> Outcome:
+    def share(self, output: Output, *, lasts: timedelta | None) -> Output:
         """Share the effect that another run made, for as long as either wants it."""
         standing = self.claim.standing
         assert standing
-        lasts = done.lasts.total_seconds() if done.lasts else None
-        if not self.database.run(effects.SHARE, {"number": standing["id"], "lasts": lasts}):
+        seconds = lasts.total_seconds() if lasts else None
+        if not self.database.run(effects.SHARE, {"number": standing["id"], "lasts": seconds}):
             raise RetryLater("its release is under way", after=SETTLING)
         since = f"{standing['confirmed_at']:.19}".replace("T", " ")
+        said = f"in effect since {since} by run {standing['run_id']}: {output.message}"
+        return replace(output, message=said)
+
+    def not_mine(self, done: Outcome) -> Outcome:
+        """Return the end of a call that did nothing, because another call's effect stands."""
+        assert self.claim.standing
         return replace(
-            done,
-            message=f"in effect since {since} by run {standing['run_id']}: {done.message}",
-            effect=Effect.NONE.value,
-            reused_from=standing["app_run_id"],
+            done, effect=Effect.NONE.value, reused_from=self.claim.standing["app_run_id"]
         )
 
     def already(self, visit: Visit, context: ActionContext, params: Params) -> Output | None:

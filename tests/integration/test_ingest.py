@@ -157,8 +157,13 @@ def test_alerts_without_a_source_id_are_told_apart_by_what_they_say(
         ({**ALERT, "artifacts": [{}, {"cef": "x"}]}, "artifacts[1].cef: must be an object"),
         ({**ALERT, "artifacts": [{"severity": "x"}]}, "artifacts[0].severity: 'x' is none of"),
         ('{"name": "deep", "x": ' + "[" * 100_000 + "]" * 100_000 + "}", "alert: is "),
-        ('{"name": "deep", "x": ' + "[" * 600 + "]" * 600 + "}", "alert: is nested too deeply"),
+        ('{"name": "deep", "x": ' + "[" * 600 + "]" * 600 + "}", "alert: is nested more than"),
         ('{"name": "' + "x" * MAX_ALERT_BYTES + '"}', "alert: is larger than 5 MiB"),
+        (
+            '{"name": "many", "artifacts": [' + "{}," * 999_999 + "{}]}",
+            "artifacts: must be a list of at most 10000",
+        ),
+        ('{"name": ' + "9" * 5_000 + "}", "alert: is not JSON"),
     ],
     ids=lambda value: value[:40] if isinstance(value, str) else None,
 )

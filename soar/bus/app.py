@@ -1,7 +1,7 @@
 """
 The Celery factory, and the names of queues and tasks.
 
-In: settings. Out: one app per process, set up as ``docs/adr/0006-worker-settings.md`` argues.
+In: settings. Out: one app per process, set up as ``docs/adr/0011-worker-settings.md`` argues.
 Never: an import of a task; ``bootstrap`` binds them.
 """
 

@@ -28,6 +28,7 @@ from soar.connector import (
     RetryLater,
     VendorSession,
     VerifyFunction,
+    within,
 )
 from soar.domain.errors import SoarError
 from soar.domain.gate import digest
@@ -37,7 +38,7 @@ from soar.domain.verdict import judge
 from soar.limiter import Admission
 from soar.parking import backoff, dismiss, park
 from soar.store.claims import CLAIM, CLAIM_LOOKUP, MARK_SENT, claim_of
-from soar.tasks import permission
+from soar.tasks import overdue, permission
 from soar.tasks.shop import Shop
 from soar.telemetry import log
 from soar.vault import Vault
@@ -46,6 +47,7 @@ VERIFY_AFTER = timedelta(seconds=1)
 VERIFY_REQUESTS = 2
 """Most requests with which a vendor is asked whether a write took effect, before it is repeated."""
 TURN = timedelta(0)
+PROBE_SECONDS = 30.0
 
 
 class Withdrawn(Exception):
@@ -146,7 +148,8 @@ class ActionTask(Task):  # type: ignore[type-arg]
             params = self._checked(claim)
             context = self._context(visit)
             self._admit(visit)
-            return self._call(visit, context, params)
+            with overdue.bounded(self, visit):
+                return self._call(visit, context, params)
         except RetryLater as wait:
             return self._later(claim, visit, wait)
         except SoarError as error:
@@ -346,6 +349,15 @@ class ActionTask(Task):  # type: ignore[type-arg]
         )
         raise Withdrawn
 
+    def given_up(self, visit: Visit, why: str) -> Outcome | None:
+        """Return how a call ends whose thread hangs; none if it waits to be verified instead."""
+        if self.spec.read_only:
+            return self._outcome(visit.claim, visit, failed=why)
+        try:
+            return self._unknown(visit, OutcomeUnknown(why))
+        except Withdrawn:
+            return None
+
     def _outcome(
         self, claim: Claim, visit: Visit | None, *, failed: str, unknown: bool = False
     ) -> Outcome:
@@ -376,4 +388,5 @@ def probe(asset: Asset, vault: Vault, function: ActionFunction) -> Output:
     config = AssetConfig(slug=asset.slug, values=vault.open_all(asset.configuration))
     session = VendorSession(ca_file=config.text("ca_file"), proxy=config.text("proxy"))
     context = ActionContext(asset=config, http=session, key=f"soar-test-{asset.slug}")
-    return function(context, Params({}))
+    with within(PROBE_SECONDS):
+        return function(context, Params({}))

@@ -30,6 +30,11 @@ PATIENCE = 20.0
 _leaving = threading.Lock()
 
 
+def exit_code() -> int:
+    """Return the code with which this worker's process is to end after a shutdown."""
+    return EXIT if _leaving.locked() else 0
+
+
 def leave(reason: str, **facts: object) -> None:
     """End this worker; called from a thread that is not the worker's own loop."""
     if not _leaving.acquire(blocking=False):

@@ -19,9 +19,11 @@ from soar import catalog as catalogs
 from soar import limiter as limiters
 from soar import report
 from soar.bus import app as bus
+from soar.bus.departure import leave
 from soar.bus.presence import Presence
 from soar.bus.queues import consume_assets
 from soar.bus.relay import Relay
+from soar.bus.stall import notice_stalls
 from soar.domain.errors import BadInput
 from soar.engine import chords
 from soar.engine.clock import Clock
@@ -37,6 +39,7 @@ from soar.settings import Settings
 from soar.signing import Signer, load_signer, load_verifier
 from soar.store.database import Database
 from soar.store.election import Election
+from soar.tasks import overdue
 from soar.tasks.binding import bind
 from soar.tasks.shop import Shop
 from soar.telemetry import configure
@@ -102,6 +105,7 @@ def for_engine(settings: Settings) -> House:
     signals.worker_process_init.connect(
         lambda **_: bound_memory(settings.engine_memory_mb), weak=False
     )
+    notice_stalls(made.app, settings)
     engine = Engine(database=made.database, catalog=made.catalog, settings=settings)
     _task(made.app, bus.START_RUN, engine.start_run)
     _task(made.app, bus.RESUME_RUN, engine.resume_run)
@@ -130,8 +134,19 @@ def for_actions(settings: Settings) -> House:
     )
     bind(made.app, made.catalog, shop)
     consume_assets(made.app)
+    notice_stalls(made.app, settings)
+    _leave_when_hung(settings)
     _be_present(Presence(made.database, "actions", seconds=settings.worker_lease_seconds), shop)
     return made
+
+
+def _leave_when_hung(settings: Settings) -> None:
+    """Let a worker end whose threads hang in calls that nothing can cut."""
+
+    def begin(**_: Any) -> None:
+        overdue.leave_when_hung(settings.action_threads, leave)
+
+    signals.worker_ready.connect(begin, weak=False)
 
 
 def _be_present(presence: Presence, shop: Shop) -> None:

@@ -17,6 +17,9 @@ from typing import Any
 from soar.domain.errors import NotFound
 
 KINDS = ("investigate", "contain", "correct", "generic", "test")
+MOST_SECONDS = 80
+"""Longest time limit of an action: less than half the visibility timeout. What takes longer at
+the vendor is asked about again (``RetryLater``), it is not waited for."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -51,6 +54,7 @@ class ActionSpec:
     impact: str
     read_only: bool
     timeout: int
+    """Seconds after which one call is ended; an asset's ``action_timeout`` goes before it."""
     description: str
     undo: str
     parameters: tuple[FieldSpec, ...]
@@ -146,6 +150,8 @@ def _action(app: str, raw: Mapping[str, Any]) -> ActionSpec:
     kind = raw["type"]
     if kind not in KINDS:
         raise ValueError(f"{app}: action {raw['name']!r} has the unknown type {kind!r}")
+    if not 1 <= raw.get("timeout", 60) <= MOST_SECONDS:
+        raise ValueError(f"{app}: action {raw['name']!r}: timeout must be 1 to {MOST_SECONDS} s")
     return ActionSpec(
         app=app,
         name=raw["name"],

@@ -18,8 +18,8 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import requests
-from requests.adapters import HTTPAdapter
 
+from soar.deadline import current, cut_at_end, seconds_left, shut, within
 from soar.domain.errors import (
     ActionError,
     ActionFailed,
@@ -29,6 +29,7 @@ from soar.domain.errors import (
 )
 from soar.domain.secret import Secret
 from soar.domain.waits import nothing_left, retry_after
+from soar.wire import DeadlineAdapter
 
 __all__ = [
     "ActionContext",
@@ -43,7 +44,11 @@ __all__ = [
     "VendorSession",
     "action",
     "check",
+    "cut_at_end",
     "retry_after",
+    "seconds_left",
+    "shut",
+    "within",
 ]
 
 JSON = dict[str, Any]
@@ -153,16 +158,16 @@ class Notes(threading.local):
         self.sent, self.answered, self.wait = None, None, None
 
 
-class _TimedAdapter(HTTPAdapter):
-    """An adapter whose requests always end: a call without timeouts gets ours."""
+class _TimedAdapter(DeadlineAdapter):
+    """An adapter whose requests always end: with our timeouts, or when their call must end."""
 
     def __init__(self, notes: Notes, **options: Any) -> None:
         super().__init__(**options)
         self._notes = notes
 
     def send(self, request: Any, **kwargs: Any) -> requests.Response:  # type: ignore[override]
-        if kwargs.get("timeout") is None:
-            kwargs["timeout"] = TIMEOUTS
+        connect, read = _pair(kwargs.get("timeout"))
+        kwargs["timeout"] = seconds_left(connect), seconds_left(read)
         self._notes.sent = time.monotonic()
         response = super().send(request, **kwargs)
         self._notes.answered = time.monotonic()
@@ -203,6 +208,8 @@ class VendorSession(requests.Session):
         try:
             with self.request(method, url, stream=True, **kwargs) as response:
                 return _bounded(response)
+        except _CutOff as cut:
+            raise _lost(str(cut), changes=changes) from None
         except requests.exceptions.SSLError as error:
             raise _tls_failure(_host(url), error, changes=changes) from None
         except requests.ConnectTimeout:
@@ -216,9 +223,7 @@ class VendorSession(requests.Session):
         ) as error:
             if _never_sent(error):
                 raise RetryLater(f"no connection to {_host(url)}", no_answer=True) from None
-            if changes:
-                raise OutcomeUnknown(f"the answer of {_host(url)} was lost") from None
-            raise RetryLater(f"the answer of {_host(url)} was lost", no_answer=True) from None
+            raise _lost(_how_lost(_host(url)), changes=changes) from None
         except (requests.RequestException, ValueError) as error:
             raise ActionFailed(
                 f"the request to {_host(url)} cannot be made ({type(error).__name__}):"
@@ -229,13 +234,40 @@ class VendorSession(requests.Session):
             raise ActionFailed("the asset's ca_file cannot be read") from None
 
 
+class _CutOff(Exception):
+    """The time of the call was up before the whole answer had come."""
+
+
+def _pair(timeout: Any) -> tuple[float, float]:
+    """Return the seconds to connect and between two bytes that a room asks for, or ours."""
+    connect, read = timeout if isinstance(timeout, tuple) else (timeout, timeout)
+    return connect or TIMEOUTS[0], read or TIMEOUTS[1]
+
+
+def _lost(how: str, *, changes: bool) -> ActionError:
+    """Return the failure of a request that may have been received and was not answered."""
+    return OutcomeUnknown(how) if changes else RetryLater(how, no_answer=True)
+
+
+def _how_lost(host: str) -> str:
+    deadline = current()
+    if deadline is not None and deadline.over:
+        return f"{host} gave no whole answer within the {deadline.seconds:g} s of this call"
+    return f"the answer of {host} was lost"
+
+
 def _bounded(response: requests.Response) -> requests.Response:
-    chunks, size = [], 0
+    """Read the whole answer: not too much of it, and not for too long."""
+    chunks, size, deadline = [], 0, current()
     for chunk in response.iter_content(65536):
         size += len(chunk)
         if size > MAX_REPLY_BYTES:
             raise ActionFailed(f"the reply is larger than {MAX_REPLY_BYTES // 2**20} MiB")
         chunks.append(chunk)
+        if deadline is not None and deadline.over:
+            break
+    if deadline is not None and deadline.over:  # an answer without a length may end anywhere
+        raise _CutOff(_how_lost(_host(response.url)))
     response._content = b"".join(chunks)
     return response
 
@@ -262,9 +294,11 @@ def _tls_failure(host: str, error: BaseException, *, changes: bool) -> ActionErr
             f"TLS to {host} failed: its certificate is not trusted; set the asset's ca_file"
         )
     if changes:
-        return OutcomeUnknown(f"the answer of {host} was lost")
-    if ssl.SSLEOFError in causes or ssl.SSLZeroReturnError in causes:
-        return RetryLater(f"the answer of {host} was lost", no_answer=True)
+        return OutcomeUnknown(_how_lost(host))
+    deadline = current()
+    late = deadline is not None and deadline.over
+    if late or ssl.SSLEOFError in causes or ssl.SSLZeroReturnError in causes:
+        return RetryLater(_how_lost(host), no_answer=True)
     return ActionFailed(f"TLS to {host} failed: the handshake did not succeed")
 
 

@@ -22,8 +22,9 @@ from soar.limiter import Limiter
 from soar.store.database import Database
 from soar.store.rows import Row
 from soar.store.work import Work
-from soar.tasks.base import VERIFY_REQUESTS, probe
+from soar.tasks.base import VERIFY_REQUESTS
 from soar.tasks.binding import function_of, verify_of
+from soar.tasks.probe import probe
 from soar.vault import Vault
 
 LONGEST = 365 * 24 * 60

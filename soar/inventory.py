@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from soar import parking
-from soar.catalog import AppSpec, Catalog
+from soar.catalog import MOST_SECONDS, AppSpec, Catalog
 from soar.domain.budget import SETTINGS, Budget, budget_of, rules
 from soar.domain.errors import BadInput, Conflict, NotFound
 from soar.domain.model import Asset
@@ -21,7 +21,9 @@ from soar.store.work import Work
 from soar.vault import Vault, is_sealed
 
 SLUG = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
-GENERAL = frozenset({*SETTINGS, "when_closed", "reuse_results", "ca_file", "proxy"})
+GENERAL = frozenset(
+    {*SETTINGS, "when_closed", "reuse_results", "action_timeout", "ca_file", "proxy"}
+)
 """Settings of every asset, whatever its app."""
 WAITING = ("park", "fail")
 """What calls may do while their asset is closed: wait for it, or end."""
@@ -128,6 +130,13 @@ def _check_requests(app: AppSpec, budget: Budget) -> None:
             )
 
 
+def _check_timeout(seconds: Any) -> None:
+    if type(seconds) is not int or not 1 <= seconds <= MOST_SECONDS:
+        raise BadInput(
+            "configuration.action_timeout", f"must be whole seconds, from 1 to {MOST_SECONDS}"
+        )
+
+
 def _check_waiting(waiting: str) -> None:
     if waiting and waiting not in WAITING:
         raise BadInput("waiting", f"{waiting!r} must be park or fail")
@@ -161,6 +170,7 @@ def _checked(configuration: Mapping[str, Any], app: AppSpec, vault: Vault) -> di
         raise BadInput("configuration.when_closed", "must be park or fail")
     if not isinstance(configuration.get("reuse_results", True), bool):
         raise BadInput("configuration.reuse_results", "must be true or false")
+    _check_timeout(configuration.get("action_timeout", MOST_SECONDS))
     return {
         name: vault.seal(str(value)) if name in app.secrets and not is_sealed(value) else value
         for name, value in configuration.items()

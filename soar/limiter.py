@@ -18,6 +18,8 @@ from importlib import resources
 from typing import Any
 
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from soar.domain.budget import MAX_CALLS, Budget, Limit, Quota
 from soar.domain.errors import RetryLater
@@ -366,7 +368,11 @@ def _span(value: bytes) -> timedelta:
 
 
 def connect(url: str) -> redis.Redis:
-    """Open a client with bounded waits."""
+    """Open a client with bounded waits: a repeat of its own would multiply them."""
     return redis.Redis.from_url(
-        url, socket_timeout=10, socket_connect_timeout=3, health_check_interval=30
+        url,
+        socket_timeout=10,
+        socket_connect_timeout=3,
+        health_check_interval=30,
+        retry=Retry(NoBackoff(), 0),
     )

@@ -57,7 +57,13 @@ class Settings(BaseSettings):
     grant_minutes: int = 60
     approvers: str = "soc_tier2"
     visibility_timeout: int = 180
+    stall_seconds: int = 20
     token: SecretStr = SecretStr("")
+
+    @property
+    def most_call_seconds(self) -> float:
+        """Longest time limit of a call: ended well before its message is delivered again."""
+        return max(1.0, self.visibility_timeout / 2 - 10)
 
     def vault_key_list(self) -> list[Secret]:
         """Return the vault keys, newest first, from the variable or the key file."""

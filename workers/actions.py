@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from soar import bootstrap
+from soar.bus import departure
 from soar.settings import Settings
 
 
@@ -23,3 +24,4 @@ def main(settings: Settings) -> None:
             f"--loglevel={settings.log_level}",
         ]
     )
+    raise SystemExit(departure.exit_code())

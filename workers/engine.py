@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from soar import bootstrap
+from soar.bus import departure
 from soar.bus.app import ENGINE_QUEUE, REPORT_QUEUE
 from soar.settings import Settings
 
@@ -22,3 +23,4 @@ def main(settings: Settings) -> None:
             f"--loglevel={settings.log_level}",
         ]
     )
+    raise SystemExit(departure.exit_code())

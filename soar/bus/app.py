@@ -1,7 +1,7 @@
 """
 The Celery factory, and the names of queues and tasks.
 
-In: settings. Out: one app per process, set up as ``docs/adr/0006-worker-settings.md`` argues.
+In: settings. Out: one app per process, set up as ``docs/adr/0011-worker-settings.md`` argues.
 Never: an import of a task; ``bootstrap`` binds them.
 """
 
@@ -48,6 +48,8 @@ def _configuration(settings: Settings) -> dict[str, Any]:
         "result_backend": "soar.bus.backend:JoinBackend",
         "broker_transport_options": _transport(settings),
         "broker_connection_retry_on_startup": True,
+        "broker_connection_retry": True,
+        "broker_connection_max_retries": None,
         "broker_pool_acquire_timeout": 5,
         "task_publish_retry_policy": {"max_retries": 2, "interval_start": 0.1},
         "task_serializer": "json",

@@ -164,8 +164,8 @@ def _but(asset: Asset) -> str:
 
 
 def _probe(asset: Asset, catalog: Catalog, vault: Any) -> str:
-    from soar.tasks.base import probe
     from soar.tasks.binding import function_of
+    from soar.tasks.probe import probe
 
     spec = catalog.app(asset.app).action("test connectivity")
     if spec is None:

@@ -19,6 +19,8 @@ from soar.telemetry import log
 
 STANDBY = 1.0
 """Seconds between two tries to be elected."""
+WAKE = 0.25
+"""Seconds between two looks for calls whose time has come: one that waits for it is woken soon."""
 
 
 @dataclass
@@ -36,6 +38,8 @@ class Clock:
         """Keep time until :meth:`stop`."""
         pumping = threading.Thread(target=self._pump, name="pump", daemon=True)
         pumping.start()
+        waking = threading.Thread(target=self._wake, name="waking", daemon=True)
+        waking.start()
         listening = threading.Thread(
             target=self.pump.listen, args=(self.stopped,), name="refusals", daemon=True
         )
@@ -46,6 +50,7 @@ class Clock:
                 _guarded("sweep_failed", self.sweep)
             self.stopped.wait(self.sweep_seconds if self.leading.is_set() else STANDBY)
         pumping.join(timeout=5.0)
+        waking.join(timeout=5.0)
         self.election.resign()
 
     def stop(self) -> None:
@@ -62,6 +67,15 @@ class Clock:
         elif not won and self.leading.is_set() and not self.stopped.is_set():
             log.warning("clock_follows")
             self.leading.clear()
+
+    def _wake(self) -> None:
+        """Wake calls that are due in a thread of its own: a long sweep must not hold them up."""
+        while not self.stopped.is_set():
+            self.leading.wait()
+            if self.stopped.is_set():
+                return
+            _guarded("waking_failed", self.sweep.wake_due)
+            self.stopped.wait(WAKE)
 
     def _pump(self) -> None:
         """Pump in a thread of its own: a long sweep must not hold up a fast lane."""

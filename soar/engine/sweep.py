@@ -95,9 +95,14 @@ class Sweep:
 
     def wake_calls(self) -> None:
         """Send the calls whose schedule is due, and lookups whose forerunner is over."""
+        self.wake_due()
+        with self.database.begin() as work:
+            parking.wake_followers(work)
+
+    def wake_due(self) -> None:
+        """Send the calls whose schedule is due; looked at oftener than all else."""
         with self.database.begin() as work:
             parking.wake_due(work)
-            parking.wake_followers(work)
 
     def expire_approvals(self) -> None:
         """Close overdue questions: contain nothing, and tell their runs."""

@@ -12,7 +12,7 @@ import socket
 import struct
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -20,7 +20,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.routing import Map, Rule
 from werkzeug.wrappers import Request, Response
 
-FAULT_KINDS = ("latency", "status", "reset", "lost_answer")
+FAULT_KINDS = ("latency", "status", "reset", "lost_answer", "late_answer", "drip")
 
 Endpoint = Callable[..., Response]
 
@@ -45,6 +45,8 @@ class Fault:
 
     latency: answer after *value* seconds. status: answer HTTP *value* at once. reset: cut the
     connection before anything happens. lost_answer: let it take effect, then cut the connection.
+    late_answer: let it take effect, then answer after *value* seconds. drip: let it take effect,
+    then answer a byte each *value* seconds.
     """
 
     vendor: str
@@ -136,6 +138,10 @@ class Lab:
         response = self._answer(simulator, request)
         if fault and fault.kind == "lost_answer":
             raise CutConnection
+        if fault and fault.kind == "late_answer":
+            time.sleep(fault.value)
+        if fault and fault.kind == "drip":
+            _drip(response, fault.value)
         return response
 
     @staticmethod
@@ -172,6 +178,19 @@ class Lab:
         """Every arrival so far, in order."""
         with self.lock:
             return [asdict(a) for a in self.arrivals if not vendor or a.vendor == vendor]
+
+
+def _drip(response: Response, seconds: float) -> None:
+    """Let an answer come a byte at a time."""
+    data = response.get_data()
+    response.headers["Content-Length"] = str(len(data))
+
+    def bytes_of_it() -> Iterator[bytes]:
+        for byte in data:
+            time.sleep(seconds)
+            yield bytes([byte])
+
+    response.response = bytes_of_it()
 
 
 def _reset(environ: Mapping[str, Any]) -> None:

@@ -135,13 +135,21 @@ class Calls(Queries):
         return [row for row in rows if row["status"] == "pending"]
 
     def wake_due(self, limit: int = 500) -> list[Row]:
-        """Make the calls pending whose schedule is due."""
+        """
+        Make the calls pending whose schedule is due, as long as not more than *limit* are.
+
+        Thousands that are due at once would wait in the broker for so long that each is rung
+        again; so they wait here, in their order. What was rung long ago does not count: nobody
+        may be there to hear it.
+        """
         return self._wake(
             """
             id = any(array(
               select id from app_run where status = 'parked' and parked_for = 'schedule'
               and due_at <= now() and exists (select 1 from asset a where a.slug = app_run.asset)
-              order by severity_rank, due_at limit :limit for update skip locked))
+              order by severity_rank, due_at limit greatest(0, :limit - (select count(*)
+                from app_run p where p.status = 'pending' and p.rung_at > now() - interval '10 s'))
+              for update skip locked))
             """,
             limit=limit,
         )

@@ -21,6 +21,15 @@ from sqlalchemy.engine import make_url
 from soar.store.rows import bound
 from soar.store.work import Message, Work
 
+PATIENCE = {
+    "connect_timeout": 10,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 25_000,
+}
+"""A server that is gone without a word is noticed within 25 seconds."""
+
 Publish = Callable[[Sequence[tuple[int, Message]]], None]
 
 
@@ -56,7 +65,7 @@ class Database:
             pool_pre_ping=True,
             hide_parameters=True,  # an error names its statement, never its values
             pool_recycle=1800,
-            connect_args={"application_name": "soar", "connect_timeout": 10},
+            connect_args={"application_name": "soar", **PATIENCE},
         )
 
     @contextmanager
@@ -94,7 +103,7 @@ class Database:
             connection = psycopg2.connect(
                 self._url.set(drivername="postgresql").render_as_string(hide_password=False),
                 application_name="soar-hot",
-                connect_timeout=10,
+                **PATIENCE,
             )
             connection.autocommit = True
             self._threads.held = held = (pid, connection)

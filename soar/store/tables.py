@@ -222,8 +222,12 @@ app_run = Table(
     Index(
         "ix_app_run_open",
         "status",
-        "due_at",
         postgresql_where=text("status in ('pending','running','parked')"),
+    ),
+    Index(
+        "ix_app_run_due",
+        "due_at",
+        postgresql_where=text("status = 'parked' and parked_for = 'schedule'"),
     ),
     Index(
         "ix_app_run_lane",

@@ -9,10 +9,9 @@ before the vendor was asked whether the first took effect.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any, NoReturn, TypeVar
+from typing import NoReturn
 
 from celery import Task
 from celery.exceptions import Ignore
@@ -22,13 +21,11 @@ from soar.connector import (
     ActionContext,
     ActionFailed,
     ActionFunction,
-    AssetConfig,
     BadCredentials,
     OutcomeUnknown,
     Output,
     Params,
     RetryLater,
-    VendorSession,
     VerifyFunction,
 )
 from soar.domain.errors import SoarError
@@ -40,13 +37,12 @@ from soar.parking import backoff, dismiss, park
 from soar.store import effects
 from soar.store.claims import CLAIM, CLAIM_LOOKUP, claim_of
 from soar.store.rows import as_json
-from soar.tasks import permission
+from soar.tasks import overdue, permission
 from soar.tasks.results import answered
 from soar.tasks.shop import Shop
 from soar.tasks.visit import Visit, Withdrawn
 from soar.tasks.write import Write
 from soar.telemetry import log
-from soar.vault import Vault
 
 VERIFY_AFTER = timedelta(seconds=1)
 VERIFY_REQUESTS = 2
@@ -142,7 +138,8 @@ class ActionTask(Task):  # type: ignore[type-arg]
             params = self._checked(claim)
             context = self._context(visit)
             self._admit(visit)
-            return self._call(visit, context, params)
+            with overdue.bounded(self, visit):
+                return self._call(visit, context, params)
         except RetryLater as wait:
             return self._later(claim, visit, wait)
         except SoarError as error:
@@ -347,6 +344,15 @@ class ActionTask(Task):  # type: ignore[type-arg]
             made=visit.made,
         )
 
+    def given_up(self, visit: Visit, why: str) -> Outcome | None:
+        """Return how a call ends whose thread hangs; none if it waits to be verified instead."""
+        if self.spec.read_only:
+            return self._outcome(visit.claim, visit, failed=why)
+        try:
+            return self._unknown(visit, OutcomeUnknown(why))
+        except Withdrawn:
+            return None
+
     def _outcome(
         self, claim: Claim, visit: Visit | None, *, failed: str, unknown: bool = False
     ) -> Outcome:
@@ -374,19 +380,3 @@ class ActionTask(Task):  # type: ignore[type-arg]
                 dismiss(work, claim.asset, f"asset {claim.asset!r} is closed: {reason}")
             work.runs.log(claim.run_id, [("error", claim.action, error)])
             work.runs.save(claim.run_id, run_data=None, outputs=None, error=error)
-
-
-Found = TypeVar("Found", Output, Output | None)
-
-
-def probe(
-    asset: Asset,
-    vault: Vault,
-    function: Callable[[ActionContext, Params], Found],
-    parameters: Mapping[str, Any] | None = None,
-) -> Found:
-    """Ask an asset's vendor at once, outside any run: a connectivity test, or what stands."""
-    config = AssetConfig(slug=asset.slug, values=vault.open_all(asset.configuration))
-    session = VendorSession(ca_file=config.text("ca_file"), proxy=config.text("proxy"))
-    context = ActionContext(asset=config, http=session, key=f"soar-test-{asset.slug}")
-    return function(context, Params(parameters or {}))

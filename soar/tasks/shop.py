@@ -15,8 +15,9 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from soar.catalog import Catalog
+from soar.catalog import ActionSpec, Catalog
 from soar.connector import AssetConfig, VendorSession
+from soar.deadline import GRACE
 from soar.domain.budget import Budget
 from soar.domain.model import Asset
 from soar.limiter import Admission, Limiter
@@ -60,6 +61,8 @@ class Shop:
     chance: random.Random = field(default_factory=random.SystemRandom)
     desks: dict[str, Desk] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
+    grace: float = GRACE
+    """Seconds after its time limit until a call that did not end is given up."""
 
     def desk(self, asset: Asset) -> Desk:
         """Return what this process keeps of an asset; an edited asset gets it anew."""
@@ -69,6 +72,11 @@ class Shop:
                 opened = self.vault.open_all(asset.configuration)
                 kept = self.desks[asset.slug] = Desk.of(asset, opened)
             return kept
+
+    def seconds_for(self, spec: ActionSpec, asset: Asset) -> float:
+        """Return how long one call may take: the asset's word, else the manifest's; bounded."""
+        wanted = float(asset.configuration.get("action_timeout") or spec.timeout)
+        return min(wanted, self.settings.most_call_seconds)
 
     def admit(self, asset: Asset, *, rank: int, call: str, cost: int) -> Admission:
         """

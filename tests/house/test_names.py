@@ -20,6 +20,9 @@ SLEEPERS: Mapping[str, str] = {
     "soar/demo/script.py": "a person watches; no task runs here",
     "soar/ingest/stream.py": "a loop of its own, waiting for a lost server",
     "soar/lab/simulator.py": "plays a slow vendor",
+    "soar/deadline.py": "a thread of its own that looks at calls under way",
+    "soar/tasks/overdue.py": "threads of its own, for calls that hang",
+    "soar/bus/departure.py": "the process is leaving: it takes no tasks any more",
 }
 READERS_OF_THE_ENVIRONMENT: Mapping[str, str] = {
     "soar/settings.py": "the one reader",

@@ -18,8 +18,8 @@ from soar.bootstrap import House
 from soar.domain.model import Asset
 from soar.lab.server import LabServer, build
 from soar.lab.vendors.palo_alto import PaloAlto
-from soar.tasks.base import probe
 from soar.tasks.palo_alto import actions
+from soar.tasks.probe import probe
 from tests.integration.conftest import Soar
 from tests.integration.rest.stage import client_of, serving
 

@@ -10,6 +10,7 @@ Sources: RFC 4511 (result codes); [MS-ADTS] 3.1.1.3 (LDAP in AD) and 5.1.1 (auth
 
 from __future__ import annotations
 
+import math
 import re
 import ssl
 from collections.abc import Iterator, Mapping
@@ -27,6 +28,9 @@ from soar.connector import (
     BadCredentials,
     OutcomeUnknown,
     RetryLater,
+    cut_at_end,
+    seconds_left,
+    shut,
 )
 from soar.tasks.active_directory.account import ATTRIBUTES, Account, account_of
 
@@ -102,6 +106,7 @@ class Directory:
     def write_control(self, account: Account, control: int) -> None:
         """Set an account's flags; a lost answer is :class:`OutcomeUnknown`."""
         change = {"userAccountControl": [(MODIFY_REPLACE, [str(control)])]}
+        seconds_left(RECEIVE_SECONDS)  # none left: nothing is sent
         try:
             self._connection.modify(account.dn, change)
         except LDAPException:
@@ -196,16 +201,15 @@ def _connection(asset: AssetConfig, tls: VerifiedTls) -> Any:
     host, port = _address(asset)
     if not asset.text("username"):
         raise BadCredentials(f"asset {asset.slug!r} has no username")
-    server = Server(
-        host, port, use_ssl=True, tls=tls, get_info=NONE, connect_timeout=CONNECT_SECONDS
-    )
+    connect = seconds_left(CONNECT_SECONDS)
+    server = Server(host, port, use_ssl=True, tls=tls, get_info=NONE, connect_timeout=connect)
     return Connection(
         server,
         asset.text("username"),
         asset.secret("password").reveal(),
         authentication=SIMPLE,
         auto_referrals=False,  # a referral followed would show the password to its target
-        receive_timeout=RECEIVE_SECONDS,
+        receive_timeout=math.ceil(seconds_left(RECEIVE_SECONDS)),  # ldap3 packs it as an integer
     )
 
 
@@ -238,7 +242,8 @@ def opened(asset: AssetConfig) -> Iterator[Directory]:
     tls = _tls(asset)
     connection = _connection(asset, tls)
     try:
-        _sign_in(connection, tls)
-        yield Directory(connection, asset.text("base_dn"))
+        with cut_at_end(lambda: shut(connection.socket)):
+            _sign_in(connection, tls)
+            yield Directory(connection, asset.text("base_dn"))
     finally:
         _hang_up(connection)

@@ -14,7 +14,18 @@ from typing import Annotated
 
 import typer
 
-from soar.cli import alerts, approvals, assets, keys, lanes, playbooks, runs, servers, tokens
+from soar.cli import (
+    alerts,
+    approvals,
+    assets,
+    doctor,
+    keys,
+    lanes,
+    playbooks,
+    runs,
+    servers,
+    tokens,
+)
 from soar.cli.exits import Front
 from soar.cli.screen import output
 
@@ -41,6 +52,7 @@ COMMANDS = (
         lanes.lanes,
         "Examples:\n\nsoar lanes\n\nsoar lanes virustotal_prod --watch\n\nsoar lanes --call 41",
     ),
+    ("doctor", doctor.doctor, "Examples:\n\nsoar doctor\n\nsoar doctor --json"),
     ("approvals", approvals.approvals, ""),
     (
         "approve",

@@ -19,6 +19,7 @@ from soar.cli import (
     approvals,
     assets,
     doctor,
+    drill,
     keys,
     lanes,
     playbooks,
@@ -40,6 +41,7 @@ GROUPS = (
     ("alert", alerts.app, "What comes in."),
     ("run", runs.app, "One playbook run."),
     ("token", tokens.app, "Who may ask."),
+    ("drill", drill.app, "Prove the recovery on a live system."),
     ("vault", keys.app, "The keys that seal secrets."),
 )
 COMMANDS = (

@@ -19,6 +19,8 @@ from soar.cli import (
     approvals,
     assets,
     contained,
+    doctor,
+    drill,
     keys,
     lanes,
     playbooks,
@@ -41,6 +43,7 @@ GROUPS = (
     ("run", runs.app, "One playbook run."),
     ("contained", contained.app, "What stands at the vendors."),
     ("token", tokens.app, "Who may ask."),
+    ("drill", drill.app, "Prove the recovery on a live system."),
     ("vault", keys.app, "The keys that seal secrets."),
 )
 COMMANDS = (
@@ -53,6 +56,7 @@ COMMANDS = (
         lanes.lanes,
         "Examples:\n\nsoar lanes\n\nsoar lanes virustotal_prod --watch\n\nsoar lanes --call 41",
     ),
+    ("doctor", doctor.doctor, "Examples:\n\nsoar doctor\n\nsoar doctor --json"),
     ("approvals", approvals.approvals, ""),
     (
         "approve",

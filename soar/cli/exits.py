@@ -19,6 +19,7 @@ from soar.cli.screen import error_line, write_json
 from soar.domain.errors import BadInput, Conflict, NotAllowed, NotFound, SoarError
 
 FAILED = 1
+NEEDS_PERSON = 6
 INTERRUPTED = 130
 CODES: tuple[tuple[type[SoarError], int], ...] = (
     (BadInput, 2),
@@ -33,6 +34,7 @@ MEANINGS = {
     3: "what was asked for does not exist",
     4: "this person may not do this",
     5: "too late: somebody or something decided first",
+    NEEDS_PERSON: "`soar doctor` found something that needs a person, or a drill missed its time",
     INTERRUPTED: "interrupted by Ctrl-C",
 }
 

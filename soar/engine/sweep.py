@@ -28,6 +28,7 @@ OUTBOX_SECONDS = 3
 BELL_SECONDS = 5
 UNHEARD_SECONDS = 15
 STUCK_SECONDS = 15
+MISCOUNTED = "the run waited for calls that had all ended: it goes on with what they left"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -47,6 +48,7 @@ class Sweep:
             self.wake_calls,
             self.expire_approvals,
             self.ring_lost_bells,
+            self.end_miscounted_joins,
             self.move_stuck_runs,
             self.settle_effects,
         ):
@@ -134,6 +136,14 @@ class Sweep:
             for body in messages(work.calls.unheard(seconds=UNHEARD_SECONDS)):
                 work.send("member", body)
             for run_id, join_id in work.runs.lost_bells(seconds=BELL_SECONDS):
+                work.send_task(RESUME_RUN, run_id, join_id)
+
+    def end_miscounted_joins(self) -> None:
+        """End joins that wait for calls of which none is open, and say so in their runs."""
+        with self.database.begin() as work:
+            for run_id, join_id in work.overdue.end_miscounted(seconds=STUCK_SECONDS):
+                log.warning("join_miscounted", run=run_id, join=join_id)
+                work.runs.log(run_id, [("warning", "", MISCOUNTED)])
                 work.send_task(RESUME_RUN, run_id, join_id)
 
     def move_stuck_runs(self) -> None:

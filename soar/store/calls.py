@@ -246,6 +246,19 @@ class Calls(Queries):
             " and l.end_time < now() - interval '10 seconds'"
         )
 
+    def of_owner(self, owner: str) -> list[Row]:
+        """Return the calls that a process is making."""
+        return self._all(
+            "select id, task from app_run where status = 'running' and owner = :owner", owner=owner
+        )
+
+    def of_run(self, run_id: int) -> list[Row]:
+        """Return the calls of a run as they stand."""
+        return self._all(
+            "select id, status, attempt, owner from app_run where run_id = :id order by id",
+            id=run_id,
+        )
+
     def expired_workers(self) -> None:
         """Forget workers whose lease ended an hour ago."""
         self._do("delete from worker where expires_at < now() - interval '1 hour'")

@@ -11,6 +11,7 @@ from pathlib import Path
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, create_engine, text
 
 HERE = Path(__file__).parent / "migrations"
@@ -45,6 +46,13 @@ def _move(url: str, revision: str, *, up: bool) -> str:
             return MigrationContext.configure(connection).get_current_revision() or "base"
     finally:
         engine.dispose()
+
+
+def pending(connection: Connection) -> str:
+    """Return the revision that this release has and the database has not, or nothing."""
+    head = ScriptDirectory(str(HERE)).get_current_head() or "base"
+    found = MigrationContext.configure(connection).get_current_revision()
+    return "" if found == head else head
 
 
 def revise(url: str, message: str) -> None:

@@ -23,6 +23,7 @@ from soar.store.calls import Calls
 from soar.store.containers import Containers
 from soar.store.lanes import Lanes
 from soar.store.ledger import Ledger
+from soar.store.overdue import Overdue
 from soar.store.people import People
 from soar.store.playbooks import Playbooks
 from soar.store.reads import Reads
@@ -93,6 +94,11 @@ class Work:
     def people(self) -> People:
         """People, tokens and the audit trail."""
         return People(self.connection)
+
+    @cached_property
+    def overdue(self) -> Overdue:
+        """What is older than it should be."""
+        return Overdue(self.connection)
 
     @cached_property
     def reads(self) -> Reads:

@@ -28,8 +28,8 @@ from soar.domain.errors import Conflict
 from soar.domain.model import NewContainer
 from soar.engine.steps import queue_run
 
-TARGET_SECONDS = 20.0
-"""A lease of 15 s, the sweep, and a bell that waits for the new worker."""
+TARGET_SECONDS = 15.0
+"""A lease of 12 s, the sweep, and a bell that waits for the new worker."""
 PATIENCE = 60.0
 LABEL = "drill"
 PLAYBOOK = """

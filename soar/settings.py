@@ -47,7 +47,7 @@ class Settings(BaseSettings):
     result_kb: int = Field(default=1024, ge=16, le=16_384)
     block_artifacts: int = Field(default=10_000, ge=1, le=100_000)
     sweep_seconds: float = 1.0
-    worker_lease_seconds: int = 15
+    worker_lease_seconds: int = 12
     retry_attempts: int = 6
     retry_patience_seconds: int = 900
     breaker_failures: int = 5

@@ -23,16 +23,17 @@ UNBRACE = "update block_try set tries = tries - 1 where run_id = %(run)s"
 
 def brace(database: Database, run_id: int) -> int:
     """
-    Note, before a block runs, that it will; return how many processes have died of it.
+    Note, before a block runs, that it will; return how many processes it has ended or broken.
 
     Committed at once and taken back with the block's own commit: what stands there when the
-    next process comes was left by a dead one. Only the holder of the run's row calls this.
+    next process comes was left by one that died or could not go on. Only the holder of the
+    run's row calls this.
     """
     return int(database.run(BRACE, {"run": run_id})[0][0]) - 1
 
 
 def unbrace(database: Database, run_id: int) -> None:
-    """Take a note back: the process lives, something else went wrong."""
+    """Take a note back: it was the database that could not be reached."""
     database.run(UNBRACE, {"run": run_id})
 
 

@@ -115,9 +115,7 @@ class Engine:
                     return
                 try:
                     moved = self._advance(work, run)
-                except MemoryError:
-                    raise  # counts as a death: three times, and the block is set aside
-                except Exception:
+                except UNREACHABLE:  # anything else counts: three times, and it is set aside
                     limits.unbrace(self.database, run_id)
                     raise
 
@@ -142,7 +140,7 @@ class Engine:
         """Go on without a block that took its process with it again and again."""
         queued = run["status"] == RunStatus.QUEUED
         block = "on_start" if queued else join["callback"] if join else "on_finish"
-        error = f"block {block!r} was set aside: {limits.MOST_DEATHS} processes died of it"
+        error = f"block {block!r} was set aside: it ended or broke {limits.MOST_DEATHS} processes"
         log.warning("block_set_aside", run=run["id"], block=block)
         work.runs.log(run["id"], [("error", block, error)])
         work.runs.save(run["id"], run_data=None, outputs=None, error=error)

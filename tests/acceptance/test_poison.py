@@ -55,7 +55,7 @@ def test_a_block_that_kills_its_process_is_set_aside_after_three_deaths(pool: An
     (run,) = pool.ended(container, within=120.0)
 
     assert run["status"] == "failed"
-    assert run["error"] == "block 'on_start' was set aside: 3 processes died of it"
+    assert run["error"] == "block 'on_start' was set aside: it ended or broke 3 processes"
     with pool.house.database.begin() as work:
         assert [n["content"] for n in work.reads.notes_of(container)] == ["the end was reached"]
 

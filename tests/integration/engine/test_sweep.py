@@ -218,3 +218,28 @@ def test_workers_that_left_long_ago_are_forgotten(bench: Bench) -> None:
     bench.sweep.reclaim_calls()
 
     assert bench.rows("select owner from worker") == []
+
+
+def test_a_run_that_the_engine_cannot_go_on_with_is_ended(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    It is not started again for ever: after three tries its block is set aside with a sentence.
+    """
+    run_id = bench.start(LOOK_UP)
+    bench.pending.clear()
+
+    def broken(*_: object) -> None:
+        raise LookupError("a row that nobody expected")
+
+    monkeypatch.setattr(type(bench.engine), "_step", broken)
+    for _ in range(3):
+        with pytest.raises(LookupError):
+            bench.engine.start_run(run_id)
+    monkeypatch.undo()
+
+    bench.settle()
+
+    run = bench.run(run_id)
+    assert run["status"] == "failed"
+    assert "was set aside" in run["error"]

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
 from soar.store.approvals import Approvals
 from soar.store.assets import Assets
@@ -23,6 +23,7 @@ from soar.store.containers import Containers
 from soar.store.lanes import Lanes
 from soar.store.people import People
 from soar.store.playbooks import Playbooks
+from soar.store.prepared import Hot
 from soar.store.reads import Reads
 from soar.store.runs import Runs
 
@@ -111,11 +112,11 @@ class Work:
         """Write the outbox; called by the unit of work just before its commit."""
         if not self.messages:
             return []
-        rows = self.connection.execute(
-            text(
+        rows = self.runs._all(
+            Hot(
                 "insert into outbox (kind, body) select m.kind, m.body from jsonb_to_recordset("
                 "cast(:messages as jsonb)) as m(kind text, body jsonb) returning id"
             ),
-            {"messages": json.dumps([{"kind": m.kind, "body": m.body} for m in self.messages])},
-        ).scalars()
-        return list(zip(sorted(rows), self.messages, strict=True))
+            messages=json.dumps([{"kind": m.kind, "body": m.body} for m in self.messages]),
+        )
+        return list(zip(sorted(r["id"] for r in rows), self.messages, strict=True))

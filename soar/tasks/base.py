@@ -36,7 +36,7 @@ from soar.domain.states import Effect, ParkedFor
 from soar.domain.verdict import judge
 from soar.limiter import Admission
 from soar.parking import backoff, dismiss, park
-from soar.store.claims import CLAIM, CLAIM_LOOKUP, MARK_SENT, claim_of
+from soar.store.claims import CLAIM, CLAIM_LOOKUP, CLAIM_READ, MARK_SENT, claim_of
 from soar.tasks import permission
 from soar.tasks.shop import Shop
 from soar.telemetry import log
@@ -111,11 +111,16 @@ class ActionTask(Task):  # type: ignore[type-arg]
         values = {"id": app_run_id, "owner": self.shop.owner, "task": self.name}
         if self.spec.freshness:
             values["freshness"] = max(self.spec.freshness.values())
-        rows = self.shop.database.run(CLAIM_LOOKUP if self.spec.freshness else CLAIM, values)
+        rows = self.shop.database.run(self._claiming(), values)
         claim = claim_of(rows[0]) if rows else None
         if claim is None or claim.follows is not None:
             raise Ignore
         return claim
+
+    def _claiming(self) -> str:
+        if self.spec.freshness:
+            return CLAIM_LOOKUP
+        return CLAIM_READ if self.spec.read_only else CLAIM
 
     def _reused(self, claim: Claim) -> Outcome | None:
         """Return an earlier answer to the same question, if it is young enough for its verdict."""

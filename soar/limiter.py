@@ -23,6 +23,7 @@ from soar.domain.budget import MAX_CALLS, Budget, Limit, Quota
 from soar.domain.errors import RetryLater
 from soar.telemetry import log
 
+NOW = timedelta(0)
 OUTAGE = timedelta(seconds=5)
 HOLD = timedelta(milliseconds=80)
 """A call that may go so soon takes its place at once: parking it would cost more."""
@@ -37,6 +38,9 @@ CHANNEL = "soar:lanes"
 ON_THE_WAY, ON_THE_WAY_SHARE = 0.1, 0.25
 """Seconds, or share of the shortest window if that is more, within which a request that was sent
 has reached its vendor (or was answered)."""
+PASS = 0.05
+"""Seconds for which a lane that has no limits and is open is not asked again by the same process.
+What would close it (a vendor that asks to wait, or is away) finds calls on their way as well."""
 FLUSH_SHARE = 0.6  # of the shortest window: so soon Redis must know of a call that was late
 
 
@@ -112,6 +116,38 @@ class _Reports:
             return taken
 
 
+@dataclass
+class _Passes:
+    """Lanes without limits that were found open a moment ago, and the calls let through since."""
+
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    until: dict[str, float] = field(default_factory=dict)
+    untold: dict[str, int] = field(default_factory=dict)
+
+    def use(self, slug: str, cost: int) -> bool:
+        """Let a call through that need not ask; the lane is told of it with the next question."""
+        with self.lock:
+            if time.monotonic() >= self.until.get(slug, 0.0):
+                return False
+            self.untold[slug] = self.untold.get(slug, 0) + cost
+            return True
+
+    def give(self, slug: str) -> None:
+        """Let the next calls through for a moment."""
+        with self.lock:
+            self.until[slug] = time.monotonic() + PASS
+
+    def end(self, slug: str) -> None:
+        """Let the next call ask."""
+        with self.lock:
+            self.until.pop(slug, None)
+
+    def count(self, slug: str) -> int:
+        """Take the number of calls that the lane was not told of."""
+        with self.lock:
+            return self.untold.pop(slug, 0)
+
+
 class Limiter:
     """Takes calls from budgets; every decision is one run of one script."""
 
@@ -130,6 +166,7 @@ class Limiter:
         self._breaker = breaker or Breaker()
         self._clock = clock
         self._reports = _Reports()
+        self._passes = _Passes()
         self._thread: threading.Thread | None = None
         self.asked = 0
         """How often this process has asked Redis."""
@@ -137,13 +174,19 @@ class Limiter:
     def take(self, slug: str, budget: Budget, *, call: str = "", cost: int = 1) -> Admission:
         """Take one call (that makes *cost* requests) from the asset's budget, if it is free."""
         asked = time.monotonic()
-        reports = self._reports.of(slug)
+        if budget.unlimited and self._passes.use(slug, cost):
+            return Admission(granted=True, wait=NOW, cost=cost, call=call, asked=asked)
+        reports, also = self._reports.of(slug), self._passes.count(slug)
         try:
-            answer = self._ask(slug, budget, "take", cost=cost, call=call, reports=reports)
+            answer = self._ask(
+                slug, budget, "take", cost=cost, call=call, reports=reports, also=also
+            )
         except RetryLater:
             self._reports.keep(slug, reports)
             raise
         if answer[0] == b"yes":
+            if budget.unlimited and answer[1] == answer[3] == b"0":
+                self._passes.give(slug)
             return Admission(
                 granted=True,
                 wait=_span(answer[1]),
@@ -251,6 +294,7 @@ class Limiter:
 
     def _tell(self, slug: str, doing: str, **more: Any) -> list[bytes]:
         """Tell a lane something that no call depends on; a Redis that is away hears nothing."""
+        self._passes.end(slug)
         try:
             return self._run(slug, Budget(), doing, more)
         except RetryLater as error:

@@ -20,8 +20,8 @@ from soar.bootstrap import House
 from soar.domain.model import NewArtifact, NewContainer
 from soar.engine.steps import queue_run
 
-LOOK = 0.005
-"""Seconds between two looks whether a run has ended."""
+LOOK, LOOK_IDLE = 0.02, 0.004
+"""Seconds between two looks whether the runs of a burst, or a single one, have ended."""
 PATIENCE = 120.0
 ARTIFACTS = 3
 
@@ -79,13 +79,13 @@ class Arm(Protocol):
         """Return the CPU seconds of the workers so far."""
 
 
-def wait_for(arm: Arm, count: int) -> None:
+def wait_for(arm: Arm, count: int, *, look: float = LOOK) -> None:
     """Wait until so many runs have ended."""
     deadline = time.monotonic() + PATIENCE
     while arm.done() < count:
         if time.monotonic() > deadline:
             raise SystemExit(f"error: {arm.name}: {arm.done()} of {count} runs ended in time")
-        time.sleep(LOOK)
+        time.sleep(look)
 
 
 def cpu_of(pids: Sequence[int]) -> float:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import TypeVar
 
-from arms import Arm, Shape, wait_for
+from arms import LOOK_IDLE, Arm, Shape, wait_for
 
 T = TypeVar("T")
 LOUD = 1.6
@@ -125,7 +125,7 @@ def idle_p95(arm: Arm, shape: Shape, runs: int) -> float:
     for number in range(runs):
         began.append(time.time())
         arm.start()
-        wait_for(arm, number + 1)
+        wait_for(arm, number + 1, look=LOOK_IDLE)
         time.sleep(0.02)
     arm.check()
     times = sorted(end - start for start, end in zip(began, arm.moments(), strict=True))

@@ -21,6 +21,7 @@ import redis
 
 from soar.domain.budget import MAX_CALLS, Budget, Limit, Quota
 from soar.domain.errors import RetryLater
+from soar.passes import Passes
 from soar.telemetry import log
 
 NOW = timedelta(0)
@@ -38,9 +39,6 @@ CHANNEL = "soar:lanes"
 ON_THE_WAY, ON_THE_WAY_SHARE = 0.1, 0.25
 """Seconds, or share of the shortest window if that is more, within which a request that was sent
 has reached its vendor (or was answered)."""
-PASS = 0.05
-"""Seconds for which a lane that has no limits and is open is not asked again by the same process.
-What would close it (a vendor that asks to wait, or is away) finds calls on their way as well."""
 FLUSH_SHARE = 0.6  # of the shortest window: so soon Redis must know of a call that was late
 
 
@@ -116,38 +114,6 @@ class _Reports:
             return taken
 
 
-@dataclass
-class _Passes:
-    """Lanes without limits that were found open a moment ago, and the calls let through since."""
-
-    lock: threading.Lock = field(default_factory=threading.Lock)
-    until: dict[str, float] = field(default_factory=dict)
-    untold: dict[str, int] = field(default_factory=dict)
-
-    def use(self, slug: str, cost: int) -> bool:
-        """Let a call through that need not ask; the lane is told of it with the next question."""
-        with self.lock:
-            if time.monotonic() >= self.until.get(slug, 0.0):
-                return False
-            self.untold[slug] = self.untold.get(slug, 0) + cost
-            return True
-
-    def give(self, slug: str) -> None:
-        """Let the next calls through for a moment."""
-        with self.lock:
-            self.until[slug] = time.monotonic() + PASS
-
-    def end(self, slug: str) -> None:
-        """Let the next call ask."""
-        with self.lock:
-            self.until.pop(slug, None)
-
-    def count(self, slug: str) -> int:
-        """Take the number of calls that the lane was not told of."""
-        with self.lock:
-            return self.untold.pop(slug, 0)
-
-
 class Limiter:
     """Takes calls from budgets; every decision is one run of one script."""
 
@@ -158,6 +124,7 @@ class Limiter:
         *,
         breaker: Breaker | None = None,
         clock: Callable[[], str] = str,
+        passes: Passes | None = None,
     ) -> None:
         script = resources.files("soar").joinpath("lane.lua").read_text(encoding="utf-8")
         self._client: Any = client
@@ -166,7 +133,7 @@ class Limiter:
         self._breaker = breaker or Breaker()
         self._clock = clock
         self._reports = _Reports()
-        self._passes = _Passes()
+        self._passes = passes or Passes()
         self._thread: threading.Thread | None = None
         self.asked = 0
         """How often this process has asked Redis."""

@@ -92,12 +92,15 @@ class Work:
     def attempt(self) -> Iterator[None]:
         """Undo what is done inside, and send none of it, if it raises; the rest stands."""
         kept = len(self.messages)
+        self.runs._do("savepoint attempt")
         try:
-            with self.connection.begin_nested():
-                yield
+            yield
         except BaseException:
             del self.messages[kept:]
+            if not self.connection.invalidated:
+                self.runs._do("rollback to savepoint attempt")
             raise
+        self.runs._do("release savepoint attempt")
 
     def send(self, kind: str, body: Mapping[str, Any]) -> None:
         """Send a message once this transaction has been committed."""

@@ -28,10 +28,11 @@ up: $(STAMP) ## Start everything and stay up, printing the URLs
 test: $(STAMP) ## Run the whole test suite, without the benchmarks; PYTEST_ARGS adds options
 	@$(BIN)/python -m pytest --ignore=tests/bench --timeout=300 -rs $(PYTEST_ARGS)
 
-bench: $(STAMP) ## Measure the lanes at the lab's door, and what waiting calls cost
+bench: $(STAMP) ## Measure lanes, what waiting costs, and runs against bare Celery
 	@$(BIN)/python tests/bench/limiter.py
 	@$(BIN)/python tests/bench/neighbours.py
 	@$(BIN)/python tests/bench/parked.py
+	@$(BIN)/python tests/bench/throughput.py
 
 lint: $(STAMP) ## Look for mistakes and for lines that are not formatted
 	@$(BIN)/ruff check $(SOURCES)

@@ -86,14 +86,16 @@ class House:
             return work.reads.recent_calls(slug, seconds)
 
 
-def house(settings: Settings, *, chord: Callable[..., None] | None = None) -> House:
+def house(
+    settings: Settings, *, chord: Callable[..., None] | None = None, doorbells: bool = False
+) -> House:
     """Connect the parts that every process has."""
     for name in ("database_url", "redis_url"):
         if not getattr(settings, name).get_secret_value():
             raise BadInput(f"SOAR_{name.upper()}", "is not set: see deploy/env.example")
     configure(settings.log_level, json=settings.log_json)
     database = Database(settings.database_url.get_secret_value())
-    app = bus.create(settings, database=database)
+    app = bus.create(settings, database=database, doorbells=doorbells)
     database.publish = Relay(app, database, chord=chord)
     return House(settings=settings, database=database, app=app, catalog=catalogs.load())
 
@@ -122,7 +124,7 @@ def for_actions(settings: Settings) -> House:
     """Make a process that calls vendors: it opens the vault and runs no playbook."""
     if settings.verify_key_file is None:
         raise BadInput("SOAR_VERIFY_KEY_FILE", "is not set: action workers check approvals with it")
-    made = house(settings)
+    made = house(settings, doorbells=True)
     shop = Shop(
         database=made.database,
         catalog=made.catalog,

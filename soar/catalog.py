@@ -7,11 +7,12 @@ Never: an import of a vendor's code; a manifest is data.
 
 from __future__ import annotations
 
+import importlib
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from importlib import resources
+from pathlib import Path
 from typing import Any
 
 from soar.domain.errors import NotFound
@@ -203,9 +204,12 @@ def parse(slug: str, text: str) -> AppSpec:
 
 
 def _manifests() -> Iterable[tuple[str, str]]:
-    for room in sorted(resources.files("soar.tasks").iterdir(), key=lambda r: r.name):
+    """Find the rooms wherever the package ``soar.tasks`` lies: its path may have more folders."""
+    folders = importlib.import_module("soar.tasks").__path__
+    rooms = [room for folder in folders for room in Path(folder).iterdir()]
+    for room in sorted(rooms, key=lambda r: r.name):
         manifest = room / "manifest.toml"
-        if room.is_dir() and manifest.is_file():
+        if manifest.is_file():
             yield room.name, manifest.read_text(encoding="utf-8")
 
 

@@ -147,7 +147,7 @@ if doing == 'take' then
     redis.call('PUBLISH', given.told, given.slug)  -- the pump planned wrong: it looks again
     return {'no', text(at - now), 'budget'}
   end
-  redis.call('HINCRBY', LANE, 'grants', given.cost)
+  redis.call('HINCRBY', LANE, 'grants', given.cost + (given.also or 0))  -- also: those that need not ask
   local grant = redis.call('HINCRBY', LANE, 'number', given.cost)  -- never again, also after a loss
   if #given.limits > 0 then
     for _, log in ipairs(given.paced and {LOG, PACE} or {LOG}) do

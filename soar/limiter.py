@@ -23,8 +23,10 @@ from redis.retry import Retry
 
 from soar.domain.budget import MAX_CALLS, Budget, Limit, Quota
 from soar.domain.errors import RetryLater
+from soar.passes import Passes
 from soar.telemetry import log
 
+NOW = timedelta(0)
 OUTAGE = timedelta(seconds=5)
 HOLD = timedelta(milliseconds=80)
 """A call that may go so soon takes its place at once: parking it would cost more."""
@@ -124,6 +126,7 @@ class Limiter:
         *,
         breaker: Breaker | None = None,
         clock: Callable[[], str] = str,
+        passes: Passes | None = None,
     ) -> None:
         script = resources.files("soar").joinpath("lane.lua").read_text(encoding="utf-8")
         self._client: Any = client
@@ -132,6 +135,7 @@ class Limiter:
         self._breaker = breaker or Breaker()
         self._clock = clock
         self._reports = _Reports()
+        self._passes = passes or Passes()
         self._thread: threading.Thread | None = None
         self.asked = 0
         """How often this process has asked Redis."""
@@ -139,13 +143,19 @@ class Limiter:
     def take(self, slug: str, budget: Budget, *, call: str = "", cost: int = 1) -> Admission:
         """Take one call (that makes *cost* requests) from the asset's budget, if it is free."""
         asked = time.monotonic()
-        reports = self._reports.of(slug)
+        if budget.unlimited and self._passes.use(slug, cost):
+            return Admission(granted=True, wait=NOW, cost=cost, call=call, asked=asked)
+        reports, also = self._reports.of(slug), self._passes.count(slug)
         try:
-            answer = self._ask(slug, budget, "take", cost=cost, call=call, reports=reports)
+            answer = self._ask(
+                slug, budget, "take", cost=cost, call=call, reports=reports, also=also
+            )
         except RetryLater:
             self._reports.keep(slug, reports)
             raise
         if answer[0] == b"yes":
+            if budget.unlimited and answer[1] == answer[3] == b"0":
+                self._passes.give(slug)
             return Admission(
                 granted=True,
                 wait=_span(answer[1]),
@@ -253,6 +263,7 @@ class Limiter:
 
     def _tell(self, slug: str, doing: str, **more: Any) -> list[bytes]:
         """Tell a lane something that no call depends on; a Redis that is away hears nothing."""
+        self._passes.end(slug)
         try:
             return self._run(slug, Budget(), doing, more)
         except RetryLater as error:

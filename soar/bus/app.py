@@ -34,10 +34,16 @@ class App(Celery):
     soar_database: Any = None
 
 
-def create(settings: Settings, *, database: Any = None) -> App:
-    """Make the app of this process; *database* is where its result backend joins chords."""
+def create(settings: Settings, *, database: Any = None, doorbells: bool = False) -> App:
+    """
+    Make the app of this process; *database* is where its result backend joins chords.
+
+    *doorbells* is for a process that only takes messages which the sweep sends again: what it
+    has under way is not noted in Redis as well. It stands in PostgreSQL, as a claimed call.
+    """
     app = App("soar", set_as_current=False)
     app.conf.update(_configuration(settings))
+    app.conf.broker_transport_options["ack_emulation"] = not doorbells
     app.soar_database = database
     return app
 
@@ -45,6 +51,7 @@ def create(settings: Settings, *, database: Any = None) -> App:
 def _configuration(settings: Settings) -> dict[str, Any]:
     return {
         "broker_url": settings.redis_url.get_secret_value(),
+        "broker_transport": "soar.bus.transport:Transport",
         "result_backend": "soar.bus.backend:JoinBackend",
         "broker_transport_options": _transport(settings),
         "broker_connection_retry_on_startup": True,
@@ -97,6 +104,7 @@ def resume_signature(app: Celery, run_id: int, join_id: int) -> Signature:
             "queue": ENGINE_QUEUE,
             "argsrepr": HIDDEN,
             "kwargsrepr": HIDDEN,
+            "declare": [],  # whoever consumes a queue declares it
         },
     )
 
@@ -113,6 +121,7 @@ def member_signature(app: Celery, body: Mapping[str, Any]) -> Signature:
             "argsrepr": HIDDEN,
             "kwargsrepr": HIDDEN,
             "ignore_result": True,
+            "declare": [],
         },
     )
 
@@ -134,4 +143,5 @@ def send_task(app: Celery, body: Mapping[str, Any]) -> None:
         argsrepr=HIDDEN,
         kwargsrepr=HIDDEN,
         ignore_result=True,
+        declare=[],
     )

@@ -13,6 +13,7 @@ from typing import Any
 from celery import Celery
 
 from soar.bus.app import ring_member, send_task
+from soar.bus.transport import together
 from soar.store import outbox
 from soar.store.database import Database
 from soar.store.work import Message
@@ -31,14 +32,17 @@ class Relay:
             self._senders["chord"] = chord
 
     def __call__(self, messages: Sequence[tuple[int, Message]]) -> None:
-        """Send these messages in order and forget each that was sent."""
+        """Send these messages in order, in one round trip, and forget those that were sent."""
         sent: list[int] = []
+        ready: list[int] = []
         try:
-            for number, message in messages:
-                sender = self._senders.get(message.kind)
-                if sender is not None:
-                    sender(self._app, message.body)
-                    sent.append(number)
+            with together():
+                for number, message in messages:
+                    sender = self._senders.get(message.kind)
+                    if sender is not None:
+                        sender(self._app, message.body)
+                        ready.append(number)
+            sent = ready
         except Exception as error:
             log.warning(
                 "broker_unreachable", waiting=len(messages) - len(sent), error=type(error).__name__

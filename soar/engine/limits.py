@@ -8,8 +8,11 @@ Never: a block that is tried for ever because it kills whoever runs it.
 from __future__ import annotations
 
 import resource
+from dataclasses import dataclass
+from typing import Self
 
 from soar.store.database import Database
+from soar.store.errors import UNREACHABLE
 
 MOST_DEATHS = 3
 """So many processes may a block take with it before it is set aside."""
@@ -21,20 +24,33 @@ BRACE = """
 UNBRACE = "update block_try set tries = tries - 1 where run_id = %(run)s"
 
 
-def brace(database: Database, run_id: int) -> int:
+@dataclass
+class Brace:
     """
-    Note, before a block runs, that it will; return how many processes it has ended or broken.
+    Notes, before a block runs, that it will; tells how many processes it has ended or broken.
 
     Committed at once and taken back with the block's own commit: what stands there when the
-    next process comes was left by one that died or could not go on. Only the holder of the
-    run's row calls this.
+    next process comes was left by one that died or could not go on. Only the holder of the run's
+    row takes it. As a context around the block's transaction it takes the note back if it was
+    the database that could not be reached.
     """
-    return int(database.run(BRACE, {"run": run_id})[0][0]) - 1
 
+    database: Database
+    run_id: int
+    taken: bool = False
 
-def unbrace(database: Database, run_id: int) -> None:
-    """Take a note back: it was the database that could not be reached."""
-    database.run(UNBRACE, {"run": run_id})
+    def take(self) -> int:
+        """Leave the note; return how many processes this block has ended or broken."""
+        deaths = int(self.database.run(BRACE, {"run": self.run_id})[0][0]) - 1
+        self.taken = True
+        return deaths
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if self.taken and isinstance(error, UNREACHABLE):
+            self.database.run(UNBRACE, {"run": self.run_id})
 
 
 def bound_memory(megabytes: int) -> None:

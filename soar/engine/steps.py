@@ -9,14 +9,14 @@ ready; whoever does not get the row leaves, because the holder looks again after
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from soar.bus.app import REPORT_QUEUE, RESUME_RUN, START_RUN, WRITE_REPORT
 from soar.catalog import Catalog
 from soar.domain import shapes
-from soar.domain.commands import Log, Prompt
+from soar.domain.commands import Act, ActTogether, Command, Log, Prompt
 from soar.domain.errors import SoarError
 from soar.domain.gate import HeldCall
 from soar.domain.states import RunStatus
@@ -30,6 +30,7 @@ from soar.settings import Settings
 from soar.store.database import Database
 from soar.store.errors import REFUSED, UNREACHABLE
 from soar.store.rows import Row, as_json
+from soar.store.runs import MORE, Standing
 from soar.store.work import Work
 from soar.telemetry import log
 
@@ -64,11 +65,15 @@ class _Reader:
     def container(self, container_id: int) -> dict[str, Any]:
         """Return a container with its artifacts; ``artifact_count`` is of all it has."""
         with self.work.attempt():
-            row = self.work.containers.get(container_id)
-            shown = self.work.containers.artifacts(container_id, self.most)
-            full = len(shown) == self.most
-            count = self.work.containers.artifact_count(container_id) if full else len(shown)
-            return shapes.container({**row, "artifact_count": count}, shown)
+            return self.read(container_id)
+
+    def read(self, container_id: int) -> dict[str, Any]:
+        """Return the same, where a failure ends the transaction anyhow."""
+        row = self.work.containers.get(container_id)
+        shown = self.work.containers.artifacts(container_id, self.most)
+        full = len(shown) == self.most
+        count = self.work.containers.artifact_count(container_id) if full else len(shown)
+        return shapes.container({**row, "artifact_count": count}, shown)
 
     def artifacts(self, container_id: int) -> list[dict[str, Any]]:
         """Return the artifacts of a container."""
@@ -83,10 +88,11 @@ class _Reader:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Event:
-    """What a block is told: its five positionals, and the block's name."""
+    """What a block is told: its name, its five positionals, and what the run was told so far."""
 
     block: str
     positional: tuple[Any, ...]
+    told: frozenset[str]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -107,36 +113,32 @@ class Engine:
 
     def drain(self, run_id: int) -> None:
         """Deliver everything that is ready for a run, block by block, each in a transaction."""
-        moved = True
-        while moved or self._is_ready(run_id):
-            with self.database.begin() as work:
-                run = work.runs.lock(run_id)
-                if run is None:
-                    return
-                try:
-                    moved = self._advance(work, run)
-                except UNREACHABLE:  # anything else counts: three times, and it is set aside
-                    limits.unbrace(self.database, run_id)
-                    raise
+        while self._move(run_id):
+            pass
 
-    def _is_ready(self, run_id: int) -> bool:
-        with self.database.begin() as work:
-            return work.runs.has_event(run_id)
+    def _move(self, run_id: int) -> bool:
+        """Deliver one event or end the run; True when, the lock let go, there is more to do."""
+        with limits.Brace(self.database, run_id) as brace, self.database.begin() as work:
+            run = work.runs.lock(run_id)
+            if run is None or self._advance(work, run, brace):
+                return False
+        more = self.database.run(MORE, {"run": run_id})
+        return bool(more and more[0][0])
 
-    def _advance(self, work: Work, run: Row) -> bool:
-        """Deliver one event or end the run; False when it waits for something."""
+    def _advance(self, work: Work, run: Row, brace: limits.Brace) -> bool:
+        """Deliver one event, if one is due; True when the run has ended."""
         queued = run["status"] == RunStatus.QUEUED
-        join = None if queued else work.runs.next_event(run["id"])
-        if not queued and join is None and work.runs.open_joins(run["id"]):
+        standing = Standing() if queued else work.runs.standing(run["id"])
+        if standing.open_joins and standing.join is None:
             return False
-        if limits.brace(self.database, run["id"]) < limits.MOST_DEATHS:
-            self._step(work, run, join)
+        if brace.take() < limits.MOST_DEATHS:
+            ended = self._step(work, run, standing)
         else:
-            self._set_aside(work, run, join)
+            ended = self._set_aside(work, run, standing.join)
         work.runs.relieved(run["id"])
-        return True
+        return ended
 
-    def _set_aside(self, work: Work, run: Row, join: Row | None) -> None:
+    def _set_aside(self, work: Work, run: Row, join: Row | None) -> bool:
         """Go on without a block that took its process with it again and again."""
         queued = run["status"] == RunStatus.QUEUED
         block = "on_start" if queued else join["callback"] if join else "on_finish"
@@ -149,29 +151,40 @@ class Engine:
         elif join:
             work.runs.delivered(join["id"])
         else:
-            self._end(work, work.runs.get(run["id"]))
+            return self._end(work, run)
+        return False
 
-    def _step(self, work: Work, run: Row, join: Row | None) -> None:
-        """Run the block that is due, or end a run that has none left."""
+    def _step(self, work: Work, run: Row, standing: Standing) -> bool:
+        """Run the block that is due; end a run that has none left and waits for nothing."""
         try:
             program = load(run["playbook"], run["source"])
         except BadPlaybook as error:
             work.runs.log(run["id"], [("error", "", str(error))])
             work.runs.save(run["id"], run_data=None, outputs=None, error=str(error))
-            self._end(work, work.runs.get(run["id"]))
-            return
+            return self._end(work, run)
+        event = self._next_event(work, run, program, standing)
+        opened = self._call(work, run, program, event) if event else 0
+        waits = standing.open_joins - (standing.join is not None) + opened
+        finishing = run["status"] == RunStatus.RUNNING and standing.join is None
+        last = finishing or run["finishing"] or not program.has("on_finish")
+        return not waits and last and self._end(work, run)
+
+    def _next_event(
+        self, work: Work, run: Row, program: Program, standing: Standing
+    ) -> Event | None:
+        """Return what the run is told now, and write down that it was told."""
         if run["status"] == RunStatus.QUEUED:
             work.runs.started(run["id"])
-            self._call(work, run, program, Event(block="on_start", positional=()))
-        elif join is not None:
-            work.runs.delivered(join["id"])
-            self._deliver(work, run, program, join)
-        else:
-            self._finish(work, run, program)
+            return Event(block="on_start", positional=(), told=standing.told)
+        if standing.join is not None:
+            told = standing.told | work.runs.delivered(standing.join["id"])
+            return self._delivery(work, standing.join, told) if standing.join["callback"] else None
+        if run["finishing"] or not program.has("on_finish"):
+            return None
+        work.runs.finishing(run["id"])
+        return Event(block="on_finish", positional=({},), told=standing.told)
 
-    def _deliver(self, work: Work, run: Row, program: Program, join: Row) -> None:
-        if not join["callback"]:
-            return
+    def _delivery(self, work: Work, join: Row, told: frozenset[str]) -> Event:
         success, results = self._results(work, join)
         action = {
             "action_run_id": join["id"],
@@ -180,7 +193,7 @@ class Engine:
             "action": join["action"] or join["kind"],
         }
         positional = (action, success, None, results, join["handle"])
-        self._call(work, run, program, Event(block=join["callback"], positional=positional))
+        return Event(block=join["callback"], positional=positional, told=told)
 
     def _results(self, work: Work, join: Row) -> tuple[bool, Results]:
         if join["kind"] == "prompt":
@@ -206,16 +219,16 @@ class Engine:
         results = of_calls(work.runs.results(join["id"]))
         return any(r["status"] == "success" for r in results), results
 
-    def _call(self, work: Work, run: Row, program: Program, event: Event) -> None:
-        """Run one block and write down everything that it asked for."""
-        view = self._view(work, run)
+    def _call(self, work: Work, run: Row, program: Program, event: Event) -> int:
+        """Run one block and write down everything that it asked for; return what it opened."""
+        view = self._view(work, run, event.told)
         arguments = _with_container(event, view)
         done = activate(program, event.block, arguments, view, seconds=self.settings.block_seconds)
-        self._write(work, run, program, view, event.block, done)
+        return self._write(work, run, program, view, event.block, done)
 
-    def _view(self, work: Work, run: Row) -> View:
+    def _view(self, work: Work, run: Row, told: frozenset[str]) -> View:
         reader = _Reader(work, self.settings.block_artifacts)
-        container = reader.container(run["container_id"])
+        container = reader.read(run["container_id"])
         if container["artifact_count"] > reader.most:
             about = f"container {container['id']} has "
             what = f"{container['artifact_count']:,} artifacts: blocks see the first"
@@ -226,18 +239,19 @@ class Engine:
             inputs=run["inputs"],
             container=container,
             reader=reader,
-            run_data=work.runs.data(run["id"]),
-            delivered=frozenset(work.runs.delivered_names(run["id"])),
+            run_data=dict(run["run_data"]),
+            delivered=told,
         )
 
     def _write(
         self, work: Work, run: Row, program: Program, view: View, block: str, done: Activation
-    ) -> None:
+    ) -> int:
         lines = [(c.level, block, c.message) for c in done.commands if isinstance(c, Log)]
-        error = done.error
+        error, opened = done.error, 0
         try:
-            with work.attempt():
-                self._carry_out(work, run, program, view, done)
+            if len(lines) < len(done.commands):
+                with work.attempt():
+                    opened = self._carry_out(work, run, program, view, done)
         except UNREACHABLE:
             raise
         except Exception as refused:
@@ -248,16 +262,18 @@ class Engine:
             log.warning("block_failed", run=run["id"], block=block)
         work.runs.log(run["id"], lines)
         work.runs.save(run["id"], run_data=None, outputs=None, error=error)
+        return opened
 
     def _carry_out(
         self, work: Work, run: Row, program: Program, view: View, done: Activation
-    ) -> None:
-        situation = self._situation(work, view)
+    ) -> int:
+        """Write what a block asked for; return how many joins it has opened."""
+        situation = self._situation(work, view, done.commands)
         made = plan(done.commands, situation)
         seen = replace(view, run_data={**view.run_data, **made.run_data})
         at = writing.Desk(
             run=run,
-            container=work.containers.get(run["container_id"]),
+            container=view.container,
             approvers=self.settings.approvers,
             gate_minutes=self.settings.action_gate_minutes,
             rehearse=lambda prompt, option: self._rehearse(
@@ -266,6 +282,7 @@ class Engine:
         )
         writing.write(work, made, at)
         work.runs.save(run["id"], run_data=made.run_data, outputs=made.outputs, error="")
+        return len(made.joins) + len(made.prompts) + len(made.children)
 
     def _rehearse(
         self, program: Program, prompt: Prompt, option: str, view: View, situation: Situation
@@ -287,45 +304,31 @@ class Engine:
             "action": "prompt",
             "action_run_id": 0,
         }
-        event = Event(block=prompt.callback, positional=(action, True, None, results, handle))
+        positional = (action, True, None, results, handle)
+        event = Event(block=prompt.callback, positional=positional, told=view.delivered)
         arguments = _with_container(event, view)
         seconds = self.settings.block_seconds
         done = activate(program, event.block, arguments, view, seconds=seconds)
         return [] if done.error else plan(done.commands, situation).held
 
-    def _situation(self, work: Work, view: View) -> Situation:
+    def _situation(self, work: Work, view: View, commands: Sequence[Command]) -> Situation:
+        """Return what the planner must know; assets only where a command may lead to a call."""
+        calls = any(isinstance(c, Act | ActTogether | Prompt) for c in commands)
         return Situation(
             catalog=self.catalog,
-            assets={a.slug: a for a in work.assets.all()},
+            assets={a.slug: a for a in work.assets.all()} if calls else {},
             artifacts=view.container["artifacts"],
         )
 
-    def _finish(self, work: Work, run: Row, program: Program) -> None:
-        """Call on_finish once; when nothing is open after it, end the run."""
-        if not run["finishing"] and program.has("on_finish"):
-            work.runs.finishing(run["id"])
-            self._call(work, run, program, Event(block="on_finish", positional=({},)))
-            return
-        self._end(work, work.runs.get(run["id"]))
-
-    def _end(self, work: Work, run: Row) -> None:
+    def _end(self, work: Work, run: Row) -> bool:
         """End a run; tell its parent, or have the report written."""
-        failed = bool(run["error"])
-        container = work.containers.get(run["container_id"])
-        auto = (
-            not failed
-            and container["status"] == "closed"
-            and not work.approvals.decided(run["container_id"])
-        )
-        work.runs.ended(
-            run["id"], RunStatus.FAILED if failed else RunStatus.SUCCEEDED, auto_resolved=auto
-        )
+        error = work.runs.ended(run["id"])
         parent = run["parent_action_run_id"]
         if parent is None:
             work.send_task(WRITE_REPORT, run["container_id"], run["id"], queue=REPORT_QUEUE)
-            return
-        if work.runs.end_join(parent, succeeded=not failed, message=run["error"]):
+        elif work.runs.end_join(parent, succeeded=not error, message=error):
             work.send_task(RESUME_RUN, work.runs.action_run(parent)["run_id"], parent)
+        return True
 
 
 def _why(error: Exception) -> str:

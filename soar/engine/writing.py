@@ -101,12 +101,11 @@ def _write_join(work: Work, join: Join, at: Desk) -> None:
         remaining=open_calls,
         failed="" if open_calls else problems or "no calls",
     )
-    ready: list[tuple[int, str, str]] = []
-    held: list[tuple[int, Member]] = []
-    turns: Counter[str] = Counter()
+    rows: list[tuple[Member, dict[str, Any]]] = []
     for act in join.acts:
         act_id = join_id if not join.together else _write_act(work, act, join_id, at)
-        _write_members(work, act, act_id, join_id, at, ready, held, turns)
+        rows += [(m, _row(m, act_id, at)) for m in act.members]
+    ready, held = _write_members(work, rows, join_id, at)
     _hold(work, join_id, held, ready, at)
     _log_failed(work, join, at)
     if ready:
@@ -122,35 +121,32 @@ def _write_act(work: Work, act: PlannedAct, join_id: int, at: Desk) -> int:
 
 
 def _write_members(
-    work: Work,
-    act: PlannedAct,
-    act_id: int,
-    join_id: int,
-    at: Desk,
-    ready: list[tuple[int, str, str]],
-    held: list[tuple[int, Member]],
-    turns: Counter[str],
-) -> None:
-    for member in act.members:
-        waits = member.high_impact and not member.failed
-        rank = SEVERITY_RANK.get(at.container["severity"], 2)
-        number = work.calls.add(
-            action_run_id=act_id,
-            join_id=join_id,
-            **at.ids,
-            member=_row(member, waits=waits),
-            severity_rank=0 if member.urgent else rank,
-            turn=turns[member.asset],
-        )
+    work: Work, rows: Sequence[tuple[Member, dict[str, Any]]], join_id: int, at: Desk
+) -> tuple[list[tuple[int, str, str]], list[tuple[int, Member]]]:
+    """Add the calls of a join in one statement; return those that go now, and those held."""
+    turns: Counter[str] = Counter()
+    for member, row in rows:
+        row["turn"] = turns[member.asset]
         turns[member.asset] += 1
-        if waits:
+    numbers = (
+        work.calls.add_all([row for _, row in rows], join_id=join_id, **at.ids) if rows else []
+    )
+    ready: list[tuple[int, str, str]] = []
+    held: list[tuple[int, Member]] = []
+    for number, (member, row) in zip(numbers, rows, strict=True):
+        if row["parked_for"] == "approval":
             held.append((number, member))
         elif not member.failed and not member.parked_for:
             ready.append((number, member.task, member.asset))
+    return ready, held
 
 
-def _row(member: Member, *, waits: bool) -> dict[str, Any]:
+def _row(member: Member, act_id: int, at: Desk) -> dict[str, Any]:
+    waits = member.high_impact and not member.failed
+    rank = SEVERITY_RANK.get(at.container["severity"], 2)
     return {
+        "action_run_id": act_id,
+        "severity_rank": 0 if member.urgent else rank,
         "action": member.action,
         "asset": member.asset,
         "app": member.app,

@@ -14,6 +14,7 @@ from typing import Any
 from soar.domain.budget import budget_of
 from soar.domain.errors import NotFound
 from soar.domain.model import Asset, Trigger
+from soar.store.prepared import Hot
 from soar.store.rows import Queries, Row, as_json
 
 
@@ -78,7 +79,7 @@ class Assets(Queries):
 
     def all(self) -> list[Asset]:
         """Return every asset by name."""
-        return [asset_of(row) for row in self._all("select * from asset order by slug")]
+        return [asset_of(row) for row in self._all(Hot("select * from asset order by slug"))]
 
     def slugs(self) -> list[str]:
         """Return the name of every asset."""

@@ -7,11 +7,12 @@ Never: a call that ends twice, or that is counted twice.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from soar.domain.gate import HeldCall
 from soar.store.claims import OWNER_ALIVE
+from soar.store.prepared import Hot
 from soar.store.rows import Queries, Row, as_json, storable
 
 LET_GO = """
@@ -35,51 +36,55 @@ class Calls(Queries):
         turn: int = 0,
         approval_id: int | None = None,
     ) -> int:
+        """Add one member of a join."""
+        row = {
+            **member,
+            "action_run_id": action_run_id,
+            "severity_rank": severity_rank,
+            "turn": turn,
+            "approval_id": approval_id,
+        }
+        ids = {"join_id": join_id, "run_id": run_id, "container_id": container_id}
+        return self.add_all([row], **ids)[0]
+
+    def add_all(
+        self, members: Sequence[Mapping[str, Any]], *, join_id: int, run_id: int, container_id: int
+    ) -> list[int]:
         """
-        Add a member of a join: pending, parked for an approval, or failed at once.
+        Add members of a join: each pending, parked for an approval, or failed at once.
 
         *turn* counts the calls of its join on this asset. In a lane calls of one severity go by
         turn, counted from the lane's head: a run with many calls shares with those that follow.
         """
-        failed, parked = member.get("failed", ""), member.get("parked_for")
-        status = "failed" if failed else "parked" if parked else "pending"
-        return int(
-            self._value(
-                """
-                insert into app_run (action_run_id, join_id, run_id, container_id, severity_rank,
-                  lane_turn, lookup, target, app, app_version, action, asset, task, parameters,
-                  context, status, message, parked_for, due_at, approval_id, rung_at, end_time)
-                values (:action_run_id, :join_id, :run_id, :container_id, :severity_rank,
-                  :turn + coalesce((select w.lane_turn from app_run w where w.asset = :asset
-                    and w.severity_rank = :severity_rank and w.status = 'parked'
-                    and w.parked_for = 'budget' order by w.lane_turn limit 1), 0), :lookup, :target,
-                  :app, :app_version, :action, :asset, :task, cast(:parameters as jsonb),
-                  cast(:context as jsonb), :status, :message, :parked_for,
-                  cast(:due_at as timestamptz), :approval_id,
-                  now(), case when :status = 'failed' then now() end) returning id
-                """,
-                action_run_id=action_run_id,
-                join_id=join_id,
-                run_id=run_id,
-                container_id=container_id,
-                severity_rank=severity_rank,
-                turn=turn,
-                lookup=member.get("lookup"),
-                target=member.get("target"),
-                app=member.get("app", ""),
-                app_version=member.get("app_version", ""),
-                action=member["action"],
-                asset=member.get("asset", ""),
-                task=member.get("task", ""),
-                parameters=as_json(member.get("parameters", {})),
-                context=as_json(member.get("context", {})),
-                status=status,
-                message=storable(failed),
-                parked_for=parked,
-                due_at=member.get("due_at"),
-                approval_id=approval_id,
-            )
+        rows = self._all(
+            Hot("""
+            insert into app_run (action_run_id, join_id, run_id, container_id, severity_rank,
+              lane_turn, lookup, target, app, app_version, action, asset, task, parameters, context,
+              status, message, parked_for, due_at, approval_id, rung_at, end_time)
+            select m.action_run_id, cast(:join_id as bigint), cast(:run_id as bigint),
+              cast(:container_id as bigint), m.severity_rank,
+              coalesce(m.turn, 0) + coalesce((select w.lane_turn from app_run w
+                where w.asset = m.asset and w.severity_rank = m.severity_rank
+                and w.status = 'parked' and w.parked_for = 'budget'
+                order by w.lane_turn limit 1), 0), m.lookup, m.target, coalesce(m.app, ''),
+              coalesce(m.app_version, ''), m.action, coalesce(m.asset, ''), coalesce(m.task, ''),
+              coalesce(m.parameters, '{}'), coalesce(m.context, '{}'),
+              case when m.failed <> '' then 'failed' when m.parked_for is not null then 'parked'
+                else 'pending' end, coalesce(m.failed, ''), m.parked_for, m.due_at,
+              m.approval_id, now(), case when m.failed <> '' then now() end
+            from jsonb_to_recordset(cast(:members as jsonb)) as m(number int,
+              action_run_id bigint, severity_rank int, turn bigint, lookup text,
+              target text, app text, app_version text, action text, asset text, task text,
+              parameters jsonb,
+              context jsonb, failed text, parked_for text, due_at timestamptz, approval_id bigint)
+            order by m.number returning id
+            """),
+            members=as_json([{**m, "number": n} for n, m in enumerate(members)]),
+            join_id=join_id,
+            run_id=run_id,
+            container_id=container_id,
         )
+        return sorted(row["id"] for row in rows)
 
     def get(self, app_run_id: int) -> Row | None:
         """Return one call."""

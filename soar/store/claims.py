@@ -43,8 +43,15 @@ CLAIMED = f"""
 CLAIM = f"""
     update app_run c set status = 'running', owner = %(owner)s, attempt = attempt + 1,
     start_time = coalesce(start_time, now()), claimed_at = now(), parked_for = null, due_at = null
-    where {CLAIMABLE} returning {CLAIMED}
+    where {CLAIMABLE} returning {CLAIMED}, null, null, null
 """
+
+_LAZILY = "set_config('synchronous_commit', 'off', true)"
+"""The commit of this statement does not wait for the disk: a server that crashes at once may
+forget it, though never without all that was committed after it. Only for reading: a call whose
+claim was forgotten is claimed and made again."""
+
+CLAIM_READ = f"{CLAIM}, {_LAZILY}"
 
 _FRESH = """
     (select row_to_json(x) from (
@@ -77,7 +84,7 @@ CLAIM_LOOKUP = f"""
     follows = case when flight.app_run_id <> c.id then flight.app_run_id end,
     owner = case when flight.app_run_id <> c.id then null else %(owner)s end
     from call left join flight on true where c.id = call.id
-    returning {CLAIMED}, c.follows, {_FRESH}
+    returning {CLAIMED}, c.follows, {_FRESH}, null, {_LAZILY}
 """
 """Claims a lookup that others may ask for as well. The first of them flies; the others follow
 it: they wait for its answer. A newer one of higher severity lends it its place in the lane."""
@@ -124,6 +131,6 @@ def claim_of(row: tuple[Any, ...]) -> Claim:
         "fresh",
         "standing",
     )
-    values = dict(zip(names, row, strict=False))  # the last ones: of a lookup or a write
+    values = dict(zip(names, row, strict=False))  # what follows told the server how to commit
     values["held"] = asset_of(values["held"]) if values["held"] else None
     return Claim(**values)

@@ -12,6 +12,7 @@ from typing import Any
 
 from soar.domain.errors import NotFound
 from soar.domain.model import NewArtifact, NewContainer
+from soar.store.prepared import Hot
 from soar.store.rows import Queries, Row, as_json, storable
 
 CHANGEABLE = frozenset(
@@ -73,7 +74,7 @@ class Containers(Queries):
 
     def get(self, container_id: int) -> Row:
         """Return one container."""
-        row = self._one("select * from container where id = :id", id=container_id)
+        row = self._one(Hot("select * from container where id = :id"), id=container_id)
         if row is None:
             raise NotFound(f"there is no container {container_id}")
         return row
@@ -87,7 +88,7 @@ class Containers(Queries):
     def artifacts(self, container_id: int, limit: int = 10_000) -> list[Row]:
         """Return the artifacts of a container in the order they came, the first *limit*."""
         return self._all(
-            "select * from artifact where container_id = :id order by id limit :limit",
+            Hot("select * from artifact where container_id = :id order by id limit :limit"),
             id=container_id,
             limit=limit,
         )

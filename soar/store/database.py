@@ -9,15 +9,18 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import psycopg2
 import psycopg2.extras
-from sqlalchemy import Engine, create_engine
+from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DisconnectionError
 
+from soar.store.prepared import Prepared
 from soar.store.rows import bound
 from soar.store.work import Message, Work
 
@@ -31,6 +34,8 @@ PATIENCE = {
 """A server that is gone without a word is noticed within 25 seconds."""
 
 Publish = Callable[[Sequence[tuple[int, Message]]], None]
+FRESH_SECONDS = 1.0
+"""A connection that was used so recently is taken again without being asked."""
 
 
 def publish_nothing(messages: Sequence[tuple[int, Message]]) -> None:
@@ -58,15 +63,16 @@ class Database:
         return self._engines[pid]
 
     def _new_engine(self) -> Engine:
-        return create_engine(
+        made = create_engine(
             self._url,
             pool_size=5,
             max_overflow=30,
-            pool_pre_ping=True,
             hide_parameters=True,  # an error names its statement, never its values
             pool_recycle=1800,
             connect_args={"application_name": "soar", **PATIENCE},
         )
+        _ask_idle_connections(made)
+        return made
 
     @contextmanager
     def begin(self) -> Iterator[Work]:
@@ -92,11 +98,12 @@ class Database:
             return self._run(statement, values)
 
     def _run(self, statement: str, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
-        with self._plain().cursor() as cursor:
-            cursor.execute(statement, bound(values))
+        connection, prepared = self._plain()
+        with connection.cursor() as cursor:
+            prepared.often(cursor, statement, bound(values))
             return list(cursor.fetchall()) if cursor.description else []
 
-    def _plain(self) -> Any:
+    def _plain(self) -> tuple[Any, Prepared]:
         pid = os.getpid()
         held = getattr(self._threads, "held", None)
         if held is None or held[0] != pid or held[1].closed:
@@ -106,8 +113,8 @@ class Database:
                 **PATIENCE,
             )
             connection.autocommit = True
-            self._threads.held = held = (pid, connection)
-        return held[1]
+            self._threads.held = held = (pid, connection, Prepared())
+        return held[1], held[2]
 
     def _close_plain(self) -> None:
         held = getattr(self._threads, "held", None)
@@ -121,3 +128,21 @@ class Database:
         for engine in self._engines.values():
             engine.dispose()
         self._engines = {}
+
+
+def _ask_idle_connections(engine: Engine) -> None:
+    """Let a connection that lay idle be asked whether it still lives before it is used again."""
+
+    def returned(_connection: Any, record: Any) -> None:
+        record.info["returned"] = time.monotonic()
+
+    def taken(connection: Any, record: Any, _proxy: Any) -> None:
+        if time.monotonic() - record.info.get("returned", time.monotonic()) < FRESH_SECONDS:
+            return
+        try:
+            engine.dialect.do_ping(connection)
+        except psycopg2.Error:
+            raise DisconnectionError from None
+
+    event.listen(engine, "checkin", returned)
+    event.listen(engine, "checkout", taken)

@@ -3,6 +3,9 @@ The one base of all named queries: a connection, rows as mappings, values that c
 
 In: SQL with named parameters. Out: dictionaries, one per row.
 Never: a value pasted into SQL text, or one that a statement chokes on.
+
+Statements go to the driver's own cursor, in the transaction of the connection: the engine makes a
+few dozen of them per run, and a layer between would cost more than most of them.
 """
 
 from __future__ import annotations
@@ -10,13 +13,19 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
+import psycopg2
 from sqlalchemy import Connection, text
+from sqlalchemy.dialects.postgresql.psycopg2 import dialect
+from sqlalchemy.exc import DBAPIError
 
 from soar.domain.errors import SoarError
+from soar.store.prepared import Hot, Prepared
 
 Row = dict[str, Any]
+DIALECT: Any = dialect(dbapi=psycopg2)  # type: ignore[no-untyped-call]
 
 DEEPEST = 100
 """Levels of one JSON value: far below what Python's and PostgreSQL's stacks hold."""
@@ -37,17 +46,57 @@ class Queries:
         self._connection = connection
 
     def _all(self, sql: str, **values: Any) -> list[Row]:
-        return [dict(r) for r in self._connection.execute(text(sql), bound(values)).mappings()]
+        with self._executed(sql, values) as cursor:
+            names = [column.name for column in cursor.description]
+            return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
     def _one(self, sql: str, **values: Any) -> Row | None:
-        row = self._connection.execute(text(sql), bound(values)).mappings().first()
-        return dict(row) if row is not None else None
+        with self._executed(sql, values) as cursor:
+            row = cursor.fetchone()
+            if row is None:
+                return None
+            return {c.name: value for c, value in zip(cursor.description, row, strict=True)}
 
     def _value(self, sql: str, **values: Any) -> Any:
-        return self._connection.execute(text(sql), bound(values)).scalar()
+        with self._executed(sql, values) as cursor:
+            row = cursor.fetchone()
+            return row[0] if row else None
 
     def _do(self, sql: str, **values: Any) -> int:
-        return self._connection.execute(text(sql), bound(values)).rowcount
+        with self._executed(sql, values) as cursor:
+            return int(cursor.rowcount)
+
+    def _executed(self, sql: str, values: Mapping[str, Any]) -> Any:
+        """Return a cursor that has executed a statement; it closes itself as a context."""
+        cursor: Any = self._connection.connection.cursor()
+        try:
+            if isinstance(sql, Hot):
+                info = self._connection.connection.info
+                prepared = info.get("prepared") or info.setdefault("prepared", Prepared())
+                prepared.hot(cursor, _for_driver(sql), bound(values))
+            else:
+                cursor.execute(_for_driver(sql), bound(values))
+        except psycopg2.Error as error:
+            raise self._wrapped(error, sql, cursor) from error
+        return cursor
+
+    def _wrapped(self, error: psycopg2.Error, sql: str, cursor: Any) -> BaseException:
+        """Return the error as everybody knows it; a connection that is gone is given up."""
+        raw = self._connection.connection.dbapi_connection
+        gone = DIALECT.is_disconnect(error, raw, cursor)
+        if gone:
+            self._connection.invalidate(error)
+            self._connection.engine.dispose()  # what lies idle in its pool is gone as well
+        known: BaseException = DBAPIError.instance(
+            sql,
+            None,
+            error,
+            psycopg2.Error,
+            hide_parameters=True,
+            connection_invalidated=gone,
+            dialect=DIALECT,
+        )
+        return known
 
 
 def bound(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -61,6 +110,12 @@ def _bound(value: Any) -> Any:
     if type(value) is list:
         return [_text(item) if isinstance(item, str) else item for item in value]
     return value
+
+
+@lru_cache(maxsize=2048)
+def _for_driver(sql: str) -> str:
+    """Return a statement with its named parameters as the driver writes them."""
+    return str(text(sql).compile(dialect=DIALECT))
 
 
 def storable(value: Any) -> Any:

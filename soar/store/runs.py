@@ -8,11 +8,34 @@ Never: a status that moves against the tables of ``domain.states``.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from soar.domain.errors import NotFound
 from soar.domain.states import RUN_MOVES, RunStatus, sources
+from soar.store.prepared import Hot
 from soar.store.rows import Queries, Row, as_json, storable
+
+MORE = """
+    select r.status in ('queued', 'running') and (
+      exists (select 1 from action_run a where a.run_id = r.id and a.join_id = a.id
+              and a.end_time is not null and a.delivered_at is null)
+      or not exists (select 1 from action_run a where a.run_id = r.id and a.join_id = a.id
+                     and a.delivered_at is null))
+    from playbook_run r where r.id = %(run)s
+"""
+"""Tells whether a run can move: a join has ended that it was not told of, or nothing is open."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Standing:
+    """What a run waits for, under its lock."""
+
+    join: Row | None = None
+    """What ended first and was not delivered."""
+    open_joins: int = 0
+    told: frozenset[str] = frozenset()
+    """The names of what was delivered."""
 
 
 class Runs(Queries):
@@ -31,12 +54,12 @@ class Runs(Queries):
         """Queue a run of one playbook version on one container."""
         return int(
             self._value(
-                """
+                Hot("""
                 insert into playbook_run (container_id, playbook_id, started_by, run_as, inputs,
                                           parent_action_run_id)
                 values (:container_id, :playbook_id, :started_by, :run_as,
                         cast(:inputs as jsonb), :parent) returning id
-                """,
+                """),
                 container_id=container_id,
                 playbook_id=playbook_id,
                 started_by=started_by,
@@ -62,95 +85,73 @@ class Runs(Queries):
     def lock(self, run_id: int) -> Row | None:
         """Lock an unfinished run with its program, or None: it is finished, or held elsewhere."""
         return self._one(
-            """
+            Hot("""
             select r.*, p.name as playbook, p.title, p.version, p.source, p.sha256, p.details
             from playbook_run r join playbook p on p.id = r.playbook_id
             where r.id = :id and r.status in ('queued', 'running')
             for update of r skip locked
-            """,
+            """),
             id=run_id,
         )
 
-    def next_event(self, run_id: int) -> Row | None:
-        """Return the join of a run that ended first and was not delivered yet."""
-        return self._one(
-            """
-            select * from action_run where run_id = :id and join_id = id
-            and end_time is not null and delivered_at is null order by end_time, id limit 1
-            """,
+    def standing(self, run_id: int) -> Standing:
+        """
+        Return how a locked run stands: what it is to be told next, and what was told.
+
+        A statement of its own, after the lock: what stood before may be what the last holder
+        of the lock has changed.
+        """
+        row = self._one(
+            Hot("""
+            select (select count(*) from action_run where run_id = :id and join_id = id
+                    and delivered_at is null) as open_joins,
+                   array(select distinct name from action_run where run_id = :id
+                    and delivered_at is not null) as told, e.*
+            from (select) one left join lateral (
+              select * from action_run where run_id = :id and join_id = id
+              and end_time is not null and delivered_at is null order by end_time, id limit 1
+            ) e on true
+            """),
             id=run_id,
         )
-
-    def has_event(self, run_id: int) -> bool:
-        """Tell whether a join of an unfinished run waits for delivery."""
-        return bool(
-            self._value(
-                """
-                select exists (select 1 from action_run a join playbook_run r on r.id = a.run_id
-                where a.run_id = :id and a.join_id = a.id and a.end_time is not null
-                and a.delivered_at is null and r.status in ('queued', 'running'))
-                """,
-                id=run_id,
-            )
-        )
-
-    def open_joins(self, run_id: int) -> int:
-        """Return how many joins of a run have not been delivered."""
-        return int(
-            self._value(
-                "select count(*) from action_run where run_id = :id and join_id = id"
-                " and delivered_at is null",
-                id=run_id,
-            )
+        assert row is not None
+        return Standing(
+            join=row if row["id"] is not None else None,
+            open_joins=row["open_joins"],
+            told=frozenset(row["told"]),
         )
 
     def relieved(self, run_id: int) -> None:
         """Take back the note that a block was about to run: it did."""
-        self._do("delete from block_try where run_id = :id", id=run_id)
+        self._do(Hot("delete from block_try where run_id = :id"), id=run_id)
 
     def started(self, run_id: int) -> None:
         """Move a locked run from queued to running."""
         self._move(run_id, RunStatus.RUNNING, "start_time = now()")
 
-    def delivered(self, join_id: int) -> None:
-        """Mark the event of a join as delivered, and give its acts their end."""
-        self._do(
-            """
+    def delivered(self, join_id: int) -> frozenset[str]:
+        """Mark the event of a join as delivered, give its acts their end, return their names."""
+        rows = self._all(
+            Hot("""
             update action_run a set delivered_at = now(), end_time = coalesce(end_time, now()),
             status = case when a.kind <> 'act' then
                        case when a.status = 'running' then 'success' else a.status end
                      when exists (select 1 from app_run c where c.action_run_id = a.id
                                   and c.status = 'success') then 'success' else 'failed' end
-            where join_id = :id
-            """,
+            where join_id = :id returning name
+            """),
             id=join_id,
         )
+        return frozenset(row["name"] for row in rows)
 
     def results(self, join_id: int) -> list[Row]:
         """Return every call that a join waited for, in the order they were asked."""
         return self._all(
-            """
+            Hot("""
             select c.*, a.name as action_name from app_run c
             join action_run a on a.id = c.action_run_id where c.join_id = :id order by c.id
-            """,
+            """),
             id=join_id,
-        )
-
-    def delivered_names(self, run_id: int) -> set[str]:
-        """Return the names whose completion this run has been told of."""
-        return {
-            row["name"]
-            for row in self._all(
-                "select distinct name from action_run where run_id = :id"
-                " and delivered_at is not null",
-                id=run_id,
-            )
-        }
-
-    def data(self, run_id: int) -> dict[str, str]:
-        """Return the run data of a run as its blocks have left it."""
-        return dict(
-            self._value("select run_data from playbook_run where id = :id", id=run_id) or {}
         )
 
     def child_of(self, action_run_id: int) -> Row | None:
@@ -172,12 +173,12 @@ class Runs(Queries):
         if not (run_data or outputs or error):
             return
         self._do(
-            """
+            Hot("""
             update playbook_run set run_data = run_data || cast(:data as jsonb),
             outputs = outputs || cast(:outputs as jsonb),
             error = case when error = '' then :error else error end, update_time = now()
             where id = :id
-            """,
+            """),
             id=run_id,
             data=as_json(run_data or {}),
             outputs=as_json(outputs or {}),
@@ -219,14 +220,37 @@ class Runs(Queries):
         """Note that on_finish of a run was called."""
         self._do("update playbook_run set finishing = true where id = :id", id=run_id)
 
-    def ended(self, run_id: int, status: RunStatus, *, auto_resolved: bool = False) -> None:
-        """Move a run to its end."""
-        self._move(run_id, status, "end_time = now(), auto_resolved = :auto", auto=auto_resolved)
+    def ended(self, run_id: int) -> str:
+        """
+        Move a run to its end, failed if it has an error; return that error.
+
+        It was resolved without a person if it closed its container and nobody was asked.
+        """
+        return str(
+            self._value(
+                Hot("""
+                update playbook_run r set update_time = now(), end_time = now(),
+                status = case when r.error = '' then :succeeded else :failed end,
+                auto_resolved = r.error = '' and exists (
+                  select 1 from container c where c.id = r.container_id and c.status = 'closed')
+                  and not exists (select 1 from approval a
+                    where a.container_id = r.container_id and a.status = 'answered')
+                where id = :id and status = any(:from) returning r.error
+                """),
+                id=run_id,
+                succeeded=RunStatus.SUCCEEDED.value,
+                failed=RunStatus.FAILED.value,
+                **{"from": sources(RUN_MOVES, RunStatus.FAILED)},
+            )
+            or ""
+        )
 
     def _move(self, run_id: int, status: RunStatus, also: str, **values: Any) -> None:
         self._do(
-            f"update playbook_run set status = :status, update_time = now(), {also}"
-            " where id = :id and status = any(:from)",
+            Hot(
+                f"update playbook_run set status = :status, update_time = now(), {also}"
+                " where id = :id and status = any(:from)"
+            ),
             id=run_id,
             status=status.value,
             **values,
@@ -249,18 +273,18 @@ class Runs(Queries):
     ) -> int:
         """Add an act, group, prompt or sub-playbook; *join_id* None makes it its own join."""
         row = self._one(
-            """
+            Hot("""
             insert into action_run (run_id, container_id, join_id, kind, action, name, callback,
                                     handle, remaining, status, message, end_time)
             values (:run_id, :container_id,
-                    coalesce(:join_id,
+                    coalesce(cast(:join_id as bigint),
                              currval(pg_get_serial_sequence('action_run', 'id'))),
                     :kind, :action, :name, :callback, cast(:handle as jsonb), :remaining,
                     case when :failed = '' then 'running' else 'failed' end, :failed,
                     case when :remaining = 0 and :kind in ('act', 'group')
-                         and :join_id is null then now() end)
+                         and cast(:join_id as bigint) is null then now() end)
             returning id
-            """.replace(":join_id", "cast(:join_id as bigint)"),
+            """),
             run_id=run_id,
             container_id=container_id,
             join_id=join_id,
@@ -302,11 +326,12 @@ class Runs(Queries):
             return
         levels, blocks, messages = zip(*lines, strict=True)
         self._do(
-            """
+            Hot("""
             insert into run_log (run_id, level, block, message)
-            select :id, l, b, m from unnest(cast(:levels as text[]), cast(:blocks as text[]),
-              cast(:messages as text[])) with ordinality as x(l, b, m, n) order by n
-            """,
+            select cast(:id as bigint), l, b, m from unnest(cast(:levels as text[]),
+              cast(:blocks as text[]), cast(:messages as text[]))
+              with ordinality as x(l, b, m, n) order by n
+            """),
             id=run_id,
             levels=list(levels),
             blocks=list(blocks),

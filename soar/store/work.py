@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
 from soar.store.approvals import Approvals
 from soar.store.assets import Assets
@@ -26,6 +26,7 @@ from soar.store.ledger import Ledger
 from soar.store.overdue import Overdue
 from soar.store.people import People
 from soar.store.playbooks import Playbooks
+from soar.store.prepared import Hot
 from soar.store.reads import Reads
 from soar.store.runs import Runs
 
@@ -109,12 +110,15 @@ class Work:
     def attempt(self) -> Iterator[None]:
         """Undo what is done inside, and send none of it, if it raises; the rest stands."""
         kept = len(self.messages)
+        self.runs._do("savepoint attempt")
         try:
-            with self.connection.begin_nested():
-                yield
+            yield
         except BaseException:
             del self.messages[kept:]
+            if not self.connection.invalidated:
+                self.runs._do("rollback to savepoint attempt")
             raise
+        self.runs._do("release savepoint attempt")
 
     def send(self, kind: str, body: Mapping[str, Any]) -> None:
         """Send a message once this transaction has been committed."""
@@ -129,11 +133,11 @@ class Work:
         """Write the outbox; called by the unit of work just before its commit."""
         if not self.messages:
             return []
-        rows = self.connection.execute(
-            text(
+        rows = self.runs._all(
+            Hot(
                 "insert into outbox (kind, body) select m.kind, m.body from jsonb_to_recordset("
                 "cast(:messages as jsonb)) as m(kind text, body jsonb) returning id"
             ),
-            {"messages": json.dumps([{"kind": m.kind, "body": m.body} for m in self.messages])},
-        ).scalars()
-        return list(zip(sorted(rows), self.messages, strict=True))
+            messages=json.dumps([{"kind": m.kind, "body": m.body} for m in self.messages]),
+        )
+        return list(zip(sorted(r["id"] for r in rows), self.messages, strict=True))

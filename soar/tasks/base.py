@@ -35,7 +35,7 @@ from soar.domain.states import Effect, ParkedFor
 from soar.domain.verdict import judge
 from soar.parking import backoff, dismiss, park
 from soar.store import effects
-from soar.store.claims import CLAIM, CLAIM_LOOKUP, claim_of
+from soar.store.claims import CLAIM_LOOKUP, CLAIM_READ, claim_of
 from soar.store.rows import as_json
 from soar.tasks import overdue, permission
 from soar.tasks.results import answered
@@ -92,7 +92,7 @@ class ActionTask(Task):  # type: ignore[type-arg]
         What another call is doing already is parked by the claim: it follows.
         """
         values = {"id": app_run_id, "owner": self.shop.owner, "task": self.name}
-        statement = CLAIM
+        statement = CLAIM_READ
         if self.spec.freshness:
             statement = CLAIM_LOOKUP
             values["freshness"] = max(self.spec.freshness.values())

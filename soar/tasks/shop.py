@@ -89,6 +89,8 @@ class Shop:
             admission = self.limiter.take(asset.slug, budget, call=call, cost=cost)
             if not admission.granted:
                 return admission
+            if not admission.wait:
+                return admission
             threading.Event().wait(admission.wait.total_seconds())
             if time.monotonic() - admission.asked < _patience(budget, admission.wait):
                 return admission

@@ -41,9 +41,9 @@ class Ground:
         """The parts of a process that reads."""
         return self.stack.house
 
-    def start(self, name: str, role: str, **own: str) -> int:
+    def start(self, name: str, role: str, command: Sequence[str] = (), **own: str) -> int:
         """Start one process of a role; *own* are settings of its own. Returns its pid."""
-        command = [sys.executable, "-m", "workers", role]
+        command = [sys.executable, *(command or ("-m", "workers", role))]
         also = {**self.stack._own(role), **{f"SOAR_{k.upper()}": v for k, v in own.items()}}
         return self.stack.supervisor.start(name, command, also=also)
 

@@ -22,6 +22,7 @@ from soar.domain.budget import Budget, Limit, Quota
 from soar.domain.errors import RetryLater
 from soar.embedded import Servers
 from soar.limiter import BUSY, GUARD, HOLD, LEASE, OUTAGE, Admission, Breaker, Limiter, connect
+from soar.passes import Passes
 
 NOW = timedelta(0)
 MINUTE = timedelta(minutes=1)
@@ -360,20 +361,39 @@ def test_a_flushed_redis_gives_nothing_away(
     assert limiter.look(slug, FOUR, 1) == [about(AFTER_LOSS)]
 
 
-def test_an_asset_without_limits_costs_one_question_a_call(
-    limiter: Limiter, past: Past, slug: str
+@pytest.fixture
+def unhurried(client: redis.Redis, past: Past) -> Limiter:
+    """A limiter for whose passes no time goes by."""
+    return Limiter(client, past, passes=Passes(clock=lambda: 0.0))
+
+
+def test_an_open_lane_without_limits_is_asked_once_in_a_moment(
+    unhurried: Limiter, past: Past, slug: str
 ) -> None:
     """
-    Every call is granted by one run of the script, and PostgreSQL is never asked.
+    The calls that follow need not ask, PostgreSQL is never asked, and every call is counted.
     """
-    limiter.take(slug, Budget())  # the first one finds the lane empty
-    before = limiter.asked
-
-    answers = [limiter.take(slug, Budget()) for _ in range(20)]
+    answers = [unhurried.take(slug, Budget()) for _ in range(20)]
+    unhurried.answered(slug)  # ends the moment
+    once = unhurried.asked
+    unhurried.take(slug, Budget())
 
     assert [(one.granted, one.wait) for one in answers] == [(True, NOW)] * 20
-    assert limiter.asked - before == 20
+    assert unhurried.asked == once + 1 == 4  # the first one found the lane cold: two questions
+    assert unhurried.state(slug, Budget()).grants == 21
     assert past.asked == []
+
+
+def test_a_lane_that_this_process_closes_lets_nobody_through_unasked(
+    unhurried: Limiter, slug: str
+) -> None:
+    """
+    Its vendor asked to wait: the next call asks, and waits.
+    """
+    assert unhurried.take(slug, Budget()).granted
+    unhurried.block(slug, timedelta(seconds=60))
+
+    assert not unhurried.take(slug, Budget()).granted
 
 
 def test_eight_workers_at_once_get_no_more_than_the_budget(servers: Servers, slug: str) -> None:

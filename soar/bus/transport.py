@@ -1,0 +1,82 @@
+"""
+Redis as a broker, at a lower price: kombu's own transport with two things changed.
+
+In: what kombu's Redis transport takes. Out: the same messages in the same lists.
+Never: another order, another acknowledgement, or a message that is sent before its batch.
+
+kombu makes a client object for each message that it sends, receives and acknowledges; ours are
+kept. What is published inside :func:`together` leaves in one round trip when the context ends.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import redis
+from kombu.transport import redis as kombu_redis
+from kombu.utils.json import dumps
+
+stock: Any = kombu_redis
+_thread = threading.local()
+
+
+class Channel(stock.Channel):  # type: ignore[misc]
+    """A channel that keeps its client and holds messages back while a batch is open."""
+
+    _kept: Any = None
+
+    def _create_client(self, asynchronous: bool = False) -> Any:
+        """Return the client of this channel's pool; it is safe to share between threads."""
+        if asynchronous:
+            return super()._create_client(asynchronous=True)
+        if self._kept is None or self._kept.connection_pool is not self.pool:
+            self._kept = super()._create_client()
+        return self._kept
+
+    def _put(self, queue: str, message: dict[str, Any], **kwargs: Any) -> None:
+        """Deliver a message, or hold it back until its batch is sent."""
+        held = getattr(_thread, "held", None)
+        if held is None or "_publish_batch" in kwargs or self._expires:
+            super()._put(queue, message, **kwargs)
+            return
+        priority = self._get_message_priority(message, reverse=False)
+        held.append((self, self._q_for_pri(queue, priority), dumps(message)))
+
+
+class Transport(stock.Transport):  # type: ignore[misc]
+    """The transport of those channels."""
+
+    Channel = Channel
+
+
+@contextmanager
+def together() -> Iterator[None]:
+    """
+    Send what this thread publishes inside as one; nothing of it, if it raises.
+
+    If the connection breaks it is sent once more: all that we send may come twice.
+    """
+    if getattr(_thread, "held", None) is not None:
+        yield
+        return
+    held: list[tuple[Channel, str, str]] = []
+    _thread.held = held
+    try:
+        yield
+    finally:
+        _thread.held = None
+    if held:
+        try:
+            _send(held)
+        except redis.ConnectionError:
+            _send(held)
+
+
+def _send(held: list[tuple[Channel, str, str]]) -> None:
+    with held[0][0].conn_or_acquire() as client, client.pipeline(transaction=False) as pipe:
+        for _, key, text in held:
+            pipe.lpush(key, text)
+        pipe.execute()

@@ -1,0 +1,50 @@
+"""
+Lanes without limits that were found open a moment ago: their next calls need not ask.
+
+In: an asset's slug. Out: whether a call may go unasked, and how many went so.
+Never: a pass for an asset that counts anything, or one that outlives word of a closed lane.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+PASS = 0.05
+"""Seconds for which a lane that has no limits and is open is not asked again by the same process.
+What would close it (a vendor that asks to wait, or is away) finds calls on their way as well."""
+
+
+@dataclass
+class Passes:
+    """Lanes without limits that were found open a moment ago, and the calls let through since."""
+
+    clock: Callable[[], float] = time.monotonic
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    until: dict[str, float] = field(default_factory=dict)
+    untold: dict[str, int] = field(default_factory=dict)
+
+    def use(self, slug: str, cost: int) -> bool:
+        """Let a call through that need not ask; the lane is told of it with the next question."""
+        with self.lock:
+            if self.clock() >= self.until.get(slug, 0.0):
+                return False
+            self.untold[slug] = self.untold.get(slug, 0) + cost
+            return True
+
+    def give(self, slug: str) -> None:
+        """Let the next calls through for a moment."""
+        with self.lock:
+            self.until[slug] = self.clock() + PASS
+
+    def end(self, slug: str) -> None:
+        """Let the next call ask."""
+        with self.lock:
+            self.until.pop(slug, None)
+
+    def count(self, slug: str) -> int:
+        """Take the number of calls that the lane was not told of."""
+        with self.lock:
+            return self.untold.pop(slug, 0)

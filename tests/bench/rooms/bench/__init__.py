@@ -1,0 +1,1 @@
+"""A vendor that costs nothing: what is measured is the house."""

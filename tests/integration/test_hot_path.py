@@ -1,0 +1,165 @@
+"""
+What the hot path saves: round trips to the broker, planning in the server, questions to idle
+connections. And that each saving gives way where it must.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import redis
+
+from soar.bootstrap import House
+from soar.bus import app as bus
+from soar.bus.app import START_RUN, send_task
+from soar.bus.transport import together
+from soar.store import database as databases
+from soar.store.errors import UNREACHABLE
+from soar.store.work import Work
+
+BELL = {"name": START_RUN, "args": [1], "queue": "engine", "id": "start_run-1"}
+
+
+@pytest.fixture
+def broker(house: House) -> redis.Redis:
+    """A plain client of the broker."""
+    return redis.Redis.from_url(house.settings.redis_url.get_secret_value())
+
+
+def test_messages_of_a_batch_leave_when_it_ends(house: House, broker: redis.Redis) -> None:
+    """
+    Inside nothing is sent, at the end everything, in order; an inner batch belongs to its outer.
+    """
+    with together():
+        with together():
+            send_task(house.app, BELL)
+        send_task(house.app, {**BELL, "id": "start_run-2"})
+        assert broker.llen("engine") == 0
+
+    sent = [message.decode() for message in broker.lrange("engine", 0, -1)]
+    assert ["start_run-2" in sent[0], "start_run-1" in sent[1], len(sent)] == [True, True, 2]
+
+
+def _send_and_fail(house: House) -> None:
+    with together():
+        send_task(house.app, BELL)
+        raise ZeroDivisionError
+
+
+def test_a_batch_that_raises_sends_nothing(house: House, broker: redis.Redis) -> None:
+    """
+    What was published before the error stays where it came from, and the next message leaves.
+    """
+    with pytest.raises(ZeroDivisionError):
+        _send_and_fail(house)
+    assert broker.llen("engine") == 0
+
+    send_task(house.app, BELL)
+    assert broker.llen("engine") == 1
+
+
+def test_a_worker_that_only_takes_bells_notes_nothing_in_redis(house: House) -> None:
+    """
+    An action worker's messages are claimed rows; the engine's are noted, as reports need it.
+    """
+    options = [
+        bus.create(house.settings, doorbells=bells).conf.broker_transport_options["ack_emulation"]
+        for bells in (True, False)
+    ]
+
+    assert options == [False, True]
+
+
+def _prepared(house: House) -> set[str]:
+    rows = house.database.run("select statement from pg_prepared_statements", {})
+    return {row[0] for row in rows}
+
+
+def test_a_statement_that_runs_often_is_planned_once(house: House) -> None:
+    """
+    The third time it is prepared, with its parameters numbered, and gives the same answers.
+    """
+    answers = [
+        house.database.run("select %(a)s::int + %(a)s - %(b)s", {"a": n, "b": 1})[0][0]
+        for n in range(5)
+    ]
+
+    assert answers == [-1, 1, 3, 5, 7]
+    assert any("$1::int + $1 - $2" in statement for statement in _prepared(house))
+
+
+def test_what_cannot_be_prepared_is_executed_as_it_is(house: House) -> None:
+    """
+    A setting is no statement that a plan could be made of.
+    """
+    for _ in range(5):
+        house.database.run("set statement_timeout = 1234", {})
+
+    assert house.database.run("show statement_timeout", {}) == [("1234ms",)]
+
+
+def test_a_migration_under_a_prepared_statement_is_survived(house: House) -> None:
+    """
+    The server refuses a plan whose columns have changed: the statement is planned again.
+    """
+    run = house.database.run
+    run("create table changing (a int)", {})
+    try:
+        for _ in range(4):
+            run("select * from changing", {})
+        run("alter table changing add column b int", {})
+        run("insert into changing values (1, 2)", {})
+
+        assert run("select * from changing", {}) == [(1, 2)]
+    finally:
+        run("drop table changing", {})
+
+
+def _cut(house: House) -> None:
+    """Let the server end every pooled connection."""
+    house.database.run(
+        "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'soar'"
+        " and datname = current_database()",
+        {},
+    )
+
+
+def _pid(work: Work) -> Any:
+    return work.containers._value("select pg_backend_pid()")
+
+
+def test_an_idle_connection_is_asked_before_it_is_used(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    One that the server has closed meanwhile is replaced, and nobody notices.
+    """
+    monkeypatch.setattr(databases, "FRESH_SECONDS", 0.0)
+    with house.database.begin() as work:
+        before = _pid(work)
+    _cut(house)
+
+    with house.database.begin() as work:
+        assert _pid(work) != before
+
+
+def _lose(house: House) -> None:
+    with house.database.begin() as work:
+        _pid(work)
+        _cut(house)
+        _pid(work)
+
+
+def test_a_connection_lost_in_use_costs_one_transaction(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    Whoever held it is told that the server was unreachable; the next transaction has a new one.
+    """
+    monkeypatch.setattr(databases, "FRESH_SECONDS", 3600.0)
+    with pytest.raises(UNREACHABLE):
+        _lose(house)
+
+    with house.database.begin() as work:
+        assert _pid(work)

@@ -18,12 +18,17 @@ from importlib import resources
 from typing import Any
 
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
+from soar import sentinel
 from soar.domain.budget import MAX_CALLS, Budget, Limit, Quota
 from soar.domain.errors import RetryLater
 from soar.telemetry import log
 
 OUTAGE = timedelta(seconds=5)
+GLANCE = timedelta(seconds=0.4)
+"""So long a person's question waits for Redis; the answer then says that it is away."""
 HOLD = timedelta(milliseconds=80)
 """A call that may go so soon takes its place at once: parking it would cost more."""
 GUARD = timedelta(seconds=1)
@@ -365,8 +370,26 @@ def _span(value: bytes) -> timedelta:
     return timedelta(microseconds=int(value))
 
 
-def connect(url: str) -> redis.Redis:
+def connect(url: str, *, seconds: float = 10.0) -> redis.Redis:
     """Open a client with bounded waits."""
-    return redis.Redis.from_url(
-        url, socket_timeout=10, socket_connect_timeout=3, health_check_interval=30
+    return _client(
+        url,
+        socket_timeout=seconds,
+        socket_connect_timeout=min(3.0, seconds),
+        health_check_interval=30,
     )
+
+
+def glance(url: str) -> redis.Redis:
+    """Open a client for somebody who is waiting for an answer: it gives up soon, at once."""
+    wait = GLANCE.total_seconds()
+    return _client(
+        url, socket_timeout=wait, socket_connect_timeout=wait, retry=Retry(NoBackoff(), 0)
+    )
+
+
+def _client(url: str, **options: Any) -> redis.Redis:
+    if sentinel.is_watched(url):
+        return sentinel.client(url, **options)
+    found: redis.Redis = redis.Redis.from_url(url, **options)
+    return found

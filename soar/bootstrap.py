@@ -19,9 +19,10 @@ from soar import catalog as catalogs
 from soar import limiter as limiters
 from soar import report
 from soar.bus import app as bus
+from soar.bus import guard
 from soar.bus.presence import Presence
 from soar.bus.queues import consume_assets
-from soar.bus.relay import Relay
+from soar.bus.relay import Afterwards, Relay
 from soar.domain.errors import BadInput
 from soar.engine import chords
 from soar.engine.clock import Clock
@@ -63,13 +64,14 @@ class House:
         """Return the vault; only action workers, http and the command line ask for it."""
         return Vault(self.settings.vault_key_list())
 
-    def limiter(self) -> Limiter:
-        """Return the door to the budgets of assets."""
+    def limiter(self, *, patient: bool = True) -> Limiter:
+        """Return the door to the budgets of assets; who only looks need not be *patient*."""
         breaker = Breaker(
             failures=self.settings.breaker_failures,
             closed=timedelta(seconds=self.settings.breaker_seconds),
         )
-        client = limiters.connect(self.settings.redis_url.get_secret_value())
+        connect = limiters.connect if patient else limiters.glance
+        client = connect(self.settings.redis_url.get_secret_value())
         return Limiter(client, self._recent_calls, breaker=breaker)
 
     def pump(self) -> Pump:
@@ -87,6 +89,7 @@ def house(settings: Settings, *, chord: Callable[..., None] | None = None) -> Ho
     for name in ("database_url", "redis_url"):
         if not getattr(settings, name).get_secret_value():
             raise BadInput(f"SOAR_{name.upper()}", "is not set: see deploy/env.example")
+    guard.check(settings)
     configure(settings.log_level, json=settings.log_json)
     database = Database(settings.database_url.get_secret_value())
     app = bus.create(settings, database=database)
@@ -174,8 +177,10 @@ def for_watching(settings: Settings) -> Celery:
 
 
 def for_http(settings: Settings) -> House:
-    """Make a process that people and clients talk to."""
-    return house(settings)
+    """Make a process that people and clients talk to: no answer waits for the broker."""
+    made = house(settings)
+    made.database.publish = Afterwards(made.database.publish)
+    return made
 
 
 def _task(app: Celery, name: str, function: Callable[..., None]) -> None:

@@ -81,7 +81,7 @@ def health(call: Call) -> Any:
 
 
 def _redis_answers(house: House) -> bool:
-    client = limiter.connect(house.settings.redis_url.get_secret_value())
+    client = limiter.glance(house.settings.redis_url.get_secret_value())
     try:
         return bool(client.ping())
     except redis.RedisError:

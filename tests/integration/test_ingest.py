@@ -242,11 +242,14 @@ def test_very_long_source_ids_are_told_apart(
     assert dead(client) == []
 
 
+@pytest.mark.trap(27, "redis-py#4125")
 def test_what_a_dead_consumer_left_is_taken_over(
     house: House, client: redis.Redis, reader: StreamReader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """
     An entry that was given out and never acknowledged is read by another.
+
+    Source: redis-py#4125.
     """
     push(client, ALERT)
     reader._ensure_group()

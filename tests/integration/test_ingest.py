@@ -247,7 +247,7 @@ def test_what_a_dead_consumer_left_is_taken_over(
     house: House, client: redis.Redis, reader: StreamReader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """
-    An entry that was given out and never acknowledged is read by another.
+    An alert that a reader was given and never acknowledged is read by another, once.
 
     Source: redis-py#4125.
     """

@@ -128,7 +128,7 @@ def test_an_overdue_call_gets_every_fourth_turn_while_severe_ones_keep_coming(
     bench: Bench,
 ) -> None:
     """
-    A low one that has waited half an hour goes although the high ones never end.
+    A low call that has waited half an hour goes although the high ones never end.
 
     Source: celery#4028.
     """

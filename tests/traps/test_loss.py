@@ -7,6 +7,7 @@ In: the trapped product. Out: nothing. Never: an effect counted anywhere but at 
 from __future__ import annotations
 
 import signal
+from contextlib import suppress
 
 import pytest
 import requests
@@ -102,11 +103,11 @@ def test_an_answer_is_heard_although_the_door_died_before_it_was_sent(product: P
     question = product.question(case)
     armed = product.arm("committed-http")
 
-    with pytest.raises(requests.ConnectionError):
+    with suppress(requests.ConnectionError):  # the answer may come before the end
         product.decide(question["id"], "Approve")
+    eventually(lambda: not armed.exists())
     (run,) = product.after(case)
 
-    assert not armed.exists()
     assert (run["status"], product.notes(case)) == ("success", ["success"])
     assert product.truth("crowdstrike")["devices"][host] == "contained"
 

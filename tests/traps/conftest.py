@@ -205,7 +205,14 @@ class Product(Pool):
             if role not in self.stack.supervisor.running():
                 self.processes.start_role(role)
             self.kill(role, signal.SIGCONT)
-        eventually(lambda: self.ask("GET", "/rest/version").status_code < 500)
+        eventually(self.is_open)
+
+    def is_open(self) -> bool:
+        """Whether the REST door answers."""
+        try:
+            return bool(self.ask("GET", "/healthz").status_code == 200)
+        except requests.ConnectionError:
+            return False
 
 
 ROLES = ("engine", "actions", "beat", "ingest", "http")

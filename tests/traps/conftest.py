@@ -14,7 +14,8 @@ import sys
 import threading
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +71,9 @@ class Product(Pool):
 
     broker: Any
     token: str = ""
+    away: set[str] = field(default_factory=set)
+    """Processes that a test has ended and that nobody shall start again."""
+    lock: threading.RLock = field(default_factory=threading.RLock)
 
     @property
     def processes(self) -> Trapped:
@@ -90,26 +94,42 @@ class Product(Pool):
     def replace(self, role: str) -> None:
         """Kill a process without warning, and start another."""
         self.end(role, signal.SIGKILL)
-        self.processes.start_role(role)
+        self.start(role)
+
+    def start(self, role: str, name: str = "", **also: str) -> None:
+        """Start a process; from now on it is started again when it ends by itself."""
+        self.processes.start_role(role, name, **also)
+        self.away.discard(name or role)
 
     def end(self, name: str, number: signal.Signals = signal.SIGTERM) -> None:
-        """Let one process end, and wait for it."""
+        """Let one process end, wait for it, and start no other."""
+        self.away.add(name)
         self.kill(name, number)
-        while name in self.stack.supervisor.running():
-            self.tend(but=name, within=10.0)
+        eventually(lambda: name not in self.stack.supervisor._children)
 
-    def tend(self, *, but: str = "", within: float = 0.01) -> bool:
-        """Start what has ended by itself again, as `soar up` does."""
-        ended = self.stack.supervisor.watch(timeout=within)
-        if ended is not None and ended.name != but and ended.name in ROLES:
-            self.processes.start_role(ended.name)
-        return True
+    @contextmanager
+    def tended(self) -> Iterator[Product]:
+        """Start what has ended by itself again, as `soar up` does, while the context lasts."""
+        ended = threading.Event()
+        tender = threading.Thread(target=self._tend, args=(ended,))
+        tender.start()
+        try:
+            yield self
+        finally:
+            ended.set()
+            tender.join()
+
+    def _tend(self, stopped: threading.Event) -> None:
+        while not stopped.wait(0.05):
+            with self.lock:
+                gone = self.stack.supervisor.watch(timeout=0.01)
+                if gone is not None and gone.name in ROLES and gone.name not in self.away:
+                    self.processes.start_role(gone.name)
 
     def after(self, container: int, count: int = 1, *, within: float = 60.0) -> list[Row]:
-        """Wait until the runs of a container have ended, starting again what dies meanwhile."""
+        """Wait until the runs of a container have ended."""
 
         def runs() -> list[Row]:
-            self.tend()
             found = self.runs(container)
             done = len(found) >= count and all(r["status"] in ENDED for r in found)
             return found if done else []
@@ -198,13 +218,14 @@ class Product(Pool):
         if self.broker.process is None:
             self.broker.start()
         self.broker.send(signal.SIGCONT)
-        self.tend()
         for name in set(self.stack.supervisor.running()) - set(ROLES):
             self.end(name, signal.SIGKILL)
-        for role in ROLES:
-            if role not in self.stack.supervisor.running():
-                self.processes.start_role(role)
-            self.kill(role, signal.SIGCONT)
+        with self.lock:
+            self.away.clear()
+            for role in ROLES:
+                if role not in self.stack.supervisor._children:
+                    self.processes.start_role(role)
+                self.kill(role, signal.SIGCONT)
         eventually(self.is_open)
 
     def is_open(self) -> bool:
@@ -242,7 +263,8 @@ def trapped(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Itera
             with stack.house.database.begin() as work:
                 product.token = access.create_token(work, "tina", roles=["soc_tier2", "analyst"])
             stack.start_processes(flower=False)
-            yield product
+            with product.tended():
+                yield product
     finally:
         broker.end()
 

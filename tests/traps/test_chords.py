@@ -29,7 +29,7 @@ def test_a_killed_pool_child_fails_no_chord(product: Product) -> None:
     Source: celery#1628, celery#2911.
     """
     product.end("actions", signal.SIGKILL)
-    product.processes.start_role("actions", TRAPS_POOL="prefork", SOAR_ACTION_THREADS="2")
+    product.start("actions", TRAPS_POOL="prefork", SOAR_ACTION_THREADS="2")
     blocks(product, "child", net=3, count=4)
     product.hold("palo_alto", 2.5, times=1, body="198.18.3.0")
 
@@ -79,7 +79,7 @@ def test_a_worker_killed_after_it_sent_the_body_does_not_have_it_applied_twice(
 
     case = product.alert("body-sent", CASE)
     (run,) = product.after(case)
-    eventually(lambda: product.tend() and product.unacknowledged() == 0)
+    eventually(lambda: product.unacknowledged() == 0)
 
     assert not armed.exists()
     assert (run["status"], product.notes(case)) == ("success", ["3 success"])
@@ -144,7 +144,7 @@ def test_a_member_that_a_worker_does_not_know_finds_one_that_does(product: Produ
 
     Source: celery#6437; on_unknown_task of celery/worker/consumer.
     """
-    product.processes.start_role("actions", "old", TRAPS_UNKNOWN="soar.tasks.palo_alto.block_ip")
+    product.start("actions", "old", TRAPS_UNKNOWN="soar.tasks.palo_alto.block_ip")
     eventually(lambda: product.is_up("old"))
     blocks(product, "deploy", net=9, count=6)
     product.kill("actions", signal.SIGSTOP)

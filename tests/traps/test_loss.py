@@ -124,7 +124,7 @@ def test_a_rolling_restart_under_load_loses_and_doubles_nothing(product: Product
     case = product.alert("rolling", {"type": "none"})
     eventually(lambda: product.blocked(29).total() >= 10)
     product.end("actions", signal.SIGTERM)
-    product.processes.start_role("actions")
+    product.start("actions")
 
     (run,) = product.after(case)
 

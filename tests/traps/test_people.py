@@ -108,7 +108,7 @@ def test_nothing_takes_effect_after_a_run_was_cancelled(product: Product) -> Non
     queued = product.alert("cancel-queued", CASE)
     eventually(lambda: product.runs(queued) and product.tries(product.runs(queued)[0]["id"]))
     cancelled.append(_cancel(product, queued))
-    product.processes.start_role("actions")
+    product.start("actions")
     late = product.decide(question["id"], "Approve")
     eventually(lambda: product.waiting("palo_alto_prod") == 0 == product.unacknowledged())
 

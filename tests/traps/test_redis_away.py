@@ -202,7 +202,8 @@ def watched(servers: Servers, tmp_path: Path) -> Iterator[Product]:
         with Trapped(settings, lambda _: None) as stack, running_lab(tmp_path / "lab") as lab:
             furnish(stack.house, lab, tmp_path / "lab")
             stack.start_some("engine", "actions", "beat", "ingest")
-            yield Product(stack=stack, lab=lab, broker=pair)
+            with Product(stack=stack, lab=lab, broker=pair).tended() as product:
+                yield product
     finally:
         pair.end()
 

@@ -124,7 +124,7 @@ def test_more_workers_and_a_stall_do_not_exceed_a_limit(product: Product) -> Non
     blocks(product, "beside", net=20, count=1)
 
     case = product.alert("scale", CASE)
-    product.processes.start_role("actions", "more")
+    product.start("actions", "more")
     eventually(lambda: len(product.arrived("virustotal", "scale.example")) >= 4)
     other = product.alert("beside", CASE)
     eventually(lambda: len(product.arrived("virustotal", "scale.example")) >= 10)
@@ -174,7 +174,7 @@ def test_a_paused_clock_is_put_out_and_each_job_is_done_once(product: Product) -
     product.replace("beat")
     leads = product.log_of("beat").count("clock_leads")
     eventually(lambda: product.log_of("beat").count("clock_leads") > leads)
-    product.processes.start_role("beat", "beat-2")
+    product.start("beat", "beat-2")
     for net in (25, 125):
         product.playbook(SOON.replace("NET", str(net)), label=f"soon-{net}")
 

@@ -12,6 +12,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -71,6 +72,8 @@ class Product(Pool):
 
     broker: Any
     token: str = ""
+    start_seconds: float = 0.0
+    """How long its processes needed to start: machines differ."""
     away: set[str] = field(default_factory=set)
     """Processes that a test has ended and that nobody shall start again."""
     lock: threading.RLock = field(default_factory=threading.RLock)
@@ -262,7 +265,9 @@ def trapped(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Itera
             _add_assets(product)
             with stack.house.database.begin() as work:
                 product.token = access.create_token(work, "tina", roles=["soc_tier2", "analyst"])
+            since = time.monotonic()
             stack.start_processes(flower=False)
+            product.start_seconds = time.monotonic() - since
             with product.tended():
                 yield product
     finally:

@@ -1,8 +1,8 @@
 """
 Writes the parts of the reference that the code already says.
 
-In: settings, manifests, the phantom face, the tables of statuses, the sweep. Out: the regions
-between ``<!-- generated: NAME -->`` and ``<!-- end -->`` in ``docs/reference``.
+In: settings, manifests, the phantom face, the tables of statuses, the sweep, the marked tests.
+Out: the regions between ``<!-- generated: NAME -->`` and ``<!-- end -->`` in ``docs/reference``.
 Never: a word by hand inside a region: ``--check`` names the pages where one differs.
 """
 
@@ -16,6 +16,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+import traps
+
 from soar import catalog
 from soar.catalog import ActionSpec, AppSpec, FieldSpec
 from soar.domain import states
@@ -25,7 +27,7 @@ from soar.settings import Settings
 from soar.tasks.binding import function_of
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = ("settings.md", "actions.md", "phantom.md", "architecture.md")
+PAGES = ("settings.md", "actions.md", "phantom.md", "architecture.md", "traps.md")
 REGION = re.compile(r"(<!-- generated: (\w+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 SETTING = re.compile(r"#?(SOAR_[A-Z_]+)=")
 ROLE = re.compile(r":(?:func|class|mod):(?=`)")
@@ -193,6 +195,7 @@ REGIONS: Mapping[str, Callable[[], str]] = {
     "functions": functions,
     "diagrams": diagrams,
     "sweep": rules_of_the_sweep,
+    "traps": traps.table,
 }
 
 

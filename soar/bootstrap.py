@@ -16,13 +16,13 @@ from typing import Any
 from celery import Celery, signals
 
 from soar import catalog as catalogs
-from soar import limiter as limiters
-from soar import report
+from soar import report, sentinel
 from soar.bus import app as bus
+from soar.bus import guard
 from soar.bus.departure import leave
 from soar.bus.presence import Presence
 from soar.bus.queues import consume_assets
-from soar.bus.relay import Relay
+from soar.bus.relay import Afterwards, Relay
 from soar.bus.stall import notice_stalls
 from soar.domain.errors import BadInput
 from soar.engine import chords
@@ -67,13 +67,14 @@ class House:
         """Return the vault; only action workers, http and the command line ask for it."""
         return Vault(self.settings.vault_key_list())
 
-    def limiter(self) -> Limiter:
-        """Return the door to the budgets of assets."""
+    def limiter(self, *, patient: bool = True) -> Limiter:
+        """Return the door to the budgets of assets; who only looks need not be *patient*."""
         breaker = Breaker(
             failures=self.settings.breaker_failures,
             closed=timedelta(seconds=self.settings.breaker_seconds),
         )
-        client = limiters.connect(self.settings.redis_url.get_secret_value())
+        connect = sentinel.connect if patient else sentinel.glance
+        client = connect(self.settings.redis_url.get_secret_value())
         return Limiter(client, self._recent_calls, breaker=breaker)
 
     def pump(self) -> Pump:
@@ -93,6 +94,7 @@ def house(
     for name in ("database_url", "redis_url"):
         if not getattr(settings, name).get_secret_value():
             raise BadInput(f"SOAR_{name.upper()}", "is not set: see deploy/env.example")
+    guard.check(settings)
     configure(settings.log_level, json=settings.log_json)
     database = Database(settings.database_url.get_secret_value())
     app = bus.create(settings, database=database, doorbells=doorbells)
@@ -164,7 +166,7 @@ def _be_present(presence: Presence, shop: Shop) -> None:
 def for_ingest(settings: Settings, consumer: str) -> StreamReader:
     """Make a process that reads the alert stream."""
     made = house(settings)
-    client = limiters.connect(settings.redis_url.get_secret_value())
+    client = sentinel.connect(settings.redis_url.get_secret_value())
     return StreamReader(
         database=made.database,
         client=client,
@@ -197,8 +199,10 @@ def for_watching(settings: Settings) -> Celery:
 
 
 def for_http(settings: Settings) -> House:
-    """Make a process that people and clients talk to."""
-    return house(settings)
+    """Make a process that people and clients talk to: no answer waits for the broker."""
+    made = house(settings)
+    made.database.publish = Afterwards(made.database.publish)
+    return made
 
 
 def _task(app: Celery, name: str, function: Callable[..., None]) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 
 import redis
 
+from soar import sentinel
 from soar.domain.shapes import Shape
 from soar.engine import sweep
 from soar.settings import Settings
@@ -186,9 +187,7 @@ def _skewed(server: str, its_time: float) -> Iterator[Finding]:
 
 
 def _redis(settings: Settings) -> Iterator[Finding]:
-    client: Any = redis.Redis.from_url(
-        settings.redis_url.get_secret_value(), socket_timeout=2, socket_connect_timeout=2
-    )
+    client: Any = sentinel.connect(settings.redis_url.get_secret_value(), seconds=2.0)
     try:
         seconds, micro = client.time()
         yield from _skewed("Redis", seconds + micro / 1e6)

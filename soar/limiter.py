@@ -18,8 +18,6 @@ from importlib import resources
 from typing import Any
 
 import redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
 from soar.domain.budget import MAX_CALLS, Budget, Limit, Quota
 from soar.domain.errors import RetryLater
@@ -376,14 +374,3 @@ def _micro(span: timedelta) -> int:
 
 def _span(value: bytes) -> timedelta:
     return timedelta(microseconds=int(value))
-
-
-def connect(url: str) -> redis.Redis:
-    """Open a client with bounded waits: a repeat of its own would multiply them."""
-    return redis.Redis.from_url(
-        url,
-        socket_timeout=10,
-        socket_connect_timeout=3,
-        health_check_interval=30,
-        retry=Retry(NoBackoff(), 0),
-    )

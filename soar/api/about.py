@@ -16,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from soar import limiter
+from soar import sentinel
 from soar.api.door import Call, route
 from soar.api.errors import refusal
 from soar.store.listing import lists
@@ -81,7 +81,7 @@ def health(call: Call) -> Any:
 
 
 def _redis_answers(house: House) -> bool:
-    client = limiter.connect(house.settings.redis_url.get_secret_value())
+    client = sentinel.glance(house.settings.redis_url.get_secret_value())
     try:
         return bool(client.ping())
     except redis.RedisError:

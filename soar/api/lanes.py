@@ -45,7 +45,7 @@ class Window:
     @cached_property
     def limiter(self) -> Limiter:
         """The door to the budgets, one for the process."""
-        return self.house.limiter()
+        return self.house.limiter(patient=False)
 
     def lanes(self, call: Call) -> Shape:
         """Return a page of lanes."""

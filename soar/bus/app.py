@@ -12,6 +12,8 @@ from typing import Any
 
 from celery import Celery, Signature
 
+from soar import sentinel
+from soar.bus.guard import refuse_long_wait, time_limits
 from soar.settings import Settings
 
 START_RUN = "soar.engine.start_run"
@@ -29,9 +31,22 @@ def asset_queue(slug: str) -> str:
 
 
 class App(Celery):
-    """A Celery app that knows the database its chords are joined in."""
+    """A Celery app that knows where its chords are joined, and lets no message wait for long."""
 
     soar_database: Any = None
+
+    def send_task(  # type: ignore[override]
+        self,
+        name: str,
+        args: Any = None,
+        kwargs: Any = None,
+        countdown: float | None = None,
+        eta: Any = None,
+        **options: Any,
+    ) -> Any:
+        """Send a message, unless it would wait in the broker: every way to send leads here."""
+        refuse_long_wait(countdown, eta)
+        return super().send_task(name, args, kwargs, countdown=countdown, eta=eta, **options)
 
 
 def create(settings: Settings, *, database: Any = None, doorbells: bool = False) -> App:
@@ -49,9 +64,9 @@ def create(settings: Settings, *, database: Any = None, doorbells: bool = False)
 
 
 def _configuration(settings: Settings) -> dict[str, Any]:
+    hard, soft = time_limits(settings)
     return {
-        "broker_url": settings.redis_url.get_secret_value(),
-        "broker_transport": "soar.bus.transport:Transport",
+        **_broker(settings.redis_url.get_secret_value()),
         "result_backend": "soar.bus.backend:JoinBackend",
         "broker_transport_options": _transport(settings),
         "broker_connection_retry_on_startup": True,
@@ -67,8 +82,8 @@ def _configuration(settings: Settings) -> dict[str, Any]:
         "task_acks_on_failure_or_timeout": True,
         "task_reject_on_worker_lost": False,
         "task_default_queue": ENGINE_QUEUE,
-        "task_time_limit": settings.visibility_timeout // 2 - 5,
-        "task_soft_time_limit": settings.visibility_timeout // 2 - 15,
+        "task_time_limit": hard,
+        "task_soft_time_limit": soft,
         "worker_prefetch_multiplier": 1,
         "worker_send_task_events": settings.task_events,
         "task_send_sent_event": settings.task_events,
@@ -79,8 +94,16 @@ def _configuration(settings: Settings) -> dict[str, Any]:
     }
 
 
+def _broker(url: str) -> dict[str, str]:
+    """Return where the broker is; one that Sentinels watch keeps kombu's own transport."""
+    if sentinel.is_watched(url):
+        return {"broker_url": sentinel.broker_url(url)}
+    return {"broker_url": url, "broker_transport": "soar.bus.transport:Transport"}
+
+
 def _transport(settings: Settings) -> dict[str, Any]:
     return {
+        **sentinel.transport(settings.redis_url.get_secret_value()),
         "visibility_timeout": settings.visibility_timeout,
         "unacked_restore_interval": 5,
         "unacked_restore_throttle": 1,

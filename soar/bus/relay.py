@@ -7,6 +7,10 @@ the outbox for the sweep. Never: an exception into the transaction's caller: its
 
 from __future__ import annotations
 
+import os
+import queue
+import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -15,9 +19,13 @@ from celery import Celery
 from soar.bus.app import ring_member, send_task
 from soar.bus.transport import together
 from soar.store import outbox
-from soar.store.database import Database
+from soar.store.database import Database, Publish
 from soar.store.work import Message
 from soar.telemetry import log
+
+MOST_WAITING = 1000
+STALE_SECONDS = 2.0
+"""What waited so long for its thread is left to the sweep, which sends it too."""
 
 Send = Callable[[Celery, Mapping[str, Any]], None]
 
@@ -48,3 +56,39 @@ class Relay:
                 "broker_unreachable", waiting=len(messages) - len(sent), error=type(error).__name__
             )
         outbox.sent(self._database, sent)
+
+
+class Afterwards:
+    """Publishes in a thread of its own: who has committed does not wait for the broker."""
+
+    def __init__(self, publish: Publish) -> None:
+        self._publish = publish
+        self._waiting: queue.Queue[tuple[float, Sequence[tuple[int, Message]]]] = queue.Queue(
+            MOST_WAITING
+        )
+        self._lock = threading.Lock()
+        self._pid = 0
+
+    def __call__(self, messages: Sequence[tuple[int, Message]]) -> None:
+        """Hand messages to the thread; what it cannot take stays in the outbox for the sweep."""
+        self._begin()
+        try:
+            self._waiting.put_nowait((time.monotonic(), messages))
+        except queue.Full:
+            log.warning("broker_unreachable", waiting=len(messages), error="Full")
+
+    def _begin(self) -> None:
+        with self._lock:
+            if self._pid != os.getpid():
+                self._pid = os.getpid()
+                threading.Thread(target=self._run, name="relay", daemon=True).start()
+
+    def _run(self) -> None:
+        while True:
+            at, messages = self._waiting.get()
+            if time.monotonic() - at > STALE_SECONDS:
+                continue
+            try:
+                self._publish(messages)
+            except Exception as error:  # the database, after the messages were sent
+                log.warning("outbox_not_cleared", error=type(error).__name__)

@@ -18,6 +18,7 @@ import redis
 from celery import Celery, signals
 from celery.worker import state
 
+from soar import sentinel
 from soar.bus.departure import leave
 from soar.settings import Settings
 from soar.telemetry import log
@@ -74,12 +75,7 @@ class Watchdog:
         self._progress = Progress(
             idle_looks=LOOKS, full_looks=math.ceil(longest_task / self._pause)
         )
-        self._client: Any = redis.Redis.from_url(
-            settings.redis_url.get_secret_value(),
-            socket_timeout=3,
-            socket_connect_timeout=3,
-            retry=None,
-        )
+        self._client: Any = sentinel.connect(settings.redis_url.get_secret_value(), seconds=3.0)
         self._received = self._ended = 0
         self._stopped = threading.Event()
 

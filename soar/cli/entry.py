@@ -60,7 +60,7 @@ def working() -> Iterator[tuple[House, Work]]:
 
 def connect_redis(found: Settings) -> redis.Redis:
     """Open a client; a URL that cannot be read is named without being shown."""
-    from soar.limiter import connect
+    from soar.sentinel import connect
 
     try:
         return connect(found.redis_url.get_secret_value())

@@ -21,7 +21,7 @@ from soar.demo import scene
 from soar.demo.furnish import Lab
 from soar.domain.errors import NotFound, SoarError
 from soar.domain.model import Person
-from soar.limiter import connect
+from soar.sentinel import connect
 from soar.store.rows import Row
 
 Ask = Callable[[Row], str]

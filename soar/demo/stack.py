@@ -177,17 +177,17 @@ class Stack:
         return servers
 
     def _common(self) -> dict[str, str]:
-        """Return what every process is told: no key at all."""
+        """Return what every process is told: what the operator has set, and no key at all."""
         s = self.settings
+        given = s.model_dump(exclude_unset=True)
+        plain = {k: str(v) for k, v in given.items() if isinstance(v, bool | int | float | str)}
         return child_environment(
-            database_url=s.database_url.get_secret_value(),
-            redis_url=s.redis_url.get_secret_value(),
-            log_level=s.log_level,
-            data_dir=str(s.data_dir),
-            http_port=str(s.http_port),
-            flower_port=str(s.flower_port),
-            alert_stream=s.alert_stream,
-            approvers=s.approvers,
+            **{
+                **plain,
+                "database_url": s.database_url.get_secret_value(),
+                "redis_url": s.redis_url.get_secret_value(),
+                "data_dir": str(s.data_dir),
+            }
         )
 
     def _own(self, role: str) -> dict[str, str]:

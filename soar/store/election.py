@@ -1,7 +1,8 @@
 """
 An election by an advisory lock: of all that stand, one wins until its connection ends.
 
-In: a database URL. Out: whether this one leads now. Never: a lock that outlives its process.
+In: a database URL. Out: whether this one leads now. Never: a lock that outlives its process, or
+one whose holder stands still (a frozen machine keeps its connections) and keeps all others out.
 """
 
 from __future__ import annotations
@@ -12,6 +13,16 @@ import psycopg2
 from sqlalchemy.engine import make_url
 
 CLOCK = 7_305_002  # any number that nobody else locks in this database
+
+SILENT_SECONDS = 30.0
+"""A leader that has not been heard for so long is put out: it looks at the lock each second."""
+
+PUT_OUT = """
+    select pg_terminate_backend(a.pid) from pg_locks l join pg_stat_activity a on a.pid = l.pid
+    where l.locktype = 'advisory' and l.granted and l.classid = 0 and l.objid = %s
+    and l.objsubid = 1 and a.datname = current_database()
+    and a.state_change < now() - make_interval(secs => %s)
+"""
 
 
 class Election:
@@ -48,6 +59,8 @@ class Election:
                 return True
             cursor.execute("select pg_try_advisory_lock(%s)", (self._lock,))
             self._won = bool(cursor.fetchone()[0])
+            if not self._won:
+                cursor.execute(PUT_OUT, (self._lock, SILENT_SECONDS))
         return self._won
 
     def resign(self) -> None:

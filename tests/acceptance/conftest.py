@@ -25,7 +25,7 @@ from soar.demo.stack import Stack
 from soar.domain.errors import NotFound
 from soar.embedded import Servers
 from soar.lab.world import Host
-from soar.limiter import connect
+from soar.sentinel import connect
 from soar.settings import Settings
 
 PATIENCE = 60.0

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from soar.limiter import connect
+from soar.sentinel import connect
 
 GOOD = """
 import phantom.rules as phantom

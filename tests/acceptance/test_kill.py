@@ -6,6 +6,8 @@ import os
 import signal
 from typing import Any
 
+import pytest
+
 from soar.lab.simulator import Fault
 
 CHORD = """
@@ -48,10 +50,13 @@ def arrived(pool: Any, vendor: str, text: str) -> int:
     return sum(text in f"{a['path']} {a['body']}" for a in pool.lab.http.lab.log(vendor))
 
 
+@pytest.mark.trap(2, "celery#4984, celery#5935, kombu#2558")
 def test_a_worker_killed_in_a_chord_leaves_no_call_lost_and_none_doubled(pool: Any) -> None:
     """
-    The worker dies while the firewall, VirusTotal and ServiceNow hold its requests. They take
+    A worker dies while the firewall, VirusTotal and ServiceNow hold its requests. They take
     effect all the same; the new worker asks first, and the callback hears four results once.
+
+    Source: celery#4984, celery#5935, kombu#2558.
     """
     pool.playbook(CHORD, label="kill-chord")
     log = pool.lab.http.lab.log

@@ -22,7 +22,7 @@ from soar.demo.furnish import Lab, furnish, running_lab
 from soar.demo.stack import Stack, free_port
 from soar.embedded import Servers, wheels
 from soar.lab.vendors.virustotal import Quota
-from soar.limiter import connect
+from soar.sentinel import connect
 from soar.settings import Settings
 from tests.acceptance.conftest import ENDED, Pool, eventually
 from tests.conftest import new_database
@@ -143,12 +143,15 @@ def worst_window(arrivals: list[float], seconds: float) -> int:
     return max(sum(1 for at in arrivals if first <= at < first + seconds) for first in arrivals)
 
 
+@pytest.mark.trap(21, "galaxy#22177")
 def test_a_lane_loses_nothing_and_never_exceeds_its_limit_while_its_parts_are_killed(
     fire: tuple[Pool, Broker],
 ) -> None:
     """
     The clock, an action worker and the broker die, the broker twice loses everything: every
     lookup is made, its playbook hears of each once, and no window holds more than the limit.
+
+    Source: galaxy#22177.
     """
     pool, broker = fire
 

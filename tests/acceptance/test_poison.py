@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 DEADLY = """
 import os
 import phantom.rules as phantom
@@ -45,9 +47,13 @@ def on_start(container):
 """
 
 
+@pytest.mark.trap(4, "celery#9082, celery#5598")
 def test_a_block_that_kills_its_process_is_set_aside_after_three_deaths(pool: Any) -> None:
     """
-    Its run ends failed with a sentence, having called on_finish; other runs go on.
+    A block that ends its process each time: its run ends failed with a sentence, having called
+    on_finish; other runs go on.
+
+    Source: celery#9082, celery#5598.
     """
     pool.playbook(DEADLY, label="poison-deadly")
     container = pool.alert("poison-deadly", {"type": "none"})

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
 import requests
 
 from soar.lab.world import World
-from soar.limiter import connect
+from soar.sentinel import connect
 
 MARK = "zz-secret-target-73.evil.example"
 LOOK = f"""
@@ -72,14 +76,26 @@ def test_flower_shows_an_action_by_name_and_asset_and_none_of_its_values(pool: A
     assert not [page for page in pages if MARK in page or "engines" in page]
 
 
+@pytest.mark.trap(24, "flower#231, flower#1347, CVE-2020-17495")
 def test_no_secret_and_no_value_stands_in_logs_broker_or_tables(pool: Any) -> None:
     """
     After a lookup neither the assets' credentials nor the parameter are found in any process's
-    log or in Redis, and no credential in clear in the database.
+    log, in Celery's events, in what Flower tells or in Redis, and no credential in clear in any
+    table of the database.
+
+    Source: flower#231, flower#1347, CVE-2020-17495.
     """
     pool.playbook(LOOK, label="watched-2")
-    pool.ended(pool.alert("watched-2"))
+    with events(pool) as heard:
+        container = pool.alert("watched-2")
+        pool.ended(container)
+        (call,) = pool.calls(container)
+        pool.eventually(lambda: f"app_run-{call['id']}" in str(heard))
     logs = "".join(p.read_text() for p in Path(pool.stack.settings.data_dir, "logs").glob("*.log"))
+    told = "".join(
+        flower(pool, path).text
+        for path in ("/api/tasks?limit=10000", "/api/workers?refresh=1", "/tasks", "/metrics")
+    )
     secrets = [
         value
         for name, value in World().keys.items()
@@ -91,13 +107,46 @@ def test_no_secret_and_no_value_stands_in_logs_broker_or_tables(pool: Any) -> No
     client = connect(pool.house.settings.redis_url.get_secret_value())
     broker = b"".join(_dump(client, key) for key in client.scan_iter("*") if b"alerts" not in key)
     client.close()
-    rows = pool.house.database.run("select configuration::text from asset", {})
+    tables = _tables(pool.house)
 
     assert len(secrets) >= 6
+    assert "virustotal_prod" in tables
     for secret in [*secrets, MARK]:
         assert secret not in logs
+        assert secret not in told
+        assert secret not in str(heard)
         assert secret.encode() not in broker
-    assert not [s for s in secrets for (text,) in rows if s in text]
+    assert not [secret for secret in secrets if secret in tables]
+
+
+@contextmanager
+def events(pool: Any) -> Iterator[list[dict[str, Any]]]:
+    """Collect what Celery tells whoever listens."""
+    heard: list[dict[str, Any]] = []
+    ended = threading.Event()
+
+    def listen() -> None:
+        with pool.house.app.connection() as connection:
+            receiver = pool.house.app.events.Receiver(connection, handlers={"*": heard.append})
+            for _ in receiver.itercapture(timeout=None, wakeup=False):
+                if ended.is_set():
+                    return
+
+    thread = threading.Thread(target=listen, daemon=True)
+    thread.start()
+    try:
+        pool.eventually(lambda: heard)  # a heartbeat: the receiver has been heard of
+        yield heard
+    finally:
+        ended.set()
+        thread.join(timeout=10)
+
+
+def _tables(house: Any) -> str:
+    """Return every row of every table as one text."""
+    names = house.database.run("select tablename from pg_tables where schemaname = 'public'", {})
+    rows = (house.database.run(f'select t::text from "{name}" t', {}) for (name,) in names)
+    return "".join(row for table in rows for (row,) in table)
 
 
 def _dump(client: Any, key: bytes) -> bytes:

@@ -17,7 +17,7 @@ from soar.domain import gate
 from soar.domain.model import NewContainer
 from soar.engine.steps import queue_run
 from soar.ingest.stream import StreamReader
-from soar.limiter import connect
+from soar.sentinel import connect
 from tests.integration.conftest import Soar
 
 VIRUSTOTAL = {

@@ -20,7 +20,7 @@ from soar.bootstrap import House
 from soar.ingest import stream as streams
 from soar.ingest.accept import MAX_ALERT_BYTES
 from soar.ingest.stream import GROUP, StreamReader
-from soar.limiter import connect
+from soar.sentinel import connect
 
 ALERT = {
     "source_data_identifier": "a-1",
@@ -247,11 +247,14 @@ def test_very_long_source_ids_are_told_apart(
     assert dead(client) == []
 
 
+@pytest.mark.trap(27, "redis-py#4125")
 def test_what_a_dead_consumer_left_is_taken_over(
     house: House, client: redis.Redis, reader: StreamReader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """
-    An entry that was given out and never acknowledged is read by another.
+    An alert that a reader was given and never acknowledged is read by another, once.
+
+    Source: redis-py#4125.
     """
     push(client, ALERT)
     reader._ensure_group()

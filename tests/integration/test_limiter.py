@@ -21,8 +21,9 @@ from structlog.testing import capture_logs
 from soar.domain.budget import Budget, Limit, Quota
 from soar.domain.errors import RetryLater
 from soar.embedded import Servers
-from soar.limiter import BUSY, GUARD, HOLD, LEASE, OUTAGE, Admission, Breaker, Limiter, connect
+from soar.limiter import BUSY, GUARD, HOLD, LEASE, OUTAGE, Admission, Breaker, Limiter
 from soar.passes import Passes
+from soar.sentinel import connect
 
 NOW = timedelta(0)
 MINUTE = timedelta(minutes=1)

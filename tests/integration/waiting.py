@@ -19,7 +19,7 @@ from pydantic import SecretStr
 from soar import bootstrap
 from soar.bootstrap import House
 from soar.domain.model import NewContainer
-from soar.limiter import connect
+from soar.sentinel import connect
 from soar.store.work import Work
 
 AWAY = "redis://127.0.0.1:1/0"  # nobody listens there

@@ -123,11 +123,14 @@ def test_runs_of_one_severity_share_a_lane(bench: Bench) -> None:
     assert order.count(first) == order.count(second) == 5
 
 
+@pytest.mark.trap(28, "celery#4028")
 def test_an_overdue_call_gets_every_fourth_turn_while_severe_ones_keep_coming(
     bench: Bench,
 ) -> None:
     """
-    A low one that has waited half an hour goes although the high ones never end.
+    A low call that has waited half an hour goes although the high ones never end.
+
+    Source: celery#4028.
     """
     limit(bench, max_requests_per_minute=4)
     many(bench, 5)  # the last of them waits

@@ -280,7 +280,9 @@ def test_a_process_makes_one_limiter(
     """
     made: list[Limiter] = []
     real = type(house).limiter
-    monkeypatch.setattr(type(house), "limiter", lambda self: made.append(real(self)) or made[-1])
+    monkeypatch.setattr(
+        type(house), "limiter", lambda self, **how: made.append(real(self, **how)) or made[-1]
+    )
     add_asset(house)
 
     for _ in range(2):

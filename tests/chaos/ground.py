@@ -58,6 +58,7 @@ class Ground:
     lab: Lab
     supervisor: Supervisor
     programs: Mapping[str, str]
+    roles: tuple[str, ...]
     pids: dict[str, int] = field(default_factory=dict)
     restarts: dict[str, int] = field(default_factory=dict)
     _connection: Any = None
@@ -83,10 +84,11 @@ class Ground:
 
     def start_all(self) -> None:
         """Start every process, and wait until the workers answer."""
-        for role in ROLES:
+        for role in self.roles:
             self.start(role)
+        workers = sum(role.startswith(("engine", "actions")) for role in self.roles)
         deadline = time.monotonic() + PATIENCE
-        while len(self.house.app.control.ping(timeout=0.5) or []) < 3:
+        while len(self.house.app.control.ping(timeout=0.5) or []) < workers:
             self.tend()
             if time.monotonic() > deadline:
                 raise TimeoutError(f"the workers did not start: see {self.folder}/logs")
@@ -123,8 +125,18 @@ def patiently(ask: Callable[[], Any], *, errors: type[Exception] = psycopg2.Erro
 
 
 @contextmanager
-def running(plan: Plan, *, programs: Mapping[str, str] | None = None) -> Iterator[Ground]:
-    """Run everything that a plan needs; *programs* names other entry points than ``workers``."""
+def running(
+    plan: Plan,
+    *,
+    programs: Mapping[str, str] | None = None,
+    roles: tuple[str, ...] = ROLES,
+    also: Mapping[str, str] | None = None,
+) -> Iterator[Ground]:
+    """
+    Run everything that a plan needs.
+
+    *programs* names other entry points than ``workers``, *also* more of the environment.
+    """
     with ExitStack() as opened:
         folder = Path(opened.enter_context(tempfile.TemporaryDirectory(prefix="soar-chaos-")))
         folder.chmod(0o711)  # as root, PostgreSQL is another user and walks through
@@ -138,7 +150,7 @@ def running(plan: Plan, *, programs: Mapping[str, str] | None = None) -> Iterato
         )
         stack = opened.enter_context(Stack(given, lambda _: None))
         lab = opened.enter_context(running_lab(folder / "lab"))
-        supervisor = _supervisor(opened, stack, postgres, valkey)
+        supervisor = _supervisor(opened, stack, postgres, valkey, also or {})
         ground = Ground(
             folder=folder,
             postgres=postgres,
@@ -147,13 +159,20 @@ def running(plan: Plan, *, programs: Mapping[str, str] | None = None) -> Iterato
             lab=lab,
             supervisor=supervisor,
             programs=programs or {},
+            roles=roles,
         )
         prepare(ground, plan)
         ground.start_all()
         yield ground
 
 
-def _supervisor(opened: ExitStack, stack: Stack, postgres: Postgres, valkey: Valkey) -> Supervisor:
+def _supervisor(
+    opened: ExitStack,
+    stack: Stack,
+    postgres: Postgres,
+    valkey: Valkey,
+    also: Mapping[str, str],
+) -> Supervisor:
     """Return who starts our processes: their servers are behind the proxy, which runs first."""
     database, broker = free_port(0), free_port(0)
     environment = {
@@ -163,6 +182,7 @@ def _supervisor(opened: ExitStack, stack: Stack, postgres: Postgres, valkey: Val
         "SOAR_WORKER_LEASE_SECONDS": str(LEASE),
         "SOAR_TASK_EVENTS": "false",
         "SOAR_LOG_LEVEL": "WARNING",
+        **also,
     }
     supervisor = opened.enter_context(Supervisor(environment, stack.settings.data_dir / "logs"))
     pairs = [f"{database}:{postgres.port}", f"{broker}:{valkey.port}"]

@@ -22,8 +22,10 @@ from soar.lab.simulator import Fault
 from tests.chaos.ground import ROLES, Ground, patiently
 from tests.chaos.plan import Strike
 
-QUEUE_SECONDS = 4.0
+QUEUE_SECONDS = 5.0
 """How long a queue may take to fill while its consumers stand still."""
+MESSAGES = 24
+"""So many messages are worth doubling or shuffling."""
 CONSUMERS = ("engine", "actions-1", "actions-2")
 WRITES = {
     "servicenow": {"method": "POST", "path": "/table/incident"},
@@ -39,6 +41,7 @@ class Done:
 
     strike: Strike
     at: float
+    """When it was done; what is frozen is frozen from then on."""
     what: str
 
 
@@ -54,9 +57,9 @@ class Monkey:
 
     def strike(self, strike: Strike) -> None:
         """Carry out one fault."""
-        at = time.monotonic()
         act: Callable[[Strike], str] = getattr(self, f"_{strike.kind}")
-        self.done.append(Done(strike, at, act(strike)))
+        what = act(strike)
+        self.done.append(Done(strike, time.monotonic(), what))
 
     def tick(self) -> None:
         """Let go on what was frozen long enough."""
@@ -144,22 +147,24 @@ class Monkey:
 
     def _in_queues(self, work: Callable[[redis.Redis, list[str]], int]) -> int:
         """Do something with the messages that pile up while their consumers stand still."""
-        pids = [self.ground.pids[role] for role in CONSUMERS]
-        for pid in pids:
-            _signal(pid, signal.SIGSTOP)
+        pids = {role: self.ground.pids[role] for role in CONSUMERS if role in self.ground.pids}
+        engine = pids.pop("engine")
         try:
-            return int(self._ask(lambda client: work(client, self._filled(client))))
+            for pid in pids.values():
+                _signal(pid, signal.SIGSTOP)
+            self._ask(self._fill)
+            _signal(engine, signal.SIGSTOP)
+            return int(self._ask(lambda client: work(client, _lists(client))))
         finally:
-            for pid in pids:
+            for pid in (engine, *pids.values()):
                 _signal(pid, signal.SIGCONT)
 
-    def _filled(self, client: redis.Redis) -> list[str]:
+    def _fill(self, client: redis.Redis) -> None:
+        """Wait while the engine sends calls that nobody takes."""
         deadline = time.monotonic() + QUEUE_SECONDS
-        while True:
-            names: Any = [q.decode() for q in client.keys("asset.*")] + ["engine"]  # type: ignore[union-attr]
-            filled = [q for q in names if client.type(q) == b"list"]
-            if len(filled) > 2 or time.monotonic() > deadline:
-                return filled
+        while time.monotonic() < deadline:
+            if sum(int(client.llen(q)) for q in _lists(client)) >= MESSAGES:  # type: ignore[arg-type]
+                return
             time.sleep(0.05)
 
     def _ask(self, work: Callable[[redis.Redis], Any]) -> Any:
@@ -180,6 +185,12 @@ class Monkey:
         with lab.lock:
             lab.faults.append(fault)
         return f"{strike.victim}: {words}"
+
+
+def _lists(client: redis.Redis) -> list[str]:
+    """Return the queues of the broker that hold messages."""
+    names: Any = [q.decode() for q in client.keys("asset.*")] + ["engine"]  # type: ignore[union-attr]
+    return [q for q in names if client.type(q) == b"list"]
 
 
 def _signal(pid: int, number: signal.Signals) -> None:

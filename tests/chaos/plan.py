@@ -69,7 +69,7 @@ class Alert:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Strike:
-    """One fault: which, and after how many accepted alerts."""
+    """One fault: which, and after how many alerts whose runs have ended."""
 
     after: int
     kind: str
@@ -157,13 +157,13 @@ def _story(chance: random.Random, stories: Sequence[str]) -> str:
 def _script(
     chance: random.Random, alerts: int, count: int, kinds: Sequence[Mapping[str, Any]]
 ) -> tuple[Strike, ...]:
-    """Spread faults over the middle nine tenths, each kind before any comes again."""
+    """Spread faults over all but the last tenth, each kind before any comes again."""
     dealt: list[Mapping[str, Any]] = []
     while len(dealt) < count:
         dealt += chance.sample(list(kinds), len(kinds))
-    step = alerts * 0.9 / max(count, 1)
+    step = alerts * 0.88 / max(count, 1)
     return tuple(
-        Strike(after=1 + int(alerts * 0.04 + step * (i + 0.6 * chance.random())), **dict(kind))
+        Strike(after=1 + int(step * (i + 0.6 * chance.random())), **dict(kind))
         for i, kind in enumerate(dealt[:count])
     )
 

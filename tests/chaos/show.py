@@ -64,12 +64,12 @@ def outcome(plan: Plan, ended: Ended, breaches: list[Breach]) -> None:
 
 def _faults(plan: Plan, ended: Ended) -> Table:
     table = Table(title=f"Faults of seed {plan.seed}")
-    table.add_column("after alert", justify="right")
+    table.add_column("after", justify="right")
     table.add_column("what")
     table.add_column("next progress after", justify="right")
     for done, recovery in zip(ended.done, ended.recoveries, strict=True):
         shown = "never" if recovery is None else f"{recovery:.1f} s"
-        table.add_row(str(done.strike.after), done.what, shown)
+        table.add_row(f"{done.strike.after} alerts", done.what, shown)
     return table
 
 

@@ -1,5 +1,5 @@
 """
-``python -m tests.chaos --seed N --runs N [--faults N] [--json]``: break everything, then count.
+``python -m tests.chaos --seed N --runs N [--json]``: break everything, then count.
 
 In: a seed. Out: what was done, how long recoveries took, and every breach; exit code 1 with any.
 Never: a word that the auditor did not find.
@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import sys
+from pathlib import Path
 
 from tests.chaos import show
 from tests.chaos.audit import audit
@@ -28,6 +30,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--runs", type=int, default=200)
     parser.add_argument("--faults", type=int, default=None)
     parser.add_argument("--json", action="store_true", help="print the outcome as JSON")
+    parser.add_argument("--logs", type=Path, help="keep the logs of all processes in this folder")
     return parser.parse_args()
 
 
@@ -39,7 +42,11 @@ def main() -> int:
         faults = max(len(KINDS), asked.runs // PER_FAULT)
     plan = make(asked.seed, runs=asked.runs, strikes=faults)
     with show.progress(plan, quiet=asked.json) as tell, running(plan) as ground:
-        ended = Conductor(plan=plan, ground=ground, tell=tell).run()
+        try:
+            ended = Conductor(plan=plan, ground=ground, tell=tell).run()
+        finally:
+            if asked.logs:
+                shutil.copytree(ground.logs, asked.logs, dirs_exist_ok=True)
     breaches = audit(ended.facts)
     if asked.json:
         print(json.dumps(show.as_json(plan, ended, breaches), indent=1))

@@ -68,6 +68,11 @@ class Ground:
         """The parts of a process that reads and answers."""
         return self.stack.house
 
+    @property
+    def logs(self) -> Path:
+        """Where the processes write their logs."""
+        return self.stack.settings.data_dir / "logs"
+
     def start(self, role: str) -> None:
         """Start one process of a role, in place of one that has ended."""
         kind = role.partition("-")[0]
@@ -91,7 +96,7 @@ class Ground:
         while len(self.house.app.control.ping(timeout=0.5) or []) < workers:
             self.tend()
             if time.monotonic() > deadline:
-                raise TimeoutError(f"the workers did not start: see {self.folder}/logs")
+                raise TimeoutError(f"the workers did not start: see {self.logs}")
 
     def rows(self, sql: str, *values: Any) -> list[dict[str, Any]]:
         """Return what the tables hold; a database that restarts is waited for."""

@@ -31,7 +31,6 @@ def chaos(programs: dict[str, str]) -> list[Breach]:
             ground.lab.http.lab.faults.append(fault)
         ended = Conductor(plan=made, ground=ground, at_once=12, silence=20.0).run()
     assert len(ended.done) == 3
-    print([d.what for d in ended.done], ended.seconds)
     return audit(ended.facts)
 
 
@@ -40,6 +39,5 @@ def test_without_claims_the_auditor_finds_effects_that_happened_twice() -> None:
     A message that comes twice is worked on twice where nothing is claimed: tickets double.
     """
     found = Counter(breach.what for breach in chaos({"actions": "tests.chaos.saboteur"}))
-    print(found)
 
     assert found["effect doubled"] > 0

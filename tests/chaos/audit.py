@@ -98,10 +98,10 @@ def callbacks_hear_once(facts: Facts) -> Iterator[Breach]:
         members[call["join_id"]].append([call["id"], status, call["message"]])
     heard: dict[int, list[Mapping[str, Any]]] = defaultdict(list)
     finishes: Counter[int] = Counter()
-    for run, said in facts.heard:
+    for number, said in facts.heard:
         if "join" in said:
             heard[said["join"]].append(said)
-        finishes[run] += bool(said.get("finish"))
+        finishes[number] += bool(said.get("finish"))
     names = {run["id"]: run["playbook"] for run in facts.runs}
     for join in facts.joins:
         yield from _join(join, sorted(members[join["id"]]), heard[join["id"]], names)

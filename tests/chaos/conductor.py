@@ -30,7 +30,7 @@ from tests.chaos.sender import Sender
 
 OPEN_AT_ONCE = 32
 """So many alerts may be under way before the next one is sent."""
-SILENCE = 100.0
+SILENCE = 240.0
 """After so many seconds without any progress the run is given up."""
 BEAT = 0.15
 TESS = Person(username="tess", roles=("soc_tier2",), kind="normal")

@@ -15,7 +15,7 @@ from typing import Any
 from tests.chaos.ground import Ground
 from tests.chaos.plan import SOURCE, Alert
 
-Row = Mapping[str, Any]
+Row = dict[str, Any]
 
 CONTAINERS = "select id, source_id from container where asset = %s"
 RUNS = """
@@ -35,6 +35,21 @@ NOTES = "select run_id, content from note where content like '{%%'"
 APPROVALS = """
     select id, run_id, container_id, kind, status, answer,
       extract(epoch from close_time)::float as at from approval
+"""
+STILL = """
+    with happened as (
+      select container_id, unnest(array[create_time, start_time, end_time]) as at, 'run' as what
+        from playbook_run
+      union all select container_id, unnest(array[create_time, end_time, delivered_at]), name
+        from action_run
+      union all select container_id, unnest(array[start_time, claimed_at, end_time]), action
+        from app_run
+      union all select container_id, close_time, 'answer' from approval),
+    gaps as (
+      select container_id, what,
+        extract(epoch from at - lag(at) over (partition by container_id order by at))::float as gap
+      from happened where at is not null)
+    select * from gaps where gap is not null order by gap desc limit 3
 """
 
 
@@ -64,6 +79,8 @@ class Facts:
     """kind: how many of those requests the lab cut off before they did anything."""
     contained_at: dict[str, float] = field(default_factory=dict)
     """host: when its isolation was asked for first."""
+    still: list[Row] = field(default_factory=list)
+    """Where cases stood still longest, and what ended it."""
     limited: list[float] = field(default_factory=list)
     """When calls of the limited asset arrived at the lab."""
 
@@ -83,6 +100,7 @@ def read(ground: Ground, alerts: tuple[Alert, ...], swallowed: list[str]) -> Fac
         approvals=ground.rows(APPROVALS),
         outbox=ground.rows("select count(*) as n from outbox")[0]["n"],
         flights=ground.rows("select count(*) as n from flight")[0]["n"],
+        still=ground.rows(STILL),
         dead=_dead(ground),
         swallowed=swallowed,
     )

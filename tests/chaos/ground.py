@@ -18,6 +18,7 @@ from typing import Any
 
 import psycopg2
 import psycopg2.extras
+from pydantic import SecretStr
 
 from soar import access, inventory, library, triggers
 from soar.bootstrap import House
@@ -110,7 +111,7 @@ class Ground:
                 cursor.execute(sql, values)
                 return [dict(row) for row in cursor.fetchall()]
 
-        return patiently(ask)
+        return list(patiently(ask))
 
     def simulator(self, vendor: str) -> Any:
         """Return the lab's simulator of a vendor."""
@@ -151,7 +152,9 @@ def running(
         postgres.start()
         valkey.start()
         given = Settings(
-            database_url=postgres.url(), redis_url=valkey.url(), data_dir=folder / "data"
+            database_url=SecretStr(postgres.url()),
+            redis_url=SecretStr(valkey.url()),
+            data_dir=folder / "data",
         )
         stack = opened.enter_context(Stack(given, lambda _: None))
         lab = opened.enter_context(running_lab(folder / "lab"))

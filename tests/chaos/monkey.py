@@ -123,7 +123,7 @@ class Monkey:
     def _duplicate(self, strike: Strike) -> str:
         def copy(client: redis.Redis, queues: list[str]) -> int:
             late = self._kept
-            self._kept = [(q, m) for q in queues for m in client.lrange(q, 0, -1)]  # type: ignore[union-attr]
+            self._kept = [(q, m) for q in queues for m in _messages(client, q)]
             for queue, message in [*self._kept, *late]:
                 client.lpush(queue, message)
             return len(self._kept) + len(late)
@@ -134,7 +134,7 @@ class Monkey:
         def shuffle(client: redis.Redis, queues: list[str]) -> int:
             moved = 0
             for queue in queues:
-                found: Any = client.lrange(queue, 0, -1)
+                found = _messages(client, queue)
                 self.chance.shuffle(found)
                 with client.pipeline() as together:
                     together.delete(queue)
@@ -163,7 +163,7 @@ class Monkey:
         """Wait while the engine sends calls that nobody takes."""
         deadline = time.monotonic() + QUEUE_SECONDS
         while time.monotonic() < deadline:
-            if sum(int(client.llen(q)) for q in _lists(client)) >= MESSAGES:  # type: ignore[arg-type]
+            if sum(int(client.llen(q)) for q in _lists(client)) >= MESSAGES:
                 return
             time.sleep(0.05)
 
@@ -189,8 +189,13 @@ class Monkey:
 
 def _lists(client: redis.Redis) -> list[str]:
     """Return the queues of the broker that hold messages."""
-    names: Any = [q.decode() for q in client.keys("asset.*")] + ["engine"]  # type: ignore[union-attr]
-    return [q for q in names if client.type(q) == b"list"]
+    found: Any = client.keys("asset.*")
+    return [q for q in [*(f.decode() for f in found), "engine"] if client.type(q) == b"list"]
+
+
+def _messages(client: redis.Redis, queue: str) -> list[bytes]:
+    found: Any = client.lrange(queue, 0, -1)
+    return list(found)
 
 
 def _signal(pid: int, number: signal.Signals) -> None:

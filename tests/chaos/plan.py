@@ -168,51 +168,55 @@ def _script(
     )
 
 
-def _alert(chance: random.Random, seed: int, number: int, story: str) -> Alert:
-    name = f"chaos {seed} alert {number:06}"
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Story:
+    """What the alerts of one story start, and which effects they must have."""
+
+    playbooks: tuple[str, ...]
+    children: tuple[str, ...] = ()
+    wants: tuple[str, ...] = ()
+
+
+TOLD: Mapping[str, Story] = {
+    "lookups": Story(playbooks=("chaos_lookups",)),
+    "mixed": Story(playbooks=("chaos_mixed",), wants=("ticket", "block")),
+    "both": Story(playbooks=("chaos_lookups", "chaos_mixed"), wants=("ticket", "block")),
+    "stages": Story(playbooks=("chaos_stages",), wants=("contain",)),
+    "containment": Story(playbooks=("containment",), wants=("contain",)),
+    "triage": Story(
+        playbooks=("phishing_triage_automation",),
+        children=("containment",),
+        wants=("ticket", "block", "contain"),
+    ),
+    "parent": Story(playbooks=("chaos_parent",), children=("chaos_lookups",)),
+}
+
+
+def _alert(chance: random.Random, seed: int, number: int, name: str) -> Alert:
+    story, title = TOLD[name], f"chaos {seed} alert {number:06}"
     block, host = f"2001:db8:{seed % 65536:x}::{number:x}", f"HOST-{seed}-{number:06}"
-    cef = {
+    targets = {"ticket": title, "block": block, "contain": host}
+    asked = {
         "domains": _domains(chance, number),
         "limited": [f"n{number}.limited.example"] if chance.random() < 0.5 else [],
         "addresses": [f"198.51.100.{chance.randrange(1, 255)}"],
         "block": block,
         "host": host,
+        "sourceHostName": host,
     }
-    common = {"number": number, "story": story, "name": name, "twice": chance.random() < 0.1}
-    allowed = chance.random() < 0.7
-    ticket, blocked = Want(kind="ticket", target=name), Want(kind="block", target=block)
-    contained = Want(kind="contain", target=host)
-    label = f"chaos-{story}"
-    match story:
-        case "mixed":
-            return Alert(
-                **common, label=label, cef=cef, playbooks=("chaos_mixed",), wants=(ticket, blocked)
-            )
-        case "both":
-            own = ("chaos_lookups", "chaos_mixed")
-            return Alert(**common, label=label, cef=cef, playbooks=own, wants=(ticket, blocked))
-        case "stages" | "containment":
-            own = ("chaos_stages",) if story == "stages" else ("containment",)
-            cef |= {"sourceHostName": host}
-            return Alert(
-                **common, label=label, cef=cef, playbooks=own, wants=(contained,), allowed=allowed
-            )
-        case "triage":
-            seen = {"type": "ip", "value": block, "sourceHostName": host}
-            return Alert(
-                **common,
-                label="phishing",
-                cef=seen,
-                playbooks=("phishing_triage_automation",),
-                children=("containment",),
-                wants=(ticket, blocked, contained),
-                allowed=allowed,
-            )
-        case "parent":
-            own, below = ("chaos_parent",), ("chaos_lookups",)
-            return Alert(**common, label=label, cef=cef, playbooks=own, children=below)
-        case _:
-            return Alert(**common, label=label, cef=cef, playbooks=("chaos_lookups",))
+    triage = {"type": "ip", "value": block, "sourceHostName": host}
+    return Alert(
+        number=number,
+        story=name,
+        name=title,
+        label="phishing" if name == "triage" else f"chaos-{name}",
+        cef=triage if name == "triage" else asked,
+        playbooks=story.playbooks,
+        children=story.children,
+        wants=tuple(Want(kind=kind, target=targets[kind]) for kind in story.wants),
+        allowed=chance.random() < 0.7,
+        twice=chance.random() < 0.1,
+    )
 
 
 def _domains(chance: random.Random, number: int) -> list[str]:

@@ -20,7 +20,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.routing import Map, Rule
 from werkzeug.wrappers import Request, Response
 
-FAULT_KINDS = ("latency", "status", "reset", "lost_answer")
+FAULT_KINDS = ("latency", "status", "reset", "lost_answer", "late_answer")
 
 Endpoint = Callable[..., Response]
 
@@ -45,6 +45,7 @@ class Fault:
 
     latency: answer after *value* seconds. status: answer HTTP *value* at once. reset: cut the
     connection before anything happens. lost_answer: let it take effect, then cut the connection.
+    late_answer: let it take effect, then answer after *value* seconds.
     """
 
     vendor: str
@@ -136,6 +137,8 @@ class Lab:
         response = self._answer(simulator, request)
         if fault and fault.kind == "lost_answer":
             raise CutConnection
+        if fault and fault.kind == "late_answer":
+            time.sleep(fault.value)
         return response
 
     @staticmethod

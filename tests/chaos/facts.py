@@ -37,20 +37,23 @@ APPROVALS = """
       extract(epoch from close_time)::float as at from approval
 """
 STILL = """
-    with happened as (
-      select container_id, unnest(array[create_time, start_time, end_time]) as at, 'run' as what
-        from playbook_run
-      union all select container_id, unnest(array[create_time, end_time, delivered_at]), name
-        from action_run
-      union all select container_id, unnest(array[start_time, claimed_at, end_time]), action
-        from app_run
-      union all select container_id, close_time, 'answer' from approval),
+    with happened (container_id, at, what) as (
+      select container_id, t.at, p.name || t.what from playbook_run r
+        join playbook p on p.id = r.playbook_id, lateral (values
+        (r.create_time, ' queued'), (r.start_time, ' started'), (r.end_time, ' ended')) t(at, what)
+      union all select container_id, t.at, name || t.what from action_run a, lateral (values
+        (a.create_time, ' asked'), (a.end_time, ' joined'), (a.delivered_at, ' told')) t(at, what)
+      union all select container_id, t.at, action || t.what from app_run c, lateral (values
+        (c.start_time, ' first claimed'), (c.claimed_at, ' claimed'), (c.end_time, ' ended'))
+        t(at, what)
+      union all select container_id, close_time, 'question answered' from approval),
     gaps as (
-      select container_id, what,
-        extract(epoch from at - lag(at) over (partition by container_id order by at))::float as gap
-      from happened where at is not null)
-    select * from gaps where gap is not null order by gap desc limit 3
+      select container_id, what as until, lag(what) over w as since,
+        extract(epoch from at - lag(at) over w)::float as gap
+      from happened where at is not null window w as (partition by container_id order by at))
+    select * from gaps where gap is not null order by gap desc limit 5
 """
+"""Where cases stood still longest: between which two things that happened."""
 
 
 @dataclass(kw_only=True)
@@ -80,7 +83,7 @@ class Facts:
     contained_at: dict[str, float] = field(default_factory=dict)
     """host: when its isolation was asked for first."""
     still: list[Row] = field(default_factory=list)
-    """Where cases stood still longest, and what ended it."""
+    """Where cases stood still longest."""
     limited: list[float] = field(default_factory=list)
     """When calls of the limited asset arrived at the lab."""
 

@@ -12,7 +12,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from soar import access, inventory, library, triggers
 from soar.bootstrap import House
 from soar.demo.furnish import Lab, furnish, running_lab
 from soar.demo.stack import Stack, free_port
+from soar.lab.simulator import Fault
 from soar.lab.vendors.virustotal import Quota
 from soar.lab.world import Address, Host, Opinion
 from soar.settings import Settings
@@ -45,6 +46,14 @@ LIMIT = 20
 """Calls per second of the asset ``limited``."""
 KEY = "chaos-key"
 PATIENCE = 90.0
+SLOW = (
+    Fault(vendor="servicenow", kind="latency", method="GET", value=0.3),
+    Fault(vendor="servicenow", kind="late_answer", method="POST", value=0.5),
+    Fault(vendor="palo_alto", kind="latency", body="user-id", value=0.5),
+    Fault(vendor="crowdstrike", kind="late_answer", path="/devices-actions/", value=0.5),
+    Fault(vendor="virustotal", kind="latency", value=0.05),
+)
+"""Vendors take their time, before or after the effect: then a fault meets calls on their way."""
 MALICIOUS = Opinion(malicious=20, suspicious=2, harmless=48, undetected=20, label="botnet")
 
 
@@ -225,7 +234,8 @@ def prepare(ground: Ground, plan: Plan) -> None:
 
 
 def _acquaint(ground: Ground, plan: Plan) -> None:
-    """Let the lab know every host and address of the plan, and limit nobody by itself."""
+    """Let the lab know every host and address of the plan, take its time, and limit nobody."""
+    ground.lab.http.lab.faults.extend(replace(fault, times=10**9) for fault in SLOW)
     virustotal, falcon = ground.simulator("virustotal"), ground.simulator("crowdstrike")
     for quota in (KEY, virustotal.world.keys["virustotal"]):
         virustotal.quotas[quota] = Quota(per_minute=1_000_000)

@@ -24,6 +24,10 @@ from tests.chaos.plan import Strike
 
 QUEUE_SECONDS = 5.0
 """How long a queue may take to fill while its consumers stand still."""
+AIM_SECONDS = 4.0
+ON_ITS_WAY = """
+    select 1 from app_run where status = 'running' and effect = 'sent' and owner like %s limit 1
+"""
 MESSAGES = 24
 """So many messages are worth doubling or shuffling."""
 CONSUMERS = ("engine", "actions-1", "actions-2")
@@ -78,6 +82,7 @@ class Monkey:
     # Processes
 
     def _kill(self, strike: Strike) -> str:
+        self._aim(strike.victim)
         _signal(self.ground.pids[strike.victim], signal.SIGKILL)
         return f"kill -9 of {strike.victim}"
 
@@ -90,6 +95,7 @@ class Monkey:
 
     def _freeze(self, strike: Strike) -> str:
         pid = self._pid(strike.victim)
+        self._aim(strike.victim)
         _signal(pid, signal.SIGSTOP)
         self._thaws.append((time.monotonic() + strike.seconds, pid))
         return f"SIGSTOP of {strike.victim} for {strike.seconds:g} s"
@@ -99,6 +105,15 @@ class Monkey:
 
     def _network(self) -> int:
         return self.ground.supervisor._children["network"].process.pid
+
+    def _aim(self, victim: str) -> None:
+        """Wait for the worst moment: a write of the victim is on its way to a vendor."""
+        if not victim.startswith("actions"):
+            return
+        owner = f"%-{self.ground.pids[victim]}-%" if victim in self.ground.pids else "%"
+        deadline = time.monotonic() + AIM_SECONDS
+        while time.monotonic() < deadline and not self.ground.rows(ON_ITS_WAY, owner):
+            time.sleep(0.02)
 
     # Servers and the way to them
 
@@ -111,10 +126,12 @@ class Monkey:
         return f"Valkey killed, back {'empty' if strike.victim == 'empty' else 'with its log'}"
 
     def _restart_database(self, strike: Strike) -> str:
+        self._aim("actions")
         self.ground.postgres.restart()
         return "PostgreSQL restarted (immediate)"
 
     def _cut(self, strike: Strike) -> str:
+        self._aim("actions")
         os.kill(self._network(), CUTS[strike.victim])
         return f"every connection to the {strike.victim} cut"
 
@@ -183,7 +200,7 @@ class Monkey:
         fault = Fault(vendor=strike.victim, kind=kind, **WRITES[strike.victim])  # type: ignore[arg-type]
         lab = self.ground.lab.http.lab
         with lab.lock:
-            lab.faults.append(fault)
+            lab.faults.insert(0, fault)  # before those that only make it slow
         return f"{strike.victim}: {words}"
 
 

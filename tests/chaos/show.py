@@ -83,8 +83,8 @@ def _numbers(plan: Plan, ended: Ended) -> list[str]:
         f"effects at the lab: {found['effects']}; unknown: {found['unknown']}",
         f"worst time from a fault to the next progress: {found['worst_recovery']} s;"
         f" longest silence: {found['longest_quiet']} s",
-        f"the case that stood still longest: {found['longest_still']} s, {found['still_where']};"
-        f" a run took {found['run_median']} s (median), {found['run_worst']} s (worst)",
+        f"cases stood still longest for {'; '.join(found['still'][:3])}",
+        f"a run took {found['run_median']} s (median), {found['run_worst']} s (worst)",
     ]
 
 
@@ -106,9 +106,10 @@ def figures(plan: Plan, ended: Ended) -> dict[str, Any]:
         "worst_recovery": round(max(recovered), 1),
         "longest_quiet": round(ended.longest_quiet, 1),
         "longest_still": round(facts.still[0]["gap"], 1) if facts.still else 0.0,
-        "still_where": ", ".join(
-            f"container {s['container_id']} before {s['what']!r}" for s in facts.still[:1]
-        ),
+        "still": [
+            f"{s['gap']:.1f} s in container {s['container_id']}, {s['since']!r} to {s['until']!r}"
+            for s in facts.still
+        ],
         "run_median": round(median(took), 1),
         "run_worst": round(max(took), 1),
     }

@@ -28,7 +28,7 @@ def chaos(programs: dict[str, str]) -> list[Breach]:
             fault = Fault(
                 vendor=vendor, kind="latency", value=2.5, times=10_000, path=path, method="POST"
             )
-            ground.lab.http.lab.faults.append(fault)
+            ground.lab.http.lab.faults.insert(0, fault)
         ended = Conductor(plan=made, ground=ground, at_once=12, silence=20.0).run()
     assert len(ended.done) == 3
     return audit(ended.facts)

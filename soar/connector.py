@@ -136,6 +136,10 @@ class AssetConfig:
         return default if value is None else bool(value)
 
 
+def _let_pass() -> None:
+    """Let every write pass: outside of a worker nobody else can have the call."""
+
+
 class Notes(threading.local):
     """What was seen of a vendor during this thread's call; read by the action task."""
 
@@ -146,9 +150,13 @@ class Notes(threading.local):
     wait: timedelta | None = None
     """How long its headers say that nothing is left."""
 
-    def clear(self) -> None:
+    fence: Callable[[], None] = staticmethod(_let_pass)
+    """Asked before each write; raises if the call belongs to somebody else by now."""
+
+    def clear(self, fence: Callable[[], None] = _let_pass) -> None:
         """Begin a new call."""
         self.sent, self.answered, self.wait = None, None, None
+        self.fence = fence
 
 
 class _TimedAdapter(HTTPAdapter):
@@ -195,9 +203,12 @@ class VendorSession(requests.Session):
 
         *writes* (default: by the verb) decides between :class:`OutcomeUnknown` and
         :class:`RetryLater` when the request may have been received. Nothing is retried here.
+        A write that is no longer this worker's to make is not sent.
         """
         changes = method.upper() in WRITE_VERBS if writes is None else writes
         kwargs.setdefault("allow_redirects", False)  # a redirect would carry a key elsewhere
+        if changes:
+            self.notes.fence()
         try:
             with self.request(method, url, stream=True, **kwargs) as response:
                 return _bounded(response)

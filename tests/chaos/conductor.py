@@ -53,6 +53,13 @@ RESTING = """
       + (select count(*) from app_run where status in ('pending', 'running', 'parked')) as n
 """
 
+WAITING = """
+    select concat_ws(' ', action, status, parked_for, 'effect ' || effect, 'rings ' || rings,
+      'due in ' || round(extract(epoch from due_at - now())) || ' s',
+      'rung ' || round(extract(epoch from now() - rung_at)) || ' s ago', message)
+      as call from app_run where status in ('pending', 'running', 'parked') order by id limit 5
+"""
+
 Told = Callable[[int, int, list[Done]], None]
 
 
@@ -106,6 +113,8 @@ class Ended:
     recoveries: list[float | None]
     """For each fault, how long after it the next thing moved."""
     longest_quiet: float
+    witnessed: list[str]
+    """The calls that were open in a long silence, in the longest one."""
     seconds: float
     repeats: int
     restarts: dict[str, int]
@@ -122,7 +131,7 @@ class Conductor:
     silence: float = SILENCE
     accepted: set[str] = field(default_factory=set)
     ended: set[str] = field(default_factory=set)
-    _answered: set[int] = field(default_factory=set)
+    _witnessed: tuple[float, list[str]] = (10.0, [])
 
     def __post_init__(self) -> None:
         self._sender = Sender(self.ground)
@@ -136,6 +145,7 @@ class Conductor:
             left, script = list(self.plan.alerts), list(self.plan.strikes)
             while (left or script or len(self.ended) < len(self._alerts)) and self._alive(pulse):
                 self._step(left)
+                self._witness(pulse.quiet())
                 if script and script[0].after <= len(self.ended):
                     self._monkey.strike(script.pop(0))
                 self.tell(len(self.accepted), len(self.ended), self._monkey.done)
@@ -185,11 +195,18 @@ class Conductor:
             except (Conflict, *UNREACHABLE):
                 continue  # answered, or asked again with the next look
 
+    def _witness(self, quiet: float) -> None:
+        """Remember what was open when nothing moved for long."""
+        if quiet > self._witnessed[0]:
+            rows = self.ground.rows(WAITING)
+            self._witnessed = (quiet + 3.0, [row["call"] for row in rows])
+
     def _settle(self, pulse: Pulse) -> None:
         """Wait until what follows the ends of runs has ended as well."""
         self._monkey.rest()
         while self.ground.rows(RESTING)[0]["n"] and self._alive(pulse):
             self.ground.tend()
+            self._witness(pulse.quiet())
             time.sleep(BEAT)
 
     def _over(self, pulse: Pulse, seconds: float) -> Ended:
@@ -199,6 +216,7 @@ class Conductor:
             done=done,
             recoveries=[pulse.after(d.at) for d in done],
             longest_quiet=max((b - a for a, b in itertools.pairwise(beats)), default=0.0),
+            witnessed=self._witnessed[1],
             seconds=seconds,
             repeats=self._sender.repeats,
             restarts=self.ground.restarts,

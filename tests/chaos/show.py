@@ -84,6 +84,7 @@ def _numbers(plan: Plan, ended: Ended) -> list[str]:
         f"worst time from a fault to the next progress: {found['worst_recovery']} s;"
         f" longest silence: {found['longest_quiet']} s",
         f"cases stood still longest for {'; '.join(found['still'][:3])}",
+        *(f"open in the longest silence: {call}" for call in ended.witnessed),
         f"a run took {found['run_median']} s (median), {found['run_worst']} s (worst)",
     ]
 
@@ -110,6 +111,7 @@ def figures(plan: Plan, ended: Ended) -> dict[str, Any]:
             f"{s['gap']:.1f} s in container {s['container_id']}, {s['since']!r} to {s['until']!r}"
             for s in facts.still
         ],
+        "witnessed": ended.witnessed,
         "run_median": round(median(took), 1),
         "run_worst": round(max(took), 1),
     }

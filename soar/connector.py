@@ -19,6 +19,8 @@ from urllib.parse import urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from soar.domain.errors import (
     ActionError,
@@ -159,12 +161,41 @@ class Notes(threading.local):
         self.fence = fence
 
 
+_door = threading.local()
+"""The fence of the request that this thread is about to send."""
+
+
+class _FencedConnection(HTTPConnection):
+    """A connection that asks the fence once more when it stands: making it can take long."""
+
+    def request(self, *args: Any, **kwargs: Any) -> None:
+        getattr(_door, "fence", _let_pass)()
+        super().request(*args, **kwargs)
+
+
+class _FencedTlsConnection(HTTPSConnection):
+    """The same with TLS."""
+
+    def request(self, *args: Any, **kwargs: Any) -> None:
+        getattr(_door, "fence", _let_pass)()
+        super().request(*args, **kwargs)
+
+
+class _Pool(HTTPConnectionPool):
+    ConnectionCls = _FencedConnection
+
+
+class _TlsPool(HTTPSConnectionPool):
+    ConnectionCls = _FencedTlsConnection
+
+
 class _TimedAdapter(HTTPAdapter):
     """An adapter whose requests always end: a call without timeouts gets ours."""
 
     def __init__(self, notes: Notes, **options: Any) -> None:
         super().__init__(**options)
         self._notes = notes
+        self.poolmanager.pool_classes_by_scheme = {"http": _Pool, "https": _TlsPool}
 
     def send(self, request: Any, **kwargs: Any) -> requests.Response:  # type: ignore[override]
         if kwargs.get("timeout") is None:
@@ -207,8 +238,8 @@ class VendorSession(requests.Session):
         """
         changes = method.upper() in WRITE_VERBS if writes is None else writes
         kwargs.setdefault("allow_redirects", False)  # a redirect would carry a key elsewhere
-        if changes:
-            self.notes.fence()
+        _door.fence = self.notes.fence if changes else _let_pass
+        _door.fence()
         try:
             with self.request(method, url, stream=True, **kwargs) as response:
                 return _bounded(response)

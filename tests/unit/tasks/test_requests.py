@@ -254,3 +254,23 @@ def test_the_fence_is_asked_before_each_write_and_before_no_read(lab: LabServer)
         with pytest.raises(RetryLater):
             session.call(verb, f"{lab.url}/oauth2/token")
     assert len(lab.lab.log()) == before + 1
+
+
+def test_the_fence_is_asked_again_when_the_connection_stands(lab: LabServer) -> None:
+    """
+    Making a connection takes time, with TLS most of all: a lease that is lost meanwhile counts.
+    """
+    session = VendorSession(ca_file=str(lab.certificate))
+    asked: list[int] = []
+
+    def fence() -> None:
+        asked.append(1)
+        if len(asked) == 2:
+            raise RetryLater("its lease is lost")
+
+    session.notes.clear(fence)
+    before = len(lab.lab.log())
+
+    with pytest.raises(RetryLater, match="lease"):
+        session.call("POST", f"{lab.tls_url}/oauth2/token")
+    assert len(lab.lab.log()) == before

@@ -43,7 +43,7 @@ _CLAIMED = f"""
 """
 
 CLAIM = f"""
-    update app_run c set status = 'running', owner = %(owner)s, attempt = attempt + 1,
+    update app_run c set status = 'running', owner = %(owner)s, attempt = attempt + 1, rings = 0,
     start_time = coalesce(start_time, now()), claimed_at = now(), parked_for = null, due_at = null
     where {_CLAIMABLE} returning {_CLAIMED}
 """
@@ -72,7 +72,7 @@ CLAIM_LOOKUP = f"""
           select l.id from app_run l, flight where l.id = flight.app_run_id
           and l.id <> call.id and l.severity_rank > call.severity_rank
           for update of l skip locked)))
-    update app_run c set attempt = attempt + 1, claimed_at = now(), due_at = null,
+    update app_run c set attempt = attempt + 1, claimed_at = now(), due_at = null, rings = 0,
     start_time = coalesce(start_time, now()),
     status = case when flight.app_run_id <> c.id then 'parked' else 'running' end,
     parked_for = case when flight.app_run_id <> c.id then 'lookup' end,

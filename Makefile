@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 SOURCES := soar workers tests deploy docs
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up test bench lint types contracts check wheel constraints
+.PHONY: help install demo up test chaos bench lint types contracts check wheel constraints
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^## / { printf "\n%s\n", substr($$0, 4) } \
@@ -27,6 +27,12 @@ up: $(STAMP) ## Start everything and stay up, printing the URLs
 
 test: $(STAMP) ## Run the whole test suite, without the benchmarks; PYTEST_ARGS adds options
 	@$(BIN)/python -m pytest --ignore=tests/bench --timeout=300 -rs $(PYTEST_ARGS)
+
+RUNS := 200
+SEED := 1
+
+chaos: $(STAMP) ## Kill, cut, empty and double everything under RUNS runs of plan SEED, then count
+	@$(BIN)/python -m tests.chaos --seed $(SEED) --runs $(RUNS)
 
 bench: $(STAMP) ## Measure lanes, what waiting costs, and runs against bare Celery
 	@$(BIN)/python tests/bench/limiter.py

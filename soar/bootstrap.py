@@ -158,6 +158,7 @@ def _be_present(presence: Presence, shop: Shop) -> None:
 
     def begin(**_: Any) -> None:
         shop.owner = presence.start()
+        shop.held_since = presence.held_since
 
     signals.worker_process_init.connect(begin, weak=False)
     signals.worker_ready.connect(begin, weak=False)

@@ -29,7 +29,7 @@ from soar.domain.errors import (
 )
 from soar.domain.secret import Secret
 from soar.domain.waits import nothing_left, retry_after
-from soar.wire import DeadlineAdapter
+from soar.wire import DeadlineAdapter, stand_behind
 
 __all__ = [
     "ActionContext",
@@ -143,6 +143,10 @@ class AssetConfig:
         return default if value is None else bool(value)
 
 
+def _let_pass() -> None:
+    """Let every write pass: outside of a worker nobody else can have the call."""
+
+
 class Notes(threading.local):
     """What was seen of a vendor during this thread's call; read by the action task."""
 
@@ -153,9 +157,13 @@ class Notes(threading.local):
     wait: timedelta | None = None
     """How long its headers say that nothing is left."""
 
-    def clear(self) -> None:
+    fence: Callable[[], None] = staticmethod(_let_pass)
+    """Asked before each write; raises if the call belongs to somebody else by now."""
+
+    def clear(self, fence: Callable[[], None] = _let_pass) -> None:
         """Begin a new call."""
         self.sent, self.answered, self.wait = None, None, None
+        self.fence = fence
 
 
 class _TimedAdapter(DeadlineAdapter):
@@ -202,9 +210,11 @@ class VendorSession(requests.Session):
 
         *writes* (default: by the verb) decides between :class:`OutcomeUnknown` and
         :class:`RetryLater` when the request may have been received. Nothing is retried here.
+        A write that is no longer this worker's to make is not sent.
         """
         changes = method.upper() in WRITE_VERBS if writes is None else writes
         kwargs.setdefault("allow_redirects", False)  # a redirect would carry a key elsewhere
+        stand_behind(self.notes.fence if changes else _let_pass)
         try:
             with self.request(method, url, stream=True, **kwargs) as response:
                 return _bounded(response)

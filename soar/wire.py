@@ -7,6 +7,8 @@ Never: a request on a connection that was made too late, or a cut in somebody el
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable
 from typing import Any
 
 from requests.adapters import HTTPAdapter
@@ -16,9 +18,25 @@ from urllib3.exceptions import ConnectTimeoutError
 
 from soar.deadline import Deadline, current, shut
 
+Fence = Callable[[], None]
+_door = threading.local()
+"""The fence of the request that this thread is about to send."""
+
+
+def stand_behind(fence: Fence) -> None:
+    """Ask *fence* now, and again before this thread's next request leaves; it raises to stop it."""
+    _door.fence = fence
+    fence()
+
+
+def _ask() -> None:
+    fence: Fence | None = getattr(_door, "fence", None)
+    if fence is not None:
+        fence()
+
 
 class _Timed:
-    """What both kinds of connection add: they know whose call they serve."""
+    """What both kinds of connection add: they know whose call they serve, and if it may be sent."""
 
     sock: Any
     _wire: Any = None
@@ -30,6 +48,7 @@ class _Timed:
         super().connect()  # type: ignore[misc]
         self._wire = self.sock  # http.client lets go of it before the body is read
         self._check(current())
+        _ask()  # making a connection can take long
 
     def _new_conn(self) -> Any:
         self._wire = super()._new_conn()  # type: ignore[misc]
@@ -37,6 +56,7 @@ class _Timed:
 
     def request(self, *args: Any, **kwargs: Any) -> None:
         """Send a request for the call of this thread."""
+        _ask()
         self._serve()
         super().request(*args, **kwargs)  # type: ignore[misc]
 

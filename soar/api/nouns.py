@@ -271,22 +271,10 @@ CONTAINMENTS = Listing(
         **_OF_CONTAINER,
         **_OF_RUN,
         **_fields("int", id="x.id", app_run="x.app_run_id", undo_run="x.undo_run_id"),
-        **_fields(
-            "text",
-            asset="x.asset",
-            action="x.action",
-            target="x.target",
-            status="x.status",
-            intent="x.intent",
-            undo="x.undo",
-        ),
-        **_fields(
-            "time",
-            create_time="x.create_time",
-            since="x.confirmed_at",
-            until="x.expires_at",
-            ended="x.ended_at",
-        ),
+        **_fields("text", asset="x.asset", action="x.action", target="x.target", undo="x.undo"),
+        **_fields("text", status="x.status", intent="x.intent"),
+        **_fields("time", create_time="x.create_time", since="x.confirmed_at"),
+        **_fields("time", until="x.expires_at", ended="x.ended_at"),
     },
 )
 

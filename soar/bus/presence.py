@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import socket
 import threading
+import time
 import uuid
 
 from soar.store.claims import HEARTBEAT
@@ -25,6 +26,7 @@ class Presence:
         self._database, self._role, self._seconds = database, role, seconds
         self._stopped = threading.Event()
         self._pid = 0
+        self._since, self._until = 0.0, 0.0
         self.owner = ""
 
     def start(self) -> str:
@@ -32,6 +34,7 @@ class Presence:
         if self._pid != os.getpid():
             self._pid = os.getpid()
             self._stopped = threading.Event()
+            self._until = 0.0
             self.owner = f"{socket.gethostname()}-{self._pid}-{uuid.uuid4().hex[:8]}"
             self._beat()
             threading.Thread(target=self._run, args=(self._stopped,), daemon=True).start()
@@ -48,7 +51,19 @@ class Presence:
             except Exception as error:
                 log.warning("heartbeat_failed", role=self._role, error=type(error).__name__)
 
+    def held_since(self, moment: float) -> bool:
+        """
+        Tell whether the lease lasts and has never run out since a moment (``time.monotonic``).
+
+        A process that stood still for longer than its lease finds its calls in other hands.
+        """
+        return self._since <= moment and time.monotonic() < self._until
+
     def _beat(self) -> None:
+        began = time.monotonic()  # the database counts from later: ours ends first
         self._database.run(
             HEARTBEAT, {"owner": self.owner, "role": self._role, "seconds": self._seconds}
         )
+        if began >= self._until:
+            self._since = began
+        self._until = began + self._seconds

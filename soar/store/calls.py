@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from soar.domain.gate import HeldCall
-from soar.store.claims import OWNER_ALIVE
+from soar.store.claims import MOST_CRASHES, OWNER_ALIVE
 from soar.store.prepared import Hot
 from soar.store.rows import Queries, Row, as_json, storable
 
@@ -202,7 +202,8 @@ class Calls(Queries):
         return self._all(
             f"""
             update app_run c set status = 'pending', crashes = crashes + 1, owner = null,
-            rung_at = now() where c.status = 'running' and c.crashes < 2 and not {OWNER_ALIVE}
+            rung_at = now() where c.status = 'running' and c.crashes < {MOST_CRASHES}
+            and not {OWNER_ALIVE}
             returning id, task, asset, join_id, run_id
             """
         )
@@ -214,7 +215,7 @@ class Calls(Queries):
             select c.id, c.attempt, c.effect, c.join_id, c.run_id, exists (
               select 1 from effect e where e.app_run_id = c.id and e.ended_at is null) as writes
             from app_run c
-            where c.status = 'running' and c.crashes >= 2 and not {OWNER_ALIVE}
+            where c.status = 'running' and c.crashes >= {MOST_CRASHES} and not {OWNER_ALIVE}
             """
         )
 

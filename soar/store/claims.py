@@ -21,12 +21,21 @@ OWNER_ALIVE = f"""(
       select 1 from worker w where w.owner = c.owner and w.expires_at > now()))
 """
 
+MOST_CRASHES = 2
+"""So many workers may die of a call; when a third does, it is set aside."""
+
 IN_LANE = "status = 'parked' and parked_for = 'budget'"
 
 CLAIMABLE = f"""
-    c.id = %(id)s and (c.status = 'pending' or (c.status = 'running' and not {OWNER_ALIVE}))
-    and c.task = %(task)s
+    c.id = %(id)s and c.task = %(task)s and (c.status = 'pending'
+      or (c.status = 'running' and c.crashes < {MOST_CRASHES} and not {OWNER_ALIVE}))
 """
+
+TAKEN = """
+    attempt = attempt + 1, rings = 0, claimed_at = now(), due_at = null,
+    start_time = coalesce(start_time, now()), crashes = crashes + (c.status = 'running')::int
+"""
+"""What every claim writes; one that takes a dead worker's call over counts the crash."""
 
 _BEHIND = f"""
     c.lane_since is null and exists (
@@ -41,8 +50,7 @@ CLAIMED = f"""
 """
 
 CLAIM = f"""
-    update app_run c set status = 'running', owner = %(owner)s, attempt = attempt + 1,
-    start_time = coalesce(start_time, now()), claimed_at = now(), parked_for = null, due_at = null
+    update app_run c set {TAKEN}, status = 'running', owner = %(owner)s, parked_for = null
     where {CLAIMABLE} returning {CLAIMED}, null, null, null
 """
 
@@ -77,8 +85,7 @@ CLAIM_LOOKUP = f"""
           select l.id from app_run l, flight where l.id = flight.app_run_id
           and l.id <> call.id and l.severity_rank > call.severity_rank
           for update of l skip locked)))
-    update app_run c set attempt = attempt + 1, claimed_at = now(), due_at = null,
-    start_time = coalesce(start_time, now()),
+    update app_run c set {TAKEN},
     status = case when flight.app_run_id <> c.id then 'parked' else 'running' end,
     parked_for = case when flight.app_run_id <> c.id then 'lookup' end,
     follows = case when flight.app_run_id <> c.id then flight.app_run_id end,

@@ -8,7 +8,7 @@ follow it, or find the effect confirmed.
 
 from __future__ import annotations
 
-from soar.store.claims import CLAIMABLE, CLAIMED, PARKED
+from soar.store.claims import CLAIMABLE, CLAIMED, PARKED, TAKEN
 
 _LIVE = """
     exists (select 1 from app_run l where l.id = e.app_run_id
@@ -38,8 +38,7 @@ CLAIM_WRITE = f"""
           run_id = case when {_LEFT} then excluded.run_id else e.run_id end,
           container_id = case when {_LEFT} then excluded.container_id else e.container_id end
         returning e.*)
-    update app_run c set attempt = attempt + 1, claimed_at = now(), due_at = null,
-    start_time = coalesce(start_time, now()),
+    update app_run c set {TAKEN},
     status = case when {_FOLLOWS} then 'parked' else 'running' end,
     parked_for = case when {_FOLLOWS} then 'effect' end,
     follows = case when {_FOLLOWS} then held.app_run_id end,

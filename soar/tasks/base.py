@@ -221,7 +221,7 @@ class ActionTask(Task):  # type: ignore[type-arg]
     def _context(self, visit: Visit) -> ActionContext:
         claim = visit.claim
         desk = self.shop.desk(visit.asset)
-        desk.session.notes.clear()
+        desk.session.notes.clear(self.shop.fence())
         visit.session = desk.session
         key = f"soar-{claim.run_id}-{claim.id}-{digest(dict(claim.parameters))[:12]}"
         return ActionContext(

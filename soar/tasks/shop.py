@@ -10,7 +10,7 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -19,13 +19,16 @@ from soar.catalog import ActionSpec, Catalog
 from soar.connector import AssetConfig, VendorSession
 from soar.deadline import GRACE
 from soar.domain.budget import Budget
+from soar.domain.errors import RetryLater
 from soar.domain.model import Asset
 from soar.limiter import Admission, Limiter
 from soar.settings import Settings
 from soar.signing import Verifier
 from soar.store.database import Database
+from soar.telemetry import log
 from soar.vault import Vault
 
+AFTER_STANDSTILL = timedelta(seconds=1)
 STALLED = 0.25
 """Share of the shortest window: who was held up so long between grant and call asks again."""
 
@@ -58,6 +61,8 @@ class Shop:
     vault: Vault
     verifier: Verifier
     owner: str
+    held_since: Callable[[float], bool] = lambda _: True
+    """Whether this process has kept its lease since a moment."""
     chance: random.Random = field(default_factory=random.SystemRandom)
     desks: dict[str, Desk] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -77,6 +82,22 @@ class Shop:
         """Return how long one call may take: the asset's word, else the manifest's; bounded."""
         wanted = float(asset.configuration.get("action_timeout") or spec.timeout)
         return min(wanted, self.settings.most_call_seconds)
+
+    def fence(self) -> Callable[[], None]:
+        """
+        Return what to ask before each write from now on; raises once the lease was lost.
+
+        The call then comes back by itself if it is still ours, and is verified before it acts;
+        if somebody else has it, nothing happens to it here.
+        """
+        began = time.monotonic()
+
+        def ask() -> None:
+            if not self.held_since(began):
+                log.warning("write_withheld", owner=self.owner)
+                raise RetryLater("its worker stood still too long", after=AFTER_STANDSTILL)
+
+        return ask
 
     def admit(self, asset: Asset, *, rank: int, call: str, cost: int) -> Admission:
         """

@@ -295,3 +295,18 @@ def test_a_late_outcome_of_a_dead_worker_is_not_counted(bench: Bench) -> None:
     assert bench.notes() == ["done"]
     assert bench.calls()[0]["attempt"] == 2
     assert bench.rows("select remaining from action_run") == [{"remaining": 0}]
+
+
+def test_a_worker_that_lost_its_lease_withholds_its_writes(bench: Bench) -> None:
+    """
+    Each call brings a fence to its session. Once the worker has lost its lease since the call
+    began, the fence lets no write pass: somebody else may be making the call by now.
+    """
+    bench.play(BLOCK)
+    fence = bench.shop.desks["sham"].session.notes.fence
+    fence()
+
+    bench.shop.held_since = lambda _: False
+
+    with pytest.raises(RetryLater, match="stood still"):
+        fence()

@@ -77,6 +77,26 @@ def test_a_call_that_nobody_heard_of_is_rung_again_ever_more_rarely(bench: Bench
     assert len(bench.pending) == 2
 
 
+def test_a_call_that_was_heard_is_rung_as_soon_as_a_new_one_when_it_comes_back(
+    bench: Bench,
+) -> None:
+    """
+    Bells that were lost before a call was claimed do not make it wait longer after that.
+    """
+    bench.vendor.moods[("look up", "4")] = ["later"]
+    asked(bench)
+    bench.do("update app_run set rings = 5")
+    bench.deliver(bench.pending.pop(0))
+    bench.do("update app_run set due_at = now()")
+    bench.sweep.wake_calls()
+    bench.pending.clear()
+
+    bench.do("update app_run set rung_at = now() - interval '20 s'")
+    bench.sweep.ring_lost_bells()
+
+    assert [m.kind for m in bench.pending] == ["member"]
+
+
 def test_a_join_whose_bell_was_lost_is_rung_again(bench: Bench) -> None:
     """
     An ended join that nobody delivered brings its run back.
@@ -243,3 +263,19 @@ def test_a_run_that_the_engine_cannot_go_on_with_is_ended(
     run = bench.run(run_id)
     assert run["status"] == "failed"
     assert "was set aside" in run["error"]
+
+
+def test_a_repeated_message_that_takes_a_dead_workers_call_counts_the_crash(bench: Bench) -> None:
+    """
+    The broker may be quicker than the sweep: the third death sets the call aside all the same.
+    """
+    bench.vendor.moods[("look up", "4")] = ["died before"] * 10
+    bench.start(LOOK_UP)
+    bench.deliver(bench.pending.pop(0))
+    (message,) = bench.pending
+
+    for _ in range(5):
+        bench.deliver(message)
+
+    (row,) = bench.calls()
+    assert (row["crashes"], row["attempt"]) == (2, 3)

@@ -17,7 +17,7 @@ from werkzeug.wrappers import Request, Response
 
 from soar import catalog
 from soar.catalog import ActionSpec
-from soar.connector import ActionContext, Output, Params, RetryLater, Secret
+from soar.connector import ActionContext, Output, Params, RetryLater, Secret, VendorSession
 from soar.lab.server import LabServer
 from soar.lab.vendors.crowdstrike import CrowdStrike
 from soar.lab.vendors.palo_alto import PaloAlto
@@ -234,3 +234,43 @@ def test_a_look_at_the_effect_sends_no_more_than_the_call(stage: Stage, spec: Ac
     made = requests_of(stage, spec, getattr(function_of(spec), "__soar_verify__"))  # noqa: B009
 
     assert 0 < made <= spec.requests
+
+
+def test_the_fence_is_asked_before_each_write_and_before_no_read(lab: LabServer) -> None:
+    """
+    A fence that lets nothing pass stops every request that changes something, unsent.
+    """
+    session = VendorSession()
+
+    def fence() -> None:
+        raise RetryLater("its lease is lost")
+
+    session.notes.clear(fence)
+    before = len(lab.lab.log())
+
+    assert session.call("GET", f"{lab.url}/oauth2/none").status_code == 404
+    assert session.call("POST", f"{lab.url}/oauth2/token", writes=False).status_code == 403
+    for verb in ("POST", "PUT", "PATCH", "DELETE"):
+        with pytest.raises(RetryLater):
+            session.call(verb, f"{lab.url}/oauth2/token")
+    assert len(lab.lab.log()) == before + 1
+
+
+def test_the_fence_is_asked_again_when_the_connection_stands(lab: LabServer) -> None:
+    """
+    Making a connection takes time, with TLS most of all: a lease that is lost meanwhile counts.
+    """
+    session = VendorSession(ca_file=str(lab.certificate))
+    asked: list[int] = []
+
+    def fence() -> None:
+        asked.append(1)
+        if len(asked) == 2:
+            raise RetryLater("its lease is lost")
+
+    session.notes.clear(fence)
+    before = len(lab.lab.log())
+
+    with pytest.raises(RetryLater, match="lease"):
+        session.call("POST", f"{lab.tls_url}/oauth2/token")
+    assert len(lab.lab.log()) == before

@@ -1,0 +1,236 @@
+"""
+The auditor: compares what was accepted, what PostgreSQL says and what the lab has seen.
+
+In: facts. Out: every breach of the promise, each with where to look. Never: I/O, or a guess.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tests.chaos.facts import Facts, Row
+from tests.chaos.ground import LIMIT
+
+ENDED = ("success", "failed", "cancelled")
+WRITES: Mapping[str, tuple[str, str]] = {
+    "block ip": ("block", "ip"),
+    "create ticket": ("ticket", "short_description"),
+    "quarantine device": ("contain", "hostname"),
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Breach:
+    """One broken promise."""
+
+    what: str
+    where: str
+    detail: str
+
+
+def audit(facts: Facts, *, limit: int = LIMIT) -> list[Breach]:
+    """Return every breach, in the order of the promise."""
+    rules: tuple[Callable[[Facts], Iterator[Breach]], ...] = (
+        alerts_become_cases,
+        playbooks_run_once,
+        runs_end,
+        callbacks_hear_once,
+        effects_happen_once,
+        writes_are_not_repeated,
+        nobody_acts_unasked,
+        nothing_is_left,
+    )
+    found = [breach for rule in rules for breach in rule(facts)]
+    return found + list(lanes_hold(facts, limit))
+
+
+def alerts_become_cases(facts: Facts) -> Iterator[Breach]:
+    """Every accepted alert is exactly one container; none is acknowledged and lost."""
+    count = Counter(c["source_id"] for c in facts.containers)
+    for alert in facts.alerts:
+        if count[alert.source_id] != 1:
+            what = "alert lost" if not count[alert.source_id] else "alert doubled"
+            yield _breach(what, alert.source_id, f"{count[alert.source_id]} containers")
+    for source in facts.swallowed:
+        yield _breach("alert swallowed", source, "acknowledged, and there was no container")
+    for reason in facts.dead:
+        yield _breach("alert put aside", "dead alerts", reason)
+
+
+def playbooks_run_once(facts: Facts) -> Iterator[Breach]:
+    """Every matching playbook runs exactly once, and every sub-playbook once for its caller."""
+    found: dict[int, Counter[str]] = defaultdict(Counter)
+    below: dict[int, Counter[str]] = defaultdict(Counter)
+    for run in facts.runs:
+        (below if run["parent"] else found)[run["container_id"]][run["playbook"]] += 1
+    numbers = {c["source_id"]: c["id"] for c in facts.containers}
+    for alert in facts.alerts:
+        number = numbers.get(alert.source_id)
+        if number is None:
+            continue
+        for expected, got in ((alert.playbooks, found), (alert.children, below)):
+            for name in {*expected, *got[number]}:
+                wanted, there = expected.count(name), got[number][name]
+                if wanted != there:
+                    what = "run lost" if there < wanted else "run doubled"
+                    detail = f"{name}: {there} runs, not {wanted}"
+                    yield _breach(what, f"container {number} ({alert.source_id})", detail)
+
+
+def runs_end(facts: Facts) -> Iterator[Breach]:
+    """Every run ends, and ends well: nothing in the plan may make one fail."""
+    for run in facts.runs:
+        where = f"run {run['id']} ({run['playbook']})"
+        if run["status"] not in ENDED:
+            yield _breach("run unfinished", where, run["status"])
+        elif run["status"] != "success":
+            yield _breach("run failed", where, f"{run['status']}: {run['error']}")
+
+
+def callbacks_hear_once(facts: Facts) -> Iterator[Breach]:
+    """Every callback is called exactly once, over exactly its own results as the rows have them."""
+    members: dict[int, list[list[Any]]] = defaultdict(list)
+    for call in facts.calls:
+        status = "success" if call["status"] == "success" else "failed"
+        members[call["join_id"]].append([call["id"], status, call["message"]])
+    heard: dict[int, list[Mapping[str, Any]]] = defaultdict(list)
+    finishes: Counter[int] = Counter()
+    for number, said in facts.heard:
+        if "join" in said:
+            heard[said["join"]].append(said)
+        finishes[number] += bool(said.get("finish"))
+    names = {run["id"]: run["playbook"] for run in facts.runs}
+    for join in facts.joins:
+        yield from _join(join, sorted(members[join["id"]]), heard[join["id"]], names)
+    for run in facts.runs:
+        if run["playbook"] == "chaos_parent" and finishes[run["id"]] != 1:
+            detail = f"called {finishes[run['id']]} times"
+            yield _breach("on_finish not once", f"run {run['id']}", detail)
+
+
+def _join(
+    join: Row, rows: list[list[Any]], heard: list[Mapping[str, Any]], names: Mapping[int, str]
+) -> Iterator[Breach]:
+    where = f"run {join['run_id']}, join {join['id']} ({join['name']})"
+    if not join["delivered"]:
+        yield _breach("callback never called", where, f"{join['remaining']} results missing")
+        return
+    if not (join["callback"] and names.get(join["run_id"], "").startswith("chaos_")):
+        return
+    if len(heard) != 1:
+        yield _breach("callback not once", where, f"called {len(heard)} times")
+    for said in heard:
+        if "members" in said and said["members"] != rows:
+            detail = f"heard {_set(said['members'])}, its rows are {_set(rows)}"
+            yield _breach("wrong set", where, detail)
+
+
+def _set(members: list[list[Any]]) -> str:
+    shown = ", ".join(f"{number}={status}" for number, status, _ in members[:12])
+    return f"{len(members)} [{shown}]"
+
+
+def effects_happen_once(facts: Facts) -> Iterator[Breach]:
+    """Every intended effect happened exactly once, or its call says that it is unknown."""
+    numbers = {c["source_id"]: c["id"] for c in facts.containers}
+    calls: dict[tuple[str, str], list[Row]] = defaultdict(list)
+    for call in facts.calls:
+        if call["action"] in WRITES:
+            kind, parameter = WRITES[call["action"]]
+            calls[kind, _target(call["parameters"].get(parameter, ""))].append(call)
+    wanted: set[tuple[str, str]] = set()
+    for alert in facts.alerts:
+        if alert.source_id not in numbers:
+            continue
+        for want in alert.wants:
+            key = (want.kind, want.target)
+            if want.kind != "contain" or alert.allowed:
+                wanted.add(key)
+                yield from _wanted(facts, key, calls[key])
+    for key in facts.effects.keys() | facts.requests.keys():
+        if key not in wanted and facts.effects[key]:
+            yield _breach("effect unasked", f"{key[0]} {key[1]}", f"{facts.effects[key]} times")
+
+
+def _target(value: Any) -> str:
+    return str(value).removeprefix("Phishing - ")
+
+
+def _wanted(facts: Facts, key: tuple[str, str], calls: list[Row]) -> Iterator[Breach]:
+    where, count = f"{key[0]} {key[1]}", facts.effects[key]
+    said = ", ".join(
+        f"call {c['id']}: {c['status']}, effect {c['effect']}, attempt {c['attempt']},"
+        f" {c['message']!r}"
+        for c in calls
+    )
+    unknown = any(c["effect"] == "unknown" for c in calls)
+    if count > 1:
+        yield _breach("effect doubled", where, f"{count} times; {said}")
+    if not calls:
+        yield _breach("intent lost", where, "no call was made for it")
+    elif count == 0 and not unknown:
+        yield _breach("effect missing", where, said)
+    elif count == 1 and not unknown and not any(c["effect"] == "confirmed" for c in calls):
+        yield _breach("effect denied", where, f"it happened, and the rows say: {said}")
+
+
+def writes_are_not_repeated(facts: Facts) -> Iterator[Breach]:
+    """No write is sent again, unless the vendor cut the first one off before it did anything."""
+    again = {key: n - 1 for key, n in facts.requests.items() if n > 1}
+    for kind in sorted({key[0] for key in again}):
+        mine = {target: n for (k, target), n in again.items() if k == kind}
+        if sum(mine.values()) > facts.turned_away[kind]:
+            for target, n in mine.items():
+                yield _breach("write repeated", f"{kind} {target}", f"sent {n + 1} times")
+
+
+def nobody_acts_unasked(facts: Facts) -> Iterator[Breach]:
+    """No high-impact effect without a person's answer, given before."""
+    numbers = {c["source_id"]: c["id"] for c in facts.containers}
+    answers = {a["container_id"]: a for a in facts.approvals if a["status"] == "answered"}
+    for alert in facts.alerts:
+        for want in alert.wants:
+            if want.kind != "contain" or want.target not in facts.contained_at:
+                continue
+            answer = answers.get(numbers.get(alert.source_id, 0))
+            if answer is None or not alert.allowed:
+                detail = "nobody answered" if answer is None else f"answer {answer['answer']!r}"
+                yield _breach("acted without approval", want.target, detail)
+            elif facts.contained_at[want.target] < answer["at"]:
+                yield _breach("acted before approval", want.target, f"answer {answer['answer']!r}")
+
+
+def nothing_is_left(facts: Facts) -> Iterator[Breach]:
+    """No call, question or message waits for ever."""
+    for call in facts.calls:
+        if call["status"] not in ENDED:
+            state = f"{call['status']} {call['parked_for'] or ''}".strip()
+            detail = f"{call['action']} on {call['asset']} is {state}: {call['message']}"
+            yield _breach("call left", f"run {call['run_id']}, call {call['id']}", detail)
+    for approval in facts.approvals:
+        if approval["status"] == "open":
+            yield _breach("question left", f"approval {approval['id']}", approval["kind"])
+    if facts.outbox:
+        yield _breach("messages left", "outbox", f"{facts.outbox} messages were never sent")
+    if facts.flights:
+        yield _breach("flights left", "flight", f"{facts.flights} lookups were never landed")
+
+
+def lanes_hold(facts: Facts, limit: int) -> Iterator[Breach]:
+    """No window of one second holds more calls of the limited asset than its limit."""
+    arrivals = sorted(facts.limited)
+    first = 0
+    for last, at in enumerate(arrivals):
+        while arrivals[first] <= at - 1.0:
+            first += 1
+        if last - first + 1 > limit:
+            detail = f"{last - first + 1} calls within a second, limit {limit}"
+            yield _breach("lane over its limit", f"call {last + 1} of the asset", detail)
+            return
+
+
+def _breach(what: str, where: str, detail: str) -> Breach:
+    return Breach(what=what, where=where, detail=detail)

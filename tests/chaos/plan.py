@@ -1,0 +1,224 @@
+"""
+The plan of a chaos run, made from a seed: which alerts come, and what goes wrong when.
+
+In: a seed and numbers. Out: alerts with what each must lead to, and a script of faults.
+Never: I/O, a clock, or chance from anywhere but the seed: the same seed is the same plan.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+SOURCE = "chaos"
+ISOLATE, WATCH = "Isolate Host", "Monitor Only"
+APPROVE, DENY = "Approve", "Deny"
+SHARED_DOMAINS = 12
+"""So many domains are asked about by everybody: their lookups share calls."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Want:
+    """One effect at a vendor that an alert must have (or, denied, must not have)."""
+
+    kind: str
+    target: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Alert:
+    """One alert, and what must come of it."""
+
+    number: int
+    story: str
+    name: str
+    label: str
+    cef: Mapping[str, Any]
+    playbooks: tuple[str, ...]
+    """The playbooks whose triggers match: each must run once."""
+    children: tuple[str, ...] = ()
+    wants: tuple[Want, ...] = ()
+    allowed: bool = True
+    """What the analyst says to whatever is asked about this alert."""
+    twice: bool = False
+    """Whether its source sends it twice."""
+
+    @property
+    def source_id(self) -> str:
+        """What names it at its source."""
+        return f"alert-{self.number:06}"
+
+    def answer(self, options: Sequence[str]) -> str:
+        """Return what the analyst chooses among these options."""
+        wanted = (ISOLATE, APPROVE) if self.allowed else (WATCH, DENY)
+        return next(o for o in options if o in wanted)
+
+    def body(self) -> dict[str, Any]:
+        """Return it as its source sends it."""
+        return {
+            "asset": SOURCE,
+            "source_data_identifier": self.source_id,
+            "label": self.label,
+            "severity": "high",
+            "name": self.name,
+            "artifacts": [{"name": "what", "cef": dict(self.cef)}],
+        }
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Strike:
+    """One fault: which, and after how many alerts whose runs have ended."""
+
+    after: int
+    kind: str
+    victim: str = ""
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Plan:
+    """Everything that will happen, but for how the machine feels that day."""
+
+    seed: int
+    alerts: tuple[Alert, ...]
+    strikes: tuple[Strike, ...]
+
+    @property
+    def runs(self) -> int:
+        """How many runs the triggers must start."""
+        return sum(len(a.playbooks) for a in self.alerts)
+
+
+STORIES: Mapping[str, int] = {
+    "lookups": 30,
+    "mixed": 24,
+    "stages": 12,
+    "containment": 8,
+    "triage": 8,
+    "parent": 12,
+    "both": 6,
+}
+"""How often each story is told, in parts of a hundred."""
+
+WRITERS = ("servicenow", "palo_alto", "crowdstrike")
+KINDS: tuple[Mapping[str, Any], ...] = (
+    {"kind": "kill", "victim": "actions-1"},
+    {"kind": "lose_answer", "victim": "servicenow"},
+    {"kind": "kill", "victim": "engine"},
+    {"kind": "duplicate"},
+    {"kind": "flush"},
+    {"kind": "freeze", "victim": "actions-2", "seconds": 8.0},
+    {"kind": "kill_child"},
+    {"kind": "lose_answer", "victim": "crowdstrike"},
+    {"kind": "restart_database"},
+    {"kind": "kill", "victim": "ingest"},
+    {"kind": "reorder"},
+    {"kind": "kill", "victim": "beat-1"},
+    {"kind": "cut", "victim": "database"},
+    {"kind": "restart_broker", "victim": "empty"},
+    {"kind": "lose_answer", "victim": "palo_alto"},
+    {"kind": "cut", "victim": "broker"},
+    {"kind": "kill", "victim": "actions-2"},
+    {"kind": "freeze", "victim": "engine", "seconds": 3.0},
+    {"kind": "restart_broker", "victim": "kept"},
+    {"kind": "kill", "victim": "beat-2"},
+    {"kind": "freeze", "victim": "network", "seconds": 3.0},
+    {"kind": "lose_request", "victim": "servicenow"},
+)
+"""One of each. Those that need a write to happen come where writes are still to come."""
+
+
+def make(
+    seed: int,
+    *,
+    runs: int,
+    strikes: int = len(KINDS),
+    stories: Sequence[str] = tuple(STORIES),
+    kinds: Sequence[Mapping[str, Any]] = KINDS,
+) -> Plan:
+    """Return the plan of this seed: at least *runs* runs, and so many faults spread over them."""
+    chance = random.Random(seed)
+    alerts: list[Alert] = []
+    told = 0
+    while told < runs:
+        alert = _alert(chance, seed, len(alerts) + 1, _story(chance, stories))
+        alerts.append(alert)
+        told += len(alert.playbooks)
+    script = _script(chance, len(alerts), strikes, kinds)
+    return Plan(seed=seed, alerts=tuple(alerts), strikes=script)
+
+
+def _story(chance: random.Random, stories: Sequence[str]) -> str:
+    return chance.choices(list(stories), [STORIES[s] for s in stories])[0]
+
+
+def _script(
+    chance: random.Random, alerts: int, count: int, kinds: Sequence[Mapping[str, Any]]
+) -> tuple[Strike, ...]:
+    """Spread faults over all but the last tenth, each kind before any comes again."""
+    dealt: list[Mapping[str, Any]] = []
+    while len(dealt) < count:
+        dealt += chance.sample(list(kinds), len(kinds))
+    step = alerts * 0.88 / max(count, 1)
+    return tuple(
+        Strike(after=1 + int(step * (i + 0.6 * chance.random())), **dict(kind))
+        for i, kind in enumerate(dealt[:count])
+    )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Story:
+    """What the alerts of one story start, and which effects they must have."""
+
+    playbooks: tuple[str, ...]
+    children: tuple[str, ...] = ()
+    wants: tuple[str, ...] = ()
+
+
+TOLD: Mapping[str, Story] = {
+    "lookups": Story(playbooks=("chaos_lookups",)),
+    "mixed": Story(playbooks=("chaos_mixed",), wants=("ticket", "block")),
+    "both": Story(playbooks=("chaos_lookups", "chaos_mixed"), wants=("ticket", "block")),
+    "stages": Story(playbooks=("chaos_stages",), wants=("contain",)),
+    "containment": Story(playbooks=("containment",), wants=("contain",)),
+    "triage": Story(
+        playbooks=("phishing_triage_automation",),
+        children=("containment",),
+        wants=("ticket", "block", "contain"),
+    ),
+    "parent": Story(playbooks=("chaos_parent",), children=("chaos_lookups",)),
+}
+
+
+def _alert(chance: random.Random, seed: int, number: int, name: str) -> Alert:
+    story, title = TOLD[name], f"chaos {seed} alert {number:06}"
+    block, host = f"2001:db8:{seed % 65536:x}::{number:x}", f"HOST-{seed}-{number:06}"
+    targets = {"ticket": title, "block": block, "contain": host}
+    asked = {
+        "domains": _domains(chance, number),
+        "limited": [f"n{number}.limited.example"] if chance.random() < 0.5 else [],
+        "addresses": [f"198.51.100.{chance.randrange(1, 255)}"],
+        "block": block,
+        "host": host,
+        "sourceHostName": host,
+    }
+    triage = {"type": "ip", "value": block, "sourceHostName": host}
+    return Alert(
+        number=number,
+        story=name,
+        name=title,
+        label="phishing" if name == "triage" else f"chaos-{name}",
+        cef=triage if name == "triage" else asked,
+        playbooks=story.playbooks,
+        children=story.children,
+        wants=tuple(Want(kind=kind, target=targets[kind]) for kind in story.wants),
+        allowed=chance.random() < 0.7,
+        twice=chance.random() < 0.1,
+    )
+
+
+def _domains(chance: random.Random, number: int) -> list[str]:
+    own = [f"d{i}.n{number}.example" for i in range(chance.randrange(1, 4))]
+    return [*own, f"shared{chance.randrange(SHARED_DOMAINS)}.example"]

@@ -9,13 +9,27 @@ from __future__ import annotations
 
 import sys
 
-from soar.store import claims
+from soar.store import claims, effects
 
-if claims._CLAIMABLE not in claims.CLAIM:
-    raise RuntimeError("the claim has changed: nothing is switched off any more")
-claims.CLAIM = claims.CLAIM.replace(claims._CLAIMABLE, " c.id = %(id)s and c.task = %(task)s")
+ANYBODY = " c.id = %(id)s and c.task = %(task)s"
+REMEMBERS = "then 'sent'\n             else c.effect end"
+
+
+def without(statement: str, part: str, instead: str) -> str:
+    """Return a statement whose guard is switched off."""
+    if part not in statement:
+        raise RuntimeError("the claim has changed: nothing is switched off any more")
+    return statement.replace(part, instead)
+
+
+claims.CLAIM_READ = without(claims.CLAIM_READ, claims.CLAIMABLE, ANYBODY)
+effects.CLAIM_WRITE = without(
+    without(effects.CLAIM_WRITE, claims.CLAIMABLE, ANYBODY),
+    REMEMBERS,
+    "then 'none' else 'none' end",
+)
 # A second look at the claim stands before a write: it goes with it.
-claims.MARK_SENT = "update app_run set effect = 'sent' where id = %(id)s returning id"
+effects.MARK_SENT = "update app_run set effect = 'sent' where id = %(id)s returning id"
 
 if __name__ == "__main__":
     from workers.__main__ import main  # only now: it imports the statement

@@ -149,7 +149,7 @@ class Engine:
         if queued:
             work.runs.started(run["id"])
         elif join:
-            work.runs.delivered(join["id"])
+            work.runs.delivered(run["id"], join["id"])
         else:
             return self._end(work, run)
         return False
@@ -177,7 +177,7 @@ class Engine:
             work.runs.started(run["id"])
             return Event(block="on_start", positional=(), told=standing.told)
         if standing.join is not None:
-            told = standing.told | work.runs.delivered(standing.join["id"])
+            told = standing.told | work.runs.delivered(run["id"], standing.join["id"])
             return self._delivery(work, standing.join, told) if standing.join["callback"] else None
         if run["finishing"] or not program.has("on_finish"):
             return None

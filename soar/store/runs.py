@@ -129,7 +129,7 @@ class Runs(Queries):
         """Move a locked run from queued to running."""
         self._move(run_id, RunStatus.RUNNING, "start_time = now()")
 
-    def delivered(self, join_id: int) -> frozenset[str]:
+    def delivered(self, run_id: int, join_id: int) -> frozenset[str]:
         """Mark the event of a join as delivered, give its acts their end, return their names."""
         rows = self._all(
             Hot("""
@@ -138,8 +138,9 @@ class Runs(Queries):
                        case when a.status = 'running' then 'success' else a.status end
                      when exists (select 1 from app_run c where c.action_run_id = a.id
                                   and c.status = 'success') then 'success' else 'failed' end
-            where join_id = :id returning name
+            where run_id = :run and join_id = :id returning name
             """),
+            run=run_id,
             id=join_id,
         )
         return frozenset(row["name"] for row in rows)

@@ -39,6 +39,7 @@ from soar.settings import Settings
 from soar.signing import Signer, load_signer, load_verifier
 from soar.store.database import Database
 from soar.store.election import Election
+from soar.store.patience import patiently
 from soar.tasks import overdue
 from soar.tasks.binding import bind
 from soar.tasks.shop import Shop
@@ -52,7 +53,7 @@ class House:
 
     settings: Settings
     database: Database
-    app: Celery
+    app: bus.App
     catalog: catalogs.Catalog
 
     def signer(self) -> Signer:
@@ -140,7 +141,9 @@ def for_actions(settings: Settings) -> House:
     consume_assets(made.app)
     notice_stalls(made.app, settings)
     _leave_when_hung(settings)
-    _be_present(Presence(made.database, "actions", seconds=settings.worker_lease_seconds), shop)
+    made.app.soar_ended = shop.making.end
+    lease = settings.worker_lease_seconds
+    _be_present(Presence(made.database, "actions", seconds=lease, making=shop.making), shop)
     return made
 
 
@@ -210,7 +213,7 @@ def _task(app: Celery, name: str, function: Callable[..., None]) -> None:
     """Register a plain function as a task that runs late-acknowledged and keeps no result."""
 
     def run(*args: int) -> None:
-        function(*args)
+        patiently(lambda: function(*args))
 
     run.__name__ = name.rpartition(".")[2]
     app.task(name=name, acks_late=True, ignore_result=True, typing=False, shared=False)(run)

@@ -7,7 +7,7 @@ Never: an import of a task; ``bootstrap`` binds them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from celery import Celery, Signature
@@ -30,10 +30,16 @@ def asset_queue(slug: str) -> str:
     return f"asset.{slug}"
 
 
+def _nothing(_: int) -> None:
+    """Hear of a call's end where nobody counts the calls under way."""
+
+
 class App(Celery):
     """A Celery app that knows where its chords are joined, and lets no message wait for long."""
 
     soar_database: Any = None
+    soar_ended: Callable[[int], None] = staticmethod(_nothing)
+    """Told of each call whose end was written, or could not be."""
 
     def send_task(  # type: ignore[override]
         self,

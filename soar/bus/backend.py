@@ -17,6 +17,7 @@ from celery.backends.base import BaseBackend
 from soar.bus.app import resume_signature
 from soar.domain.model import Outcome
 from soar.store.endings import end_values, ending
+from soar.store.patience import patiently
 from soar.telemetry import log
 
 
@@ -53,8 +54,14 @@ class JoinBackend(BaseBackend):
         if not isinstance(result, Outcome):
             log.warning("member_without_outcome", task=request.task, task_id=request.id)
             return
-        for remaining, run_id, join_id in self.app.soar_database.run(
-            ending(result), end_values(result)
-        ):
+        for remaining, run_id, join_id in self._record(result):
             if remaining <= 0:
                 resume_signature(self.app, run_id, join_id).apply_async()
+
+    def _record(self, outcome: Outcome) -> list[tuple[Any, ...]]:
+        """Write the outcome; written or in vain, the process makes the call no more."""
+        statement, values = ending(outcome), end_values(outcome)
+        try:
+            return patiently(lambda: self.app.soar_database.run(statement, values))
+        finally:
+            self.app.soar_ended(outcome.app_run_id)

@@ -13,17 +13,51 @@ import socket
 import threading
 import time
 import uuid
+from collections import Counter
+from datetime import datetime
 
-from soar.store.claims import HEARTBEAT
+from soar.store.claims import FORGOTTEN, HEARTBEAT
 from soar.store.database import Database
 from soar.telemetry import log
 
 
-class Presence:
-    """Beats from a thread of the process that calls :meth:`start`, after any fork."""
+class Making:
+    """The calls that this process is making: from before their claim until their end is written."""
 
-    def __init__(self, database: Database, role: str, *, seconds: int) -> None:
+    def __init__(self) -> None:
+        self._calls: Counter[int] = Counter()
+        self._lock = threading.Lock()
+
+    def begin(self, call: int) -> None:
+        """Note a call; one whose message came twice is noted twice."""
+        with self._lock:
+            self._calls[call] += 1
+
+    def end(self, call: int) -> None:
+        """Take the note back."""
+        with self._lock:
+            self._calls[call] -= 1
+            if self._calls[call] <= 0:
+                del self._calls[call]
+
+    def all(self) -> list[int]:
+        """Return the calls that are noted now."""
+        with self._lock:
+            return list(self._calls)
+
+
+class Presence:
+    """
+    Beats from a thread of the process that calls :meth:`start`, after any fork.
+
+    With each beat it lets go of the calls that the process holds and is not *making*.
+    """
+
+    def __init__(
+        self, database: Database, role: str, *, seconds: int, making: Making | None = None
+    ) -> None:
         self._database, self._role, self._seconds = database, role, seconds
+        self._making = making or Making()
         self._stopped = threading.Event()
         self._pid = 0
         self._since, self._until = 0.0, 0.0
@@ -59,11 +93,18 @@ class Presence:
         """
         return self._since <= moment and time.monotonic() < self._until
 
+    def _let_go(self, as_of: datetime) -> None:
+        """Free what was claimed before *as_of* and is not being made: both looked at in order."""
+        values = {"owner": self.owner, "as_of": as_of, "making": self._making.all()}
+        freed = self._database.run(FORGOTTEN, values)
+        if freed:
+            log.warning("calls_let_go", calls=[number for (number,) in freed])
+
     def _beat(self) -> None:
         began = time.monotonic()  # the database counts from later: ours ends first
-        self._database.run(
-            HEARTBEAT, {"owner": self.owner, "role": self._role, "seconds": self._seconds}
-        )
+        values = {"owner": self.owner, "role": self._role, "seconds": self._seconds}
+        as_of = self._database.run(HEARTBEAT, values)[0][0]
+        self._let_go(as_of)
         if began >= self._until:
             self._since = began
         self._until = began + self._seconds

@@ -110,8 +110,16 @@ PARK = f"{PARKED} returning id"
 HEARTBEAT = """
     insert into worker (owner, role, expires_at)
     values (%(owner)s, %(role)s, now() + make_interval(secs => %(seconds)s))
-    on conflict (owner) do update set expires_at = excluded.expires_at
+    on conflict (owner) do update set expires_at = excluded.expires_at returning now()
 """
+
+FORGOTTEN = """
+    update app_run set status = 'pending', owner = null, rung_at = now() - interval '1 day'
+    where status = 'running' and owner = %(owner)s and claimed_at < %(as_of)s
+    and not id = any(%(making)s::bigint[]) returning id
+"""
+"""Frees the calls that a living process holds and does not make: the answer to its claim, or its
+word of their end, was lost with a connection. The sweep rings for them at once."""
 
 
 def claim_of(row: tuple[Any, ...]) -> Claim:

@@ -36,6 +36,8 @@ from soar.domain.verdict import judge
 from soar.parking import backoff, dismiss, park
 from soar.store import effects
 from soar.store.claims import CLAIM_LOOKUP, CLAIM_READ, claim_of
+from soar.store.errors import UNREACHABLE
+from soar.store.patience import patiently
 from soar.store.rows import as_json
 from soar.tasks import overdue, permission
 from soar.tasks.results import answered
@@ -67,6 +69,14 @@ class ActionTask(Task):  # type: ignore[type-arg]
         if not self._is_ours(app_run_id):
             log.warning("message_refused", task=self.name)
             raise Ignore
+        self.shop.making.begin(app_run_id)
+        try:
+            return self._run(app_run_id)
+        except BaseException:
+            self.shop.making.end(app_run_id)
+            raise
+
+    def _run(self, app_run_id: int) -> Outcome:
         claim = self._claim(app_run_id)
         if not claim.wanted:
             return self._unwanted(claim)
@@ -99,7 +109,7 @@ class ActionTask(Task):  # type: ignore[type-arg]
         elif not self.spec.read_only:
             statement = effects.CLAIM_WRITE
             values["undo"] = self.spec.undo
-        rows = self.shop.database.run(statement, values)
+        rows = patiently(lambda: self.shop.database.run(statement, values))
         claim = claim_of(rows[0]) if rows else None
         if claim is None or claim.follows is not None:
             raise Ignore
@@ -146,7 +156,7 @@ class ActionTask(Task):  # type: ignore[type-arg]
             if isinstance(error, BadCredentials):
                 self._mark_broken(claim, str(error))
             return self._outcome(claim, visit, failed=str(error))
-        except Withdrawn:
+        except (Withdrawn, *UNREACHABLE):  # what was not recorded is let go, and claimed again
             raise
         except Exception as error:
             return self._bug(claim, visit, error)
@@ -244,7 +254,7 @@ class ActionTask(Task):  # type: ignore[type-arg]
             output = output or type(self).function(context, params)
         except OutcomeUnknown as lost:
             return self._unknown(visit, lost)
-        except (SoarError, Withdrawn):
+        except (SoarError, Withdrawn, *UNREACHABLE):
             raise
         except Exception as error:  # a write may have been sent before it
             return self._bug(claim, visit, error, unknown=not self.spec.read_only)

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
+from soar.bus.presence import Making
 from soar.catalog import ActionSpec, Catalog
 from soar.connector import AssetConfig, VendorSession
 from soar.deadline import GRACE
@@ -66,6 +67,7 @@ class Shop:
     chance: random.Random = field(default_factory=random.SystemRandom)
     desks: dict[str, Desk] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
+    making: Making = field(default_factory=Making)
     grace: float = GRACE
     """Seconds after its time limit until a call that did not end is given up."""
 

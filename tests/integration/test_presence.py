@@ -7,7 +7,8 @@ import time
 import pytest
 
 from soar.bootstrap import House
-from soar.bus.presence import Presence
+from soar.bus.presence import Making, Presence
+from tests.integration.waiting import add_asset, add_calls
 
 
 def test_a_lease_that_ran_out_is_not_held_since_before_even_when_it_is_renewed(
@@ -50,3 +51,42 @@ def test_a_lease_that_is_renewed_in_time_is_held_since_before(
         presence._beat()
 
     assert presence.held_since(before)
+
+
+def test_a_process_lets_go_of_calls_that_it_holds_and_does_not_make(house: House) -> None:
+    """
+    The answer to their claim, or the word of their end, was lost with a connection.
+    """
+    add_asset(house)
+    forgotten, made, others = add_calls(house, "high", "high", "high").calls
+    making = Making()
+    making.begin(made)
+    presence = Presence(house.database, "actions", seconds=60, making=making)
+    owner = presence.start()
+    presence.stop()
+    house.database.run(
+        "update app_run set status = 'running', claimed_at = now() - interval '5 s',"
+        " owner = case when id = %(others)s then 'somebody' else %(owner)s end",
+        {"owner": owner, "others": others},
+    )
+
+    presence._beat()
+
+    rows = house.database.run("select id, status from app_run", {})
+    assert dict(rows) == {forgotten: "pending", made: "running", others: "running"}
+    with house.database.begin() as work:
+        assert [row["id"] for row in work.calls.unheard(seconds=15)] == [forgotten]
+
+
+def test_a_call_that_came_twice_is_made_until_both_have_ended() -> None:
+    """
+    A repeat that finds the claim taken does not make its process forget the call.
+    """
+    making = Making()
+    making.begin(7)
+    making.begin(7)
+
+    making.end(7)
+    assert making.all() == [7]
+    making.end(7)
+    assert making.all() == []

@@ -269,7 +269,8 @@ def test_every_command_on_a_page_is_a_command() -> None:
             command, rest = command.commands[rest[0]], rest[1:]
         known = {o for p in command.params for o in (*p.opts, *p.secondary_opts)}
         unknown = [w for w in rest if w.startswith("--") and w.split("=")[0] not in known]
-        incomplete = hasattr(command, "commands") and (bool(rest) or not in_a_sentence)
+        group = hasattr(command, "commands") and not command.invoke_without_command
+        incomplete = group and (bool(rest) or not in_a_sentence)
         if incomplete or unknown:
             wrong.append((name, " ".join(words)))
 

@@ -30,8 +30,8 @@ from soar.limiter import (
     Breaker,
     LaneState,
     Limiter,
-    connect,
 )
+from soar.sentinel import connect
 
 SLUG = "modelled"
 BREAKER = Breaker(failures=2, closed=timedelta(seconds=1), longest=timedelta(seconds=5))

@@ -40,6 +40,7 @@ def audit(facts: Facts, *, limit: int = LIMIT) -> list[Breach]:
         callbacks_hear_once,
         effects_happen_once,
         writes_are_not_repeated,
+        the_ledger_agrees,
         nobody_acts_unasked,
         nothing_is_left,
     )
@@ -230,6 +231,21 @@ def lanes_hold(facts: Facts, limit: int) -> Iterator[Breach]:
             detail = f"{last - first + 1} calls within a second, limit {limit}"
             yield _breach("lane over its limit", f"call {last + 1} of the asset", detail)
             return
+
+
+def the_ledger_agrees(facts: Facts) -> Iterator[Breach]:
+    """What a call says of its effect stands in the ledger, once; nothing is left half way."""
+    rows: dict[int, list[str]] = defaultdict(list)
+    for row in facts.ledger:
+        rows[row["app_run_id"]].append(row["status"])
+        if row["status"] in ("planned", "claimed", "sent"):
+            where = f"call {row['app_run_id']} ({row['action']})"
+            yield _breach("effect left", where, row["status"])
+    for call in facts.calls:
+        said = rows[call["id"]].count(call["effect"])
+        if call["effect"] in ("confirmed", "unknown") and said != 1:
+            detail = f"effect {call['effect']}, ledger {rows[call['id']] or 'empty'}"
+            yield _breach("ledger differs", f"call {call['id']} ({call['action']})", detail)
 
 
 def _breach(what: str, where: str, detail: str) -> Breach:

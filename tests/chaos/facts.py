@@ -31,6 +31,11 @@ CALLS = """
     select id, join_id, run_id, container_id, action, asset, parameters, status, parked_for,
       message, effect, approval_id, attempt from app_run
 """
+LEDGER = "select app_run_id, action, target, status from effect"
+FLIGHTS = """
+    select count(*) as n from flight f join app_run c on c.id = f.app_run_id
+    where c.status in ('pending', 'running', 'parked')
+"""
 NOTES = "select run_id, content from note where content like '{%%'"
 APPROVALS = """
     select id, run_id, container_id, kind, status, answer,
@@ -65,6 +70,7 @@ class Facts:
     runs: list[Row] = field(default_factory=list)
     joins: list[Row] = field(default_factory=list)
     calls: list[Row] = field(default_factory=list)
+    ledger: list[Row] = field(default_factory=list)
     heard: list[tuple[int, Mapping[str, Any]]] = field(default_factory=list)
     """(run, what a callback wrote down)."""
     approvals: list[Row] = field(default_factory=list)
@@ -99,10 +105,11 @@ def read(ground: Ground, alerts: tuple[Alert, ...], swallowed: list[str]) -> Fac
         runs=ground.rows(RUNS),
         joins=ground.rows(JOINS),
         calls=ground.rows(CALLS),
+        ledger=ground.rows(LEDGER),
         heard=[(n["run_id"], json.loads(n["content"])) for n in ground.rows(NOTES)],
         approvals=ground.rows(APPROVALS),
         outbox=ground.rows("select count(*) as n from outbox")[0]["n"],
-        flights=ground.rows("select count(*) as n from flight")[0]["n"],
+        flights=ground.rows(FLIGHTS)[0]["n"],
         still=ground.rows(STILL),
         dead=_dead(ground),
         swallowed=swallowed,

@@ -94,6 +94,10 @@ def right() -> Facts:
         runs=[run(1, 1, "chaos_stages"), run(2, 2, "chaos_parent")],
         joins=[join],
         calls=calls,
+        ledger=[
+            {"app_run_id": 2, "action": "quarantine device", "status": "confirmed"},
+            {"app_run_id": 3, "action": "create ticket", "status": "confirmed"},
+        ],
         heard=[
             (1, {"join": 1, "members": [[n, "success", "done"] for n in (1, 2, 3)]}),
             (2, {"finish": True}),
@@ -194,6 +198,9 @@ WRONG: dict[str, tuple[str, Callable[[Facts], Any]]] = {
         "acted before approval",
         lambda f: f.contained_at.update({"H-1": 99.0}),
     ),
+    "an effect that the ledger does not know": ("ledger differs", lambda f: f.ledger.pop()),
+    "an effect that stands twice": ("ledger differs", lambda f: f.ledger.append(f.ledger[0])),
+    "an effect left half way": ("effect left", lambda f: _set(f.ledger, 0, status="sent")),
     "a call that waits for ever": (
         "call left",
         lambda f: _set(f.calls, 1, status="parked", parked_for="budget"),

@@ -141,7 +141,7 @@ def effects_happen_once(facts: Facts) -> Iterator[Breach]:
     for call in facts.calls:
         if call["action"] in WRITES:
             kind, parameter = WRITES[call["action"]]
-            calls[kind, _target(call["parameters"].get(parameter, ""))].append(call)
+            calls[kind, target_of(call["parameters"].get(parameter, ""))].append(call)
     wanted: set[tuple[str, str]] = set()
     for alert in facts.alerts:
         if alert.source_id not in numbers:
@@ -156,7 +156,8 @@ def effects_happen_once(facts: Facts) -> Iterator[Breach]:
             yield _breach("effect unasked", f"{key[0]} {key[1]}", f"{facts.effects[key]} times")
 
 
-def _target(value: Any) -> str:
+def target_of(value: Any) -> str:
+    """Return what a write acts on, as the lab names it."""
     return str(value).removeprefix("Phishing - ")
 
 
@@ -191,7 +192,11 @@ def writes_are_not_repeated(facts: Facts) -> Iterator[Breach]:
 def nobody_acts_unasked(facts: Facts) -> Iterator[Breach]:
     """No high-impact effect without a person's answer, given before."""
     numbers = {c["source_id"]: c["id"] for c in facts.containers}
-    answers = {a["container_id"]: a for a in facts.approvals if a["status"] == "answered"}
+    answers = {
+        a["container_id"]: a
+        for a in facts.approvals
+        if a["status"] == "answered" and a["kind"] != "effect"
+    }
     for alert in facts.alerts:
         for want in alert.wants:
             if want.kind != "contain" or want.target not in facts.contained_at:

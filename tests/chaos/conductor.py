@@ -11,7 +11,7 @@ import itertools
 import random
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,9 +19,11 @@ import psycopg2
 
 from soar import approvals
 from soar.domain.errors import Conflict
+from soar.domain.gate import HAPPENED, MISSED
 from soar.domain.model import Person
 from soar.store.errors import UNREACHABLE
 from tests.chaos import facts
+from tests.chaos.audit import WRITES, target_of
 from tests.chaos.facts import Facts
 from tests.chaos.ground import Ground
 from tests.chaos.monkey import Done, Monkey
@@ -40,7 +42,8 @@ UNDER_WAY = """
     from container c join playbook_run r on r.container_id = c.id where c.asset = %s group by 1
 """
 ASKED = """
-    select a.id, a.options, a.payload_digest, c.source_id from approval a
+    select a.id, a.kind, a.options, a.payload_digest, c.source_id, x.action, x.parameters
+    from approval a left join app_run x on x.approval_id = a.id and x.effect = 'unknown'
     join container c on c.id = a.container_id where a.status = 'open'
 """
 MOVED = """
@@ -181,7 +184,10 @@ class Conductor:
     def _answer(self) -> None:
         """Answer as an analyst what the product asks, through its front door."""
         for asked in self.ground.rows(ASKED):
-            choice = self._alerts[asked["source_id"]].answer(asked["options"])
+            if asked["kind"] == "effect":
+                choice = self._look(asked["action"], asked["parameters"])
+            else:
+                choice = self._alerts[asked["source_id"]].answer(asked["options"])
             try:
                 with self.ground.house.database.begin() as work:
                     approvals.answer(
@@ -194,6 +200,13 @@ class Conductor:
                     )
             except (Conflict, *UNREACHABLE):
                 continue  # answered, or asked again with the next look
+
+    def _look(self, action: str, parameters: Mapping[str, str]) -> str:
+        """Look at the vendor, as whoever is asked what became of a write does."""
+        kind, name = WRITES[action]
+        seen = Facts(alerts=())
+        facts.ask_the_lab(self.ground, seen)
+        return HAPPENED if seen.effects[kind, target_of(parameters[name])] else MISSED
 
     def _witness(self, quiet: float) -> None:
         """Remember what was open when nothing moved for long."""

@@ -114,7 +114,7 @@ def read(ground: Ground, alerts: tuple[Alert, ...], swallowed: list[str]) -> Fac
         dead=_dead(ground),
         swallowed=swallowed,
     )
-    _ask_the_lab(ground, facts)
+    ask_the_lab(ground, facts)
     return facts
 
 
@@ -123,7 +123,8 @@ def _dead(ground: Ground) -> list[str]:
     return [fields[b"reason"].decode() for _, fields in entries]
 
 
-def _ask_the_lab(ground: Ground, facts: Facts) -> None:
+def ask_the_lab(ground: Ground, facts: Facts) -> None:
+    """Add what the vendors have seen and done."""
     state = {vendor: ground.simulator(vendor).state() for vendor in KIND_OF_VENDOR}
     for ticket in state["servicenow"]["tickets"]:
         target = ticket["short_description"].removeprefix("Phishing - ")

@@ -237,6 +237,7 @@ def test_an_unknown_effect_is_no_breach_whether_it_happened_or_not() -> None:
     for happened in (0, 1):
         facts = right()
         _set(facts.calls, 2, status="failed", effect="unknown")
+        _set(facts.ledger, 1, status="unknown")
         facts.heard[0][1]["members"][2][1] = "failed"
         facts.effects["ticket", "chaos 1"] = happened
 

@@ -25,10 +25,10 @@ up: $(STAMP) ## Start everything and stay up, printing the URLs
 
 ## Check it
 
-JOBS ?= 2
+JOBS ?= 3
 
 test: $(STAMP) ## Run the whole test suite in JOBS processes, without the benchmarks; PYTEST_ARGS adds options
-	@$(BIN)/python -m pytest --ignore=tests/bench --timeout=300 -rs -n $(JOBS) --dist loadfile $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest --ignore=tests/bench --timeout=300 -rs -n $(JOBS) --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 RUNS := 200
 SEED := 1

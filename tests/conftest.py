@@ -36,6 +36,16 @@ SEED = Path(__file__).resolve().parents[1].parent / "shared" / "seed"
 PATIENCE = 60.0
 
 
+LONG = ("acceptance", "traps", "chaos")
+"""Folders whose files take long: they begin first, so that no process is left with one."""
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the long files first, after the shuffle."""
+    items.sort(key=lambda item: item.path.parent.name not in LONG)
+
+
 @pytest.fixture(autouse=True)
 def _own_logging() -> Iterator[None]:
     """Give every test the logging it began with: a command line turns it down for its process."""

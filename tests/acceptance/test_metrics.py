@@ -22,7 +22,6 @@ from soar import access
 from soar.api.app import create
 from soar.bootstrap import House
 from soar.domain.model import NewContainer
-from soar.domain.states import RunStatus
 from soar.store.work import Work
 
 SEED = Path(__file__).resolve().parents[2].parent / "shared" / "seed"
@@ -66,16 +65,22 @@ def fill(work: Work) -> str:
         )
 
     for _, auto_resolved in DURATIONS.values():
-        end(work, add(), RunStatus.SUCCEEDED, auto_resolved=auto_resolved)
-    end(work, add(), RunStatus.FAILED, auto_resolved=False)
+        end(work, add(), auto_resolved=auto_resolved)
+    end(work, add(), auto_resolved=False, error="it failed")
     add()
     return access.create_token(work, "metrics", roles=[])
 
 
-def end(work: Work, run_id: int, status: RunStatus, *, auto_resolved: bool) -> None:
-    """Start a run and end it."""
+def end(work: Work, run_id: int, *, auto_resolved: bool, error: str = "") -> None:
+    """Start a run and end it, with the help of a person or without."""
     work.runs.started(run_id)
-    work.runs.ended(run_id, status, auto_resolved=auto_resolved)
+    work.runs.save(run_id, run_data=None, outputs=None, error=error)
+    work.runs.ended(run_id)
+    work.runs._do(
+        "update playbook_run set auto_resolved = :alone where id = :id",
+        alone=auto_resolved,
+        id=run_id,
+    )
 
 
 def give_durations(house: House) -> None:

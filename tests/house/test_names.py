@@ -22,6 +22,7 @@ SLEEPERS: Mapping[str, str] = {
     "soar/lab/simulator.py": "plays a slow vendor",
     "soar/deadline.py": "a thread of its own that looks at calls under way",
     "soar/tasks/overdue.py": "threads of its own, for calls that hang",
+    "soar/drill.py": "plays a slow vendor, and a person watches",
     "soar/bus/departure.py": "the process is leaving: it takes no tasks any more",
 }
 READERS_OF_THE_ENVIRONMENT: Mapping[str, str] = {

@@ -22,7 +22,6 @@ from soar.api.app import create
 from soar.bootstrap import House
 from soar.domain import gate
 from soar.domain.gate import HeldCall
-from soar.domain.states import RunStatus
 from soar.store.work import Work
 
 T = TypeVar("T")
@@ -144,7 +143,8 @@ def add_run(work: Work, container_id: int, playbook_id: int, *, ended: bool = Fa
     )
     if ended:
         work.runs.started(run_id)
-        work.runs.ended(run_id, RunStatus.SUCCEEDED, auto_resolved=True)
+        work.runs.ended(run_id)
+        work.runs._do("update playbook_run set auto_resolved = true where id = :id", id=run_id)
     return run_id
 
 

@@ -23,7 +23,7 @@ CASE = {"type": "none"}
 def test_a_killed_pool_child_fails_no_chord(product: Product) -> None:
     """
     Action workers run on prefork here. A child dies (SIGKILL) with a call whose write the
-    firewall holds: the call is taken back when its lease of 3 s (for 15) has ended, the firewall
+    firewall holds: the call is taken back when its lease of 3 s (for 12) has ended, the firewall
     is asked first, and the chord hears of four successes.
 
     Source: celery#1628, celery#2911.

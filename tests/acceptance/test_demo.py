@@ -8,7 +8,6 @@ import sys
 from pathlib import Path
 
 import psutil
-import pytest
 
 SOAR = Path(sys.executable).with_name("soar")
 
@@ -26,21 +25,20 @@ def soar(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.parametrize("answer", ["Isolate Host", "Monitor Only"])
 def test_the_demo_ends_every_case_as_the_labs_state_says_and_leaves_nothing(
-    tmp_path: Path, answer: str
+    tmp_path: Path,
 ) -> None:
     """
-    Four cases are reported, what the reports say is true at the vendors, no process is left.
+    Four cases are reported, what the reports say is true at the vendors, no process is left. The
+    other answer is given where the wheel is tried (``.ci/run``).
     """
-    done = soar(tmp_path, "demo", "--answer", answer, "--json")
+    done = soar(tmp_path, "demo", "--answer", "Isolate Host", "--json")
 
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
     assert told["problems"] == []
     assert [r.splitlines()[0] for r in told["reports"]] == ["SOAR PLAYBOOK EXECUTION REPORT"] * 4
-    isolated = sum("isolated" in report for report in told["reports"])
-    assert isolated == (2 if answer == "Isolate Host" else 0)
+    assert sum("isolated" in report for report in told["reports"]) == 2
     assert not [p for p in psutil.process_iter(["cmdline"]) if _of(p, "soar-demo-")]
 
 

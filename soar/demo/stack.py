@@ -8,7 +8,6 @@ Out: a running pool and the URLs of its doors. Never: a key in a process that mu
 from __future__ import annotations
 
 import secrets
-import socket
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -20,6 +19,7 @@ import requests
 from soar import bootstrap, signing, vault
 from soar.bootstrap import House
 from soar.embedded import EmbeddedServers, Servers
+from soar.embedded.ground import free_port
 from soar.settings import Settings, child_environment, remember
 from soar.store import migrate
 from soar.supervisor import Supervisor
@@ -50,19 +50,6 @@ def keys(folder: Path) -> Keys:
     if not made.signing.exists():
         signing.generate(made.signing, made.verify)
     return made
-
-
-def free_port(wanted: int) -> int:
-    """Return *wanted* if nothing listens there on loopback, else any free port."""
-    for port in (wanted, 0):
-        with socket.socket() as door:
-            door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                door.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return int(door.getsockname()[1])
-    raise OSError("no free port on loopback")
 
 
 @dataclass

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import random
 import secrets
 import socket
 from collections.abc import Callable, Iterator
@@ -19,6 +20,7 @@ from typing import TypeVar
 from soar.embedded.errors import AlreadyRunning, CannotStart
 
 LOOPBACK = "127.0.0.1"
+PORTS = range(20_000, 32_768)
 PORT_ATTEMPTS = 3
 
 Started = TypeVar("Started")
@@ -81,7 +83,7 @@ def remembered_password(path: Path) -> str:
 def on_a_port(memory: Path, start: Callable[[int], Started]) -> Started:
     """Start something on the remembered port, or on a free one if that is taken; remember it."""
     for _ in range(PORT_ATTEMPTS):
-        port = _remembered_port(memory) or _free_port()
+        port = _remembered_port(memory) or free_port()
         write_private(memory, f"{port}\n")
         try:
             return start(port)
@@ -99,10 +101,17 @@ def _remembered_port(memory: Path) -> int | None:
     return None
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((LOOPBACK, 0))
-        return int(probe.getsockname()[1])
+def free_port(wanted: int = 0) -> int:
+    """
+    Return *wanted* if nothing listens there on loopback, else another free port.
+
+    Not one that the system gives to outgoing connections: until somebody listens on it, it would
+    be taken again. Linux gives 32768 and above (``net.ipv4.ip_local_port_range``).
+    """
+    for port in (wanted, *random.sample(PORTS, 50)):
+        if port and _is_free(port):
+            return port
+    raise CannotStart(f"no port on {LOOPBACK} is free")
 
 
 def _is_free(port: int) -> bool:

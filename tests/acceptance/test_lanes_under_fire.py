@@ -19,8 +19,9 @@ import pytest
 import redis
 
 from soar.demo.furnish import Lab, furnish, running_lab
-from soar.demo.stack import Stack, free_port
+from soar.demo.stack import Stack
 from soar.embedded import Servers, wheels
+from soar.embedded.ground import free_port
 from soar.lab.vendors.virustotal import Quota
 from soar.sentinel import connect
 from soar.settings import Settings

@@ -27,7 +27,7 @@ from ground import Ground, ground
 
 from soar import bootstrap, inventory
 from soar.bootstrap import House
-from soar.demo.stack import free_port
+from soar.embedded.ground import free_port
 from soar.settings import Settings
 from soar.store import migrate
 

@@ -185,7 +185,7 @@ class Conductor:
         """Answer as an analyst what the product asks, through its front door."""
         for asked in self.ground.rows(ASKED):
             if asked["kind"] == "effect":
-                choice = self._look(asked["action"], asked["parameters"])
+                choice = self._seen(asked["action"], asked["parameters"])
             else:
                 choice = self._alerts[asked["source_id"]].answer(asked["options"])
             try:
@@ -201,7 +201,7 @@ class Conductor:
             except (Conflict, *UNREACHABLE):
                 continue  # answered, or asked again with the next look
 
-    def _look(self, action: str, parameters: Mapping[str, str]) -> str:
+    def _seen(self, action: str, parameters: Mapping[str, str]) -> str:
         """Look at the vendor, as whoever is asked what became of a write does."""
         kind, name = WRITES[action]
         seen = Facts(alerts=())

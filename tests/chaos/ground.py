@@ -23,7 +23,8 @@ from pydantic import SecretStr
 from soar import access, inventory, library, triggers
 from soar.bootstrap import House
 from soar.demo.furnish import Lab, furnish, running_lab
-from soar.demo.stack import Stack, free_port
+from soar.demo.stack import Stack
+from soar.embedded.ground import free_port
 from soar.lab.simulator import Fault
 from soar.lab.vendors.virustotal import Quota
 from soar.lab.world import Address, Host, Opinion

@@ -15,10 +15,9 @@ from pathlib import Path
 import psycopg2
 import redis
 
-from soar.demo.stack import free_port
 from soar.embedded import cluster, daemons, wheels
 from soar.embedded.daemons import Daemon
-from soar.embedded.ground import prepare
+from soar.embedded.ground import free_port, prepare
 
 PATIENCE = 60.0
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import re
 import threading
+from multiprocessing import Barrier
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,8 @@ ADR = Path(__file__).parents[2] / "docs" / "adr" / "0011-worker-settings.md"
 ROW = re.compile(r"^\| (`[a-z_]+`(?:, `[a-z_]+`)*) \| ([^|]+) \|", re.MULTILINE)
 CHILDREN, QUERIES = 4, 200
 inherited: list[Database] = []
+met: set[int] = set()
+together = Barrier(CHILDREN)
 
 
 def test_the_effective_settings_are_those_of_the_decision(house: House) -> None:
@@ -64,6 +67,9 @@ def test_our_own_clients_of_redis_try_once(house: House) -> None:
 def _ask(number: int) -> tuple[int, int, list[tuple[int, int]]]:
     """Ask on both kinds of connection, from two threads, inside one prefork child."""
     database, answers = inherited[0], []
+    if os.getpid() not in met:
+        met.add(os.getpid())
+        together.wait(timeout=60)  # no child takes all the questions before the others are there
 
     def plain() -> None:
         sql = "select %(n)s::int, pg_backend_pid(), pg_sleep(0.002)"

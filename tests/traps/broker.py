@@ -13,8 +13,8 @@ from pathlib import Path
 
 import redis
 
-from soar.demo.stack import free_port
 from soar.embedded import wheels
+from soar.embedded.ground import free_port
 from soar.sentinel import connect
 from tests.acceptance.conftest import eventually
 

@@ -36,14 +36,14 @@ SEED = Path(__file__).resolve().parents[1].parent / "shared" / "seed"
 PATIENCE = 60.0
 
 
-LONG = ("acceptance", "traps", "chaos")
-"""Folders whose files take long: they begin first, so that no process is left with one."""
+LONG = ("acceptance", "traps", "chaos", "test_lane_model", "test_stall", "test_any_order")
+"""Folders and files that take long: they begin first, so that no process is left with one."""
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put the long files first, after the shuffle."""
-    items.sort(key=lambda item: item.path.parent.name not in LONG)
+    items.sort(key=lambda item: not {item.path.parent.name, item.path.stem} & {*LONG})
 
 
 @pytest.fixture(autouse=True)

@@ -21,25 +21,13 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
-from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
 from soar.lab import vendors
+from soar.lab.door import Door
 from soar.lab.simulator import Lab, Simulator
 from soar.lab.world import World
 
 LOOPBACK = "127.0.0.1"
-
-
-class _QuietHandler(WSGIRequestHandler):
-    """Keeps connections alive and writes no access log: the lab has its own."""
-
-    protocol_version = "HTTP/1.1"
-
-    def log(self, type: str, message: str, *args: object) -> None:
-        return None
-
-    def connection_dropped(self, error: BaseException, environ: object = None) -> None:
-        self.close_connection = True
 
 
 def simulators(world: World) -> tuple[Simulator, ...]:
@@ -96,8 +84,8 @@ class LabServer:
 
     lab: Lab
     certificate: Path
-    http: BaseWSGIServer
-    https: BaseWSGIServer
+    http: Door
+    https: Door
     threads: list[threading.Thread] = field(default_factory=list)
 
     @property
@@ -136,11 +124,9 @@ def build(
     context.load_cert_chain(certificate, key)
     lab = Lab(simulators=simulators(world or World()))
 
-    def serve(on: int, tls: ssl.SSLContext | None) -> BaseWSGIServer:
-        return make_server(
-            LOOPBACK, on, lab, threaded=True, request_handler=_QuietHandler, ssl_context=tls
-        )
-
     return LabServer(
-        lab=lab, certificate=certificate, http=serve(port, None), https=serve(tls_port, context)
+        lab=lab,
+        certificate=certificate,
+        http=Door(LOOPBACK, port, lab, None),
+        https=Door(LOOPBACK, tls_port, lab, context),
     )

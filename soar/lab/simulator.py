@@ -14,15 +14,17 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from typing import Any
 
 from werkzeug.exceptions import HTTPException
-from werkzeug.routing import Map, Rule
+from werkzeug.routing import Map, RequestRedirect, Rule
 from werkzeug.wrappers import Request, Response
 
 FAULT_KINDS = ("latency", "status", "reset", "lost_answer", "late_answer", "drip")
 
 Endpoint = Callable[..., Response]
+Answer = Callable[[], Response]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -86,7 +88,17 @@ class Simulator:
     lock: threading.RLock = field(default_factory=threading.RLock)
 
     def __post_init__(self) -> None:
-        self.url_map = Map(list(self.routes), strict_slashes=False)
+        self.paths = Map(list(self.routes), strict_slashes=False).bind("lab")
+
+    def route(self, request: Request) -> Answer | None:
+        """Return what answers a request, or None if it is not for this vendor."""
+        try:
+            endpoint, values = self.paths.match(request.path, request.method)
+        except RequestRedirect as redirect:
+            return redirect.get_response
+        except HTTPException:
+            return None
+        return partial(_answer, endpoint, request, values)
 
     def state(self) -> Mapping[str, Any]:
         """What is true at this vendor now, as JSON: blocked addresses, tickets, contained hosts."""
@@ -121,12 +133,12 @@ class Lab:
 
     def _vendor_answer(self, request: Request) -> Response:
         for simulator in self.simulators:
-            adapter = simulator.url_map.bind_to_environ(request.environ)
-            if adapter.test():
-                return self._dispatch(simulator, request)
+            answer = simulator.route(request)
+            if answer is not None:
+                return self._dispatch(simulator, request, answer)
         return Response("no vendor of the lab has this path", status=404)
 
-    def _dispatch(self, simulator: Simulator, request: Request) -> Response:
+    def _dispatch(self, simulator: Simulator, request: Request, answer: Answer) -> Response:
         self._write_down(simulator.vendor, request)
         fault = self._take_fault(simulator.vendor, request)
         if fault and fault.kind == "reset":
@@ -135,7 +147,8 @@ class Lab:
             return Response("fault switched on", status=int(fault.value))
         if fault and fault.kind == "latency":
             time.sleep(fault.value)
-        response = self._answer(simulator, request)
+        with simulator.lock:
+            response = answer()
         if fault and fault.kind == "lost_answer":
             raise CutConnection
         if fault and fault.kind == "late_answer":
@@ -143,15 +156,6 @@ class Lab:
         if fault and fault.kind == "drip":
             _drip(response, fault.value)
         return response
-
-    @staticmethod
-    def _answer(simulator: Simulator, request: Request) -> Response:
-        try:
-            endpoint, values = simulator.url_map.bind_to_environ(request.environ).match()
-            with simulator.lock:
-                return endpoint(request, **values)  # type: ignore[no-any-return]
-        except HTTPException as error:
-            return error.get_response()
 
     def _write_down(self, vendor: str, request: Request) -> None:
         arrival = Arrival(
@@ -178,6 +182,13 @@ class Lab:
         """Every arrival so far, in order."""
         with self.lock:
             return [asdict(a) for a in self.arrivals if not vendor or a.vendor == vendor]
+
+
+def _answer(endpoint: Endpoint, request: Request, values: Mapping[str, Any]) -> Response:
+    try:
+        return endpoint(request, **values)
+    except HTTPException as error:
+        return error.get_response()
 
 
 def _drip(response: Response, seconds: float) -> None:

@@ -163,7 +163,7 @@ class Calls(Queries):
         return self._all(
             f"""
             update app_run set status = 'pending', parked_for = null, due_at = null,
-            rung_at = now() where status = 'parked' and {condition}
+            rung_at = now() where {condition}
             returning id, task, asset, join_id, run_id
             """,
             **values,

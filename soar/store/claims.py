@@ -38,9 +38,12 @@ TAKEN = """
 """What every claim writes; one that takes a dead worker's call over counts the crash."""
 
 _BEHIND = f"""
-    c.lane_since is null and exists (
-      select 1 from app_run w where w.asset = c.asset and w.{IN_LANE.replace(" and ", " and w.")})
+    c.lane_since is null and (
+      select true from app_run w where w.asset = c.asset and w.{IN_LANE.replace(" and ", " and w.")}
+      order by w.lane_since limit 1) is not null
 """
+"""Whether others wait for the asset longer; in their order, so that their index answers, whatever
+the table looked like when this was planned."""
 
 CLAIMED = f"""
     c.id, c.run_id, c.container_id, c.asset, c.app, c.action, c.task, c.parameters, c.attempt,

@@ -54,7 +54,7 @@ _END_LOOKUP = """
         update app_run w set status = %(status)s, message = ended.message,
         summary = %(summary)s::jsonb, data = %(data)s::jsonb, attachment_id = ended.attachment_id,
         reused_from = coalesce(%(reused_from)s, ended.id), end_time = now()
-        from ended where w.follows = ended.id and w.status = 'parked' and w.parked_for = 'lookup'
+        from ended where w.follows = %(id)s and w.status = 'parked' and w.parked_for = 'lookup'
         returning w.join_id),
     counted as (select join_id, count(*) as n from (
         select join_id from ended union all select join_id from followed) x group by join_id)
@@ -62,7 +62,9 @@ _END_LOOKUP = """
     end_time = case when remaining <= n then now() else end_time end
     from counted where j.id = counted.join_id returning j.remaining, j.run_id, j.id
 """
-"""Ends a lookup and those that follow it. Its flight stays for a while: a claim that began before
+"""Ends a lookup and those that follow it; these are named by the number of the call, not by what
+ended, so that a plan made while the table was small finds them by their index, not among all that
+wait. Its flight stays for a while: a claim that began before
 this end, and cannot see its answer yet, finds it there and follows; the sweep wakes it."""
 
 _END_AND_COUNT = """

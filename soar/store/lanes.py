@@ -61,11 +61,14 @@ class Lanes(Queries):
         )
 
     def _wake(self, which: str, **values: Any) -> list[Row]:
+        # Where little is known of a new table the server would rather sort all who wait than walk
+        # their index, or look among all of them for those selected (so that is said once only).
+        self._do("set local enable_sort = off")
         # An array is selected once; "in (select … limit …)" may be asked again for every row.
         return self._all(
             f"""
             update app_run set status = 'pending', parked_for = null, due_at = null,
-            rung_at = now() where {IN_LANE} and id = any(array(
+            rung_at = now() where id = any(array(
               select id from app_run where {IN_LANE} and asset = :asset {which}))
             returning id, task, asset, join_id, run_id
             """,

@@ -4,14 +4,17 @@ Statements that a connection has prepared: the server plans them once, not each 
 In: a cursor, a statement with the driver's named parameters, values. Out: the statement, executed.
 Never: a statement prepared on one connection and expected on another.
 
-Planning the claim of a call takes ten times as long as the claim.
+Planning the claim of a call takes ten times as long as the claim. But a plan is made for tables as
+they are then: one made on the first day of a system looks through a table that holds a million rows
+by the evening. So plans are kept for seconds, not for the life of a connection.
 """
 
 from __future__ import annotations
 
 import re
+import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -20,6 +23,8 @@ import psycopg2
 OFTEN = 3
 """So many times a statement runs before it is prepared."""
 MOST = 100
+PLAN_SECONDS = 10.0
+"""So long a plan is used; then the server makes it anew, for the tables as they are."""
 _PARAMETER = re.compile(r"%\((\w+)\)s|%%")
 
 
@@ -32,12 +37,15 @@ class Hot(str):
 class Prepared:
     """What one connection has prepared; a statement that cannot be is executed as it is."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._calls: dict[str, str | None] = {}
         self._seen: Counter[str] = Counter()
+        self._clock = clock
+        self._planned = clock()
 
     def often(self, cursor: Any, statement: str, values: Mapping[str, Any]) -> None:
         """Execute a statement that commits alone, prepared from its third time on."""
+        self._plan_anew(cursor)
         if statement not in self._calls and len(self._seen) < MOST:
             self._seen[statement] += 1
             if self._seen[statement] >= OFTEN:
@@ -53,9 +61,16 @@ class Prepared:
 
     def hot(self, cursor: Any, statement: str, values: Mapping[str, Any]) -> None:
         """Execute a statement that is known to be preparable, inside a transaction."""
+        self._plan_anew(cursor)
         if statement not in self._calls:
             self._prepare(cursor, statement)
         cursor.execute(self._calls[statement], values)
+
+    def _plan_anew(self, cursor: Any) -> None:
+        """Let the server forget plans whose time is up; what is prepared stays prepared."""
+        if self._clock() - self._planned >= PLAN_SECONDS:
+            cursor.execute("discard plans")
+            self._planned = self._clock()
 
     def _prepare(self, cursor: Any, statement: str) -> None:
         text, call = _split(statement)

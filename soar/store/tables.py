@@ -222,6 +222,7 @@ app_run = Table(
     Index(
         "ix_app_run_open",
         "status",
+        "id",
         postgresql_where=text("status in ('pending','running','parked')"),
     ),
     Index(

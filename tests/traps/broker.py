@@ -106,9 +106,13 @@ class WatchedPair:
         return bool(found) and found[0]["master-link-status"] == "ok"
 
     def has_failed_over(self) -> bool:
-        """Whether the replica has been made the master."""
-        with connect(self.replica.url) as client:
-            return bool(client.info("replication")["role"] == "master")
+        """Whether whoever asks the Sentinel finds the replica, and as the master."""
+        try:
+            with connect(self.url) as client:
+                found = client.info()
+        except redis.RedisError:
+            return False
+        return (found["role"], found["tcp_port"]) == ("master", self.replica.port)
 
     def end(self) -> None:
         """End all three."""

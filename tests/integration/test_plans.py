@@ -1,0 +1,133 @@
+"""
+What a call reads of the table of calls while thousands wait there.
+
+Statements are planned once, often when the tables are still empty and nothing is known of them.
+A plan that then looks through all that wait costs each call as much as there are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg2
+import pytest
+
+from soar.bootstrap import House
+from soar.domain.model import Outcome
+from soar.store.claims import CLAIM_LOOKUP, CLAIM_READ
+from soar.store.effects import CLAIM_WRITE
+from soar.store.endings import END, end_values
+from soar.store.prepared import PLAN_SECONDS, Prepared
+from tests.conftest import Servers, new_database
+from tests.integration.waiting import Act, add_asset, add_calls
+
+WAITING = 3000
+MANY = 100
+
+READ = """
+    select seq_tup_read + coalesce(idx_tup_fetch, 0) from pg_stat_xact_user_tables
+    where relname = 'app_run'
+"""
+"""How many rows of app_run a transaction has read."""
+
+
+@pytest.fixture(scope="module")
+def planned_database(servers: Servers) -> str:
+    """A database of its own: nobody else plans or analyses anything there."""
+    return new_database(servers, "plans")
+
+
+@pytest.fixture
+def house_database(planned_database: str) -> str:
+    """The database of the ``house`` of these tests."""
+    return planned_database
+
+
+@pytest.fixture
+def cursor(house: House) -> Iterator[Any]:
+    """A cursor of one transaction, whose plans are made once, for any values."""
+    url = house.settings.database_url.get_secret_value()
+    connection = psycopg2.connect(url.replace("postgresql+psycopg2", "postgresql"))
+    with connection.cursor() as cursor:
+        cursor.execute("set plan_cache_mode = force_generic_plan")
+        connection.commit()
+        yield cursor
+    connection.close()
+
+
+def _read(cursor: Any) -> int:
+    """Return how many rows of app_run this transaction has read."""
+    cursor.execute(READ)
+    return int(cursor.fetchone()[0])
+
+
+def _some_are_done(house: House, count: int) -> None:
+    """Let a few calls have been made, of which the server has not taken note."""
+    house.database.run("alter table app_run set (autovacuum_enabled = off)", {})
+    add_asset(house)
+    add_calls(house, *["medium"] * count)
+    house.database.run(
+        "update app_run set status = 'success', parked_for = null, end_time = now()", {}
+    )
+
+
+def _crowd(house: House) -> Act:
+    """Let thousands wait for one asset, and give one call of another that is pending."""
+    add_asset(house, "edr")
+    add_calls(house, *["medium"] * WAITING)
+    return add_calls(house, "medium", asset="edr", parked_for="approval")
+
+
+def _values(call: int) -> dict[str, Any]:
+    outcome = Outcome(app_run_id=call, attempt=1, succeeded=True, message="m", shared=True)
+    claim = {"task": "t", "owner": "me", "freshness": 60.0, "undo": "release"}
+    return {**end_values(outcome), **claim}
+
+
+@pytest.mark.parametrize("done", [1, 20, 200, 1000])
+@pytest.mark.parametrize(
+    ("claim", "end"),
+    [(CLAIM_READ, "read"), (CLAIM_LOOKUP, "lookup"), (CLAIM_WRITE, "write")],
+    ids=["read", "lookup", "write"],
+)
+def test_a_call_reads_a_few_rows_however_many_wait(
+    house: House, cursor: Any, claim: str, end: str, done: int
+) -> None:
+    """
+    Claimed and ended with statements prepared while the table was small, some seconds ago.
+    """
+    _some_are_done(house, done)
+    now = 0.0
+    prepared = Prepared(clock=lambda: now)
+    for statement in (claim, END[end, False]):
+        prepared.hot(cursor, statement, _values(0))
+    act = _crowd(house)
+    house.database.run(
+        "update app_run set status = 'pending', parked_for = null, lookup = 'l', target = 'x'"
+        " where id = %(id)s",
+        {"id": act.calls[0]},
+    )
+    before, now = _read(cursor), PLAN_SECONDS
+
+    prepared.hot(cursor, claim, _values(act.calls[0]))
+    assert cursor.fetchall()
+    prepared.hot(cursor, END[end, False], _values(act.calls[0]))
+    assert cursor.fetchall() == [(0, act.run, act.join)]
+
+    assert _read(cursor) - before < MANY
+
+
+@pytest.mark.parametrize("done", [1, 20, 200, 1000])
+def test_a_lane_lets_some_go_without_looking_at_all_who_wait(house: House, done: int) -> None:
+    """
+    Five of thousands, on a table that nobody has analysed.
+    """
+    _some_are_done(house, done)
+    _crowd(house)
+    with house.database.begin() as work:
+        before = work.containers._value(READ)
+        assert len(work.lanes.release("vt", 5)) == 5
+        assert not work.lanes.release_overdue("vt", 5, seconds=1800.0)
+
+        assert work.containers._value(READ) - before < MANY

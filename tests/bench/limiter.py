@@ -8,16 +8,19 @@ Never: a part replaced: calls wait in PostgreSQL, the clock pumps them, real Cel
 
 ``ideal`` is the most calls that the limit and its burst permit between the first arrival and the
 end; ``pace`` compares the shortest time that the calls made would have needed with the time they
-took; ``worst_excess`` is how many calls the worst sliding window held above the limit.
+took; ``worst_excess`` is how many calls the worst sliding window held above the limit; ``busy`` is
+the part of the machine's processors in use meanwhile: at 1.0 it is the machine that limits.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import random
 import time
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 from ground import Ground, ground
@@ -71,6 +74,7 @@ class Row:
     pace: float
     worst_excess: int
     calls_per_grant: float
+    busy: float
 
 
 def ideal_times(budget: Budget, count: int) -> list[float]:
@@ -114,7 +118,9 @@ def measure(pool: Ground, scenario: Scenario) -> Row:
     limiter, lab = pool.house.limiter(), pool.lab
     first = _first_arrival(lab, scenario, hosts)
     rest = first + scenario.seconds - time.time()
+    used = _processor_seconds()
     time.sleep(max(0.0, rest))
+    busy = (_processor_seconds() - used) / max(1.0, rest) / (os.cpu_count() or 1)
     state = limiter.state(scenario.slug, scenario.budget)
     at = sorted(a["at"] for a in lab.http.lab.log("virustotal") if _of(a, hosts) == scenario.slug)
     within = [t - at[0] for t in at if t <= at[0] + scenario.seconds]
@@ -129,7 +135,14 @@ def measure(pool: Ground, scenario: Scenario) -> Row:
         pace=round(needed / within[-1], 4) if within[-1] else 1.0,
         worst_excess=max(0, excess(scenario.budget, at)),
         calls_per_grant=round((state.asked - 1) / max(1, state.grants), 3),
+        busy=round(busy, 2),
     )
+
+
+def _processor_seconds() -> float:
+    """Return the processor time used on this machine so far: all but idle and waiting for disks."""
+    user, nice, system, _, _, *rest = Path("/proc/stat").read_text().split("\n")[0].split()[1:]
+    return sum(map(float, (user, nice, system, *rest[:3]))) / os.sysconf("SC_CLK_TCK")
 
 
 def _first_arrival(lab: Lab, scenario: Scenario, hosts: dict[str, str]) -> float:

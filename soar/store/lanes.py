@@ -115,8 +115,8 @@ class Lanes(Queries):
             """
             with ended as (
               update app_run set status = 'failed', message = :message, end_time = now()
-              where asset = :asset and (status = 'pending'
-                or (status = 'parked' and parked_for <> 'approval')) returning join_id),
+              where asset = :asset and status in ('pending', 'parked')
+              and (status = 'pending' or parked_for <> 'approval') returning join_id),
             counted as (select join_id, count(*) as n from ended group by join_id)
             update action_run j set remaining = remaining - n,
             end_time = case when remaining - n <= 0 then now() else end_time end
@@ -161,8 +161,8 @@ class Lanes(Queries):
         """Return how many calls of an asset have not ended and wait for no person."""
         return int(
             self._value(
-                "select count(*) from app_run where asset = :asset and (status = 'pending'"
-                " or (status = 'parked' and parked_for <> 'approval'))",
+                "select count(*) from app_run where asset = :asset and status in ('pending',"
+                " 'parked') and (status = 'pending' or parked_for <> 'approval')",
                 asset=asset,
             )
         )

@@ -62,14 +62,24 @@ def _read(cursor: Any) -> int:
     return int(cursor.fetchone()[0])
 
 
-def _some_are_done(house: House, count: int) -> None:
-    """Let a few calls have been made, of which the server has not taken note."""
+Small = tuple[int, str]
+SMALL = pytest.mark.parametrize(
+    "small", [(n, known) for n in (1, 20, 200, 1000) for known in ("", "analyze app_run")], ids=str
+)
+"""How many calls a table holds when its statements are planned, and what the server knows of it."""
+
+
+def _some_are_done(house: House, small: Small) -> None:
+    """Let a few calls have been made; the server may have looked then, not since."""
+    count, analyze = small
     house.database.run("alter table app_run set (autovacuum_enabled = off)", {})
     add_asset(house)
     add_calls(house, *["medium"] * count)
     house.database.run(
         "update app_run set status = 'success', parked_for = null, end_time = now()", {}
     )
+    if analyze:
+        house.database.run(analyze, {})
 
 
 def _crowd(house: House) -> Act:
@@ -85,19 +95,19 @@ def _values(call: int) -> dict[str, Any]:
     return {**end_values(outcome), **claim}
 
 
-@pytest.mark.parametrize("done", [1, 20, 200, 1000])
+@SMALL
 @pytest.mark.parametrize(
     ("claim", "end"),
     [(CLAIM_READ, "read"), (CLAIM_LOOKUP, "lookup"), (CLAIM_WRITE, "write")],
     ids=["read", "lookup", "write"],
 )
 def test_a_call_reads_a_few_rows_however_many_wait(
-    house: House, cursor: Any, claim: str, end: str, done: int
+    house: House, cursor: Any, claim: str, end: str, small: Small
 ) -> None:
     """
     Claimed and ended with statements prepared while the table was small, some seconds ago.
     """
-    _some_are_done(house, done)
+    _some_are_done(house, small)
     now = 0.0
     prepared = Prepared(clock=lambda: now)
     for statement in (claim, END[end, False]):
@@ -118,16 +128,36 @@ def test_a_call_reads_a_few_rows_however_many_wait(
     assert _read(cursor) - before < MANY
 
 
-@pytest.mark.parametrize("done", [1, 20, 200, 1000])
-def test_a_lane_lets_some_go_without_looking_at_all_who_wait(house: House, done: int) -> None:
+@SMALL
+def test_a_lane_lets_some_go_without_looking_at_all_who_wait(house: House, small: Small) -> None:
     """
     Five of thousands, on a table that nobody has analysed.
     """
-    _some_are_done(house, done)
+    _some_are_done(house, small)
     _crowd(house)
     with house.database.begin() as work:
         before = work.containers._value(READ)
+        assert [row["asset"] for row in work.lanes.waiting()] == ["vt"]
         assert len(work.lanes.release("vt", 5)) == 5
         assert not work.lanes.release_overdue("vt", 5, seconds=1800.0)
+
+        assert work.containers._value(READ) - before < MANY
+
+
+@SMALL
+def test_the_clock_looks_for_what_is_due_not_at_all_who_wait(house: House, small: Small) -> None:
+    """
+    What it asks several times a second, and each second.
+    """
+    _some_are_done(house, small)
+    _crowd(house)
+    with house.database.begin() as work:
+        before = work.containers._value(READ)
+        assert not work.calls.wake_due()
+        assert not work.calls.wake_followers()
+        assert not work.calls.unheard(seconds=15)
+        assert not work.calls.reclaim()
+        assert not work.calls.poisoned()
+        assert not work.ledger.unasked()
 
         assert work.containers._value(READ) - before < MANY

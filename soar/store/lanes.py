@@ -10,10 +10,15 @@ from __future__ import annotations
 from typing import Any
 
 from soar.store.claims import IN_LANE
+from soar.store.prepared import Hot
 from soar.store.rows import Queries, Row, storable
 
 HEAD = "order by severity_rank, lane_turn, id limit :count for update skip locked"
 OLDEST = "and lane_since < now() - make_interval(secs => :seconds) order by lane_since, id"
+WALK = "set local enable_sort = off; set local enable_seqscan = off"
+"""Lanes are walked in the order of their index. Where little is known of a new table the server
+would rather read all who wait, and sort them; it would also look among all of them for those
+selected, so nothing is said of these outside but their numbers."""
 
 
 class Lanes(Queries):
@@ -27,8 +32,9 @@ class Lanes(Queries):
         Jumps from asset to asset in the index, so it costs what there are lanes, not calls.
         *changed* is when the asset was last edited; none for an asset that is gone.
         """
+        self._do(WALK)
         return self._all(
-            f"""
+            Hot(f"""
             with recursive lane(asset) as (
               (select asset from app_run where {IN_LANE} order by asset limit 1)
               union all
@@ -44,7 +50,7 @@ class Lanes(Queries):
               (select severity_rank from app_run r where r.asset = lane.asset and r.{IN_LANE}
                order by r.severity_rank limit 1) as head_rank
             from lane left join asset a on a.slug = lane.asset where lane.asset is not null
-            """
+            """)
         )
 
     def release(self, asset: str, count: int) -> list[Row]:
@@ -61,17 +67,15 @@ class Lanes(Queries):
         )
 
     def _wake(self, which: str, **values: Any) -> list[Row]:
-        # Where little is known of a new table the server would rather sort all who wait than walk
-        # their index, or look among all of them for those selected (so that is said once only).
-        self._do("set local enable_sort = off")
+        self._do(WALK)
         # An array is selected once; "in (select … limit …)" may be asked again for every row.
         return self._all(
-            f"""
+            Hot(f"""
             update app_run set status = 'pending', parked_for = null, due_at = null,
             rung_at = now() where id = any(array(
               select id from app_run where {IN_LANE} and asset = :asset {which}))
             returning id, task, asset, join_id, run_id
-            """,
+            """),
             **values,
         )
 

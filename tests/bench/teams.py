@@ -55,18 +55,23 @@ class Site:
     def new_house(self, name: str, broker: int) -> House:
         """Make a database of its own, with a broker of its own, and the bench's asset in it."""
         given = self.ground.stack.settings
+        url = self.new_database(name)
+        migrate.upgrade(url)
+        values = {**given.model_dump(exclude_unset=True), "database_url": url}
+        made = bootstrap.for_http(Settings(**{**values, "redis_url": self.redis_url(broker)}))
+        self._save_asset(made)
+        return made
+
+    def new_database(self, name: str) -> str:
+        """Make an empty database and return its URL."""
+        given = self.ground.stack.settings
         base = given.database_url.get_secret_value()
         connection = psycopg2.connect(base.replace("postgresql+psycopg2", "postgresql"))
         connection.autocommit = True
         with connection.cursor() as cursor:
             cursor.execute(f"create database {name}")
         connection.close()
-        url = base.rpartition("/")[0] + f"/{name}"
-        migrate.upgrade(url)
-        values = {**given.model_dump(exclude_unset=True), "database_url": url}
-        made = bootstrap.for_http(Settings(**{**values, "redis_url": self.redis_url(broker)}))
-        self._save_asset(made)
-        return made
+        return base.rpartition("/")[0] + f"/{name}"
 
     def _save_asset(self, house: House) -> None:
         raw = {"app": "bench", "asset_name": "bench", "configuration": {"base_url": self.stub_url}}

@@ -57,12 +57,12 @@ CLAIM = f"""
     where {CLAIMABLE} returning {CLAIMED}, null, null, null
 """
 
-_LAZILY = "set_config('synchronous_commit', 'off', true)"
+LAZILY = "set_config('synchronous_commit', 'off', true)"
 """The commit of this statement does not wait for the disk: a server that crashes at once may
 forget it, though never without all that was committed after it. Only for reading: a call whose
-claim was forgotten is claimed and made again."""
+claim or end was forgotten is claimed and made again."""
 
-CLAIM_READ = f"{CLAIM}, {_LAZILY}"
+CLAIM_READ = f"{CLAIM}, {LAZILY}"
 
 _FRESH = """
     (select row_to_json(x) from (
@@ -94,7 +94,7 @@ CLAIM_LOOKUP = f"""
     follows = case when flight.app_run_id <> c.id then flight.app_run_id end,
     owner = case when flight.app_run_id <> c.id then null else %(owner)s end
     from call left join flight on true where c.id = call.id
-    returning {CLAIMED}, c.follows, {_FRESH}, null, {_LAZILY}
+    returning {CLAIMED}, c.follows, {_FRESH}, null, {LAZILY}
 """
 """Claims a lookup that others may ask for as well. The first of them flies; the others follow
 it: they wait for its answer. A newer one of higher severity lends it its place in the lane."""

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from soar.domain.model import Outcome, Whole
+from soar.store.claims import LAZILY
 from soar.store.effects import COUNTED, LEDGER
 from soar.store.results import plain, size_text
 
@@ -20,7 +21,7 @@ _ENDED = """
     made = made + %(made)s, reused_from = %(reused_from)s, end_time = now(),
     attachment_id = {attachment} {also}
     where app_run.id = %(id)s and status = 'running' and attempt = %(attempt)s
-    returning app_run.id, join_id, run_id, message, attachment_id
+    returning app_run.id, join_id, run_id, message, attachment_id{commits}
 """
 
 _ATTACHED = """
@@ -35,17 +36,11 @@ _ATTACHED = """
 """
 """Keeps the whole text of a result whose row holds only its front: once, with the call's end."""
 
-_WITHIN = {
-    "attached": "",
-    "ended": _ENDED.format(message="%(message)s", attachment="%(attachment_id)s", also=""),
-}
+_WITHIN = {"message": "%(message)s", "attachment": "%(attachment_id)s", "also": ""}
 _TRUNCATED = {
-    "attached": _ATTACHED,
-    "ended": _ENDED.format(
-        message="%(message)s || format(%(note)s, whole.id)",
-        attachment="whole.id",
-        also="from whole",
-    ),
+    "message": "%(message)s || format(%(note)s, whole.id)",
+    "attachment": "whole.id",
+    "also": "from whole",
 }
 
 _END_LOOKUP = """
@@ -62,10 +57,9 @@ _END_LOOKUP = """
     end_time = case when remaining <= n then now() else end_time end
     from counted where j.id = counted.join_id returning j.remaining, j.run_id, j.id
 """
-"""Ends a lookup and those that follow it; these are named by the number of the call, not by what
-ended, so that a plan made while the table was small finds them by their index, not among all that
-wait. Its flight stays for a while: a claim that began before
-this end, and cannot see its answer yet, finds it there and follows; the sweep wakes it."""
+"""Ends a lookup and those that follow it, found by its number and so by their index. Its flight
+stays for a while: a claim that began before this end, and cannot see its answer yet, finds it there
+and follows; the sweep wakes it."""
 
 _END_AND_COUNT = """
     with {attached} ended as ({ended})
@@ -83,9 +77,20 @@ _KINDS = {
     "write": _END_WRITE.replace("{ledger}", LEDGER).replace("{counted}", COUNTED),
     "read": _END_AND_COUNT,
 }
+
+
+def _statement(kind: str, *, truncated: bool) -> str:
+    """Return one ending. That of a read does not wait for the disk, nor do others of its join."""
+    commits = "" if kind == "write" else f", {LAZILY}"
+    return _KINDS[kind].format(
+        attached=_ATTACHED if truncated else "",
+        ended=_ENDED.format(**(_TRUNCATED if truncated else _WITHIN), commits=commits),
+    )
+
+
 END: Mapping[tuple[str, bool], str] = {
-    (kind, truncated): sql.format(**(_TRUNCATED if truncated else _WITHIN))
-    for kind, sql in _KINDS.items()
+    (kind, truncated): _statement(kind, truncated=truncated)
+    for kind in _KINDS
     for truncated in (False, True)
 }
 """The statement that ends a call, by its kind and whether its result is truncated."""

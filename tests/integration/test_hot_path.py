@@ -14,9 +14,12 @@ from soar.bootstrap import House
 from soar.bus import app as bus
 from soar.bus.app import START_RUN, send_task
 from soar.bus.transport import together
+from soar.domain.model import Outcome
 from soar.store import database as databases
+from soar.store.endings import END, end_values
 from soar.store.errors import UNREACHABLE
 from soar.store.work import Work
+from tests.integration.waiting import add_asset, add_calls
 
 BELL = {"name": START_RUN, "args": [1], "queue": "engine", "id": "start_run-1"}
 
@@ -163,3 +166,23 @@ def test_a_connection_lost_in_use_costs_one_transaction(
 
     with house.database.begin() as work:
         assert _pid(work)
+
+
+@pytest.mark.parametrize(
+    ("kind", "waits"), [("read", "off"), ("lookup", "off"), ("write", "on")], ids=str
+)
+def test_only_the_end_of_a_write_waits_for_the_disk(house: House, kind: str, waits: str) -> None:
+    """
+    What a crash of the server makes forgotten of a read is read again.
+    """
+    add_asset(house)
+    (call,) = add_calls(house, "medium").calls
+    house.database.run("update app_run set status = 'running', attempt = 1", {})
+    outcome = Outcome(app_run_id=call, attempt=1, succeeded=True, message="done")
+    with house.database.engine.begin() as connection:
+        cursor = connection.connection.cursor()
+        cursor.execute(END[kind, False], end_values(outcome))
+        assert cursor.fetchone()[0] == 0
+        cursor.execute("show synchronous_commit")
+
+        assert cursor.fetchone()[0] == waits

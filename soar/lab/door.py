@@ -48,10 +48,11 @@ class Visitor(WSGIRequestHandler):
         self.server.visitors.add(self.connection)
 
     def finish(self) -> None:
-        """Count it as closed."""
+        """Count it as closed, and let go of both its files: what is unsent may have no reader."""
         self.server.visitors.discard(self.connection)
-        with suppress(OSError):
-            super().finish()
+        for file in (self.wfile, self.rfile):
+            with suppress(OSError):
+                file.close()
 
     def run_wsgi(self) -> None:
         """Answer one request, and read what the application left unread of its body."""

@@ -103,7 +103,7 @@ def test_an_answer_is_heard_although_the_door_died_before_it_was_sent(product: P
     question = product.question(case)
     armed = product.arm("committed-http")
 
-    with suppress(requests.ConnectionError):  # the answer may come before the end
+    with suppress(requests.RequestException):  # the answer may come before the end, or half of it
         product.decide(question["id"], "Approve")
     eventually(lambda: not armed.exists())
     (run,) = product.after(case)

@@ -29,7 +29,7 @@ from soar.domain.errors import (
 )
 from soar.domain.secret import Secret
 from soar.domain.waits import nothing_left, retry_after
-from soar.wire import DeadlineAdapter, stand_behind
+from soar.wire import DeadlineAdapter, nothing_sent, sent_at, stand_behind
 
 __all__ = [
     "ActionContext",
@@ -151,7 +151,7 @@ class Notes(threading.local):
     """What was seen of a vendor during this thread's call; read by the action task."""
 
     sent: float | None = None
-    """When the last request was sent (``time.monotonic``)."""
+    """When the last request had left whole, or failed to (``time.monotonic``)."""
     answered: float | None = None
     """When the head of its last answer had come."""
     wait: timedelta | None = None
@@ -176,8 +176,11 @@ class _TimedAdapter(DeadlineAdapter):
     def send(self, request: Any, **kwargs: Any) -> requests.Response:  # type: ignore[override]
         connect, read = _pair(kwargs.get("timeout"))
         kwargs["timeout"] = seconds_left(connect), seconds_left(read)
-        self._notes.sent = time.monotonic()
-        response = super().send(request, **kwargs)
+        nothing_sent()
+        try:
+            response = super().send(request, **kwargs)
+        finally:
+            self._notes.sent = sent_at()
         self._notes.answered = time.monotonic()
         self._notes.wait = nothing_left(response.headers) or self._notes.wait
         return response

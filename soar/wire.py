@@ -8,6 +8,7 @@ Never: a request on a connection that was made too late, or a cut in somebody el
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -20,13 +21,24 @@ from soar.deadline import Deadline, current, shut
 
 Fence = Callable[[], None]
 _door = threading.local()
-"""The fence of the request that this thread is about to send."""
+"""The fence of the request that this thread is about to send, and when one was sent."""
 
 
 def stand_behind(fence: Fence) -> None:
     """Ask *fence* now, and again before this thread's next request leaves; it raises to stop it."""
     _door.fence = fence
     fence()
+
+
+def sent_at() -> float | None:
+    """Return when this thread's last request had left, or failed (``time.monotonic``)."""
+    moment: float | None = getattr(_door, "sent", None)
+    return moment
+
+
+def nothing_sent() -> None:
+    """Forget when this thread's last request left: the next one may never leave."""
+    _door.sent = None
 
 
 def _ask() -> None:
@@ -58,7 +70,10 @@ class _Timed:
         """Send a request for the call of this thread."""
         _ask()
         self._serve()
-        super().request(*args, **kwargs)  # type: ignore[misc]
+        try:
+            super().request(*args, **kwargs)  # type: ignore[misc]
+        finally:  # what broke halfway may have been received
+            _door.sent = time.monotonic()
 
     def _serve(self) -> None:
         """Belong to the call of this thread from now on."""

@@ -28,7 +28,9 @@ from soar.settings import Settings
 from tests.acceptance.conftest import ENDED, Pool, eventually
 from tests.conftest import new_database
 
-COUNT, LIMIT = 60, 5
+COUNT, LIMIT, SECONDS = 60, 20, 4
+"""A quarter of the window may pass on the way to the vendor, which is this process: on a machine
+that is busy with other tests a second can."""
 LOOK_UPS = f"""
 import phantom.rules as phantom
 
@@ -111,7 +113,7 @@ def open_door(stack: Stack, lab: Lab) -> None:
             configuration={
                 "api_key": house.vault().seal("fire-key"),
                 "base_url": lab.http.url,
-                "rate_limit": f"{LIMIT}/second",
+                "rate_limit": f"{LIMIT}/{SECONDS} seconds",
             },
         )
 
@@ -139,7 +141,7 @@ def ended(pool: Pool, container: int) -> list[dict[str, Any]]:
     return runs if runs and all(run["status"] in ENDED for run in runs) else []
 
 
-def worst_window(arrivals: list[float], seconds: float) -> int:
+def worst_window(arrivals: list[float], seconds: int) -> int:
     """Return how many arrivals the worst sliding window held."""
     return max(sum(1 for at in arrivals if first <= at < first + seconds) for first in arrivals)
 
@@ -177,4 +179,4 @@ def test_a_lane_loses_nothing_and_never_exceeds_its_limit_while_its_parts_are_ki
     with pool.house.database.begin() as work:
         (note,) = [n["content"] for n in work.reads.notes_of(container)]
     assert (run["status"], note) == ("success", f"{COUNT} success")
-    assert worst_window(arrived(), 1.0) <= LIMIT
+    assert worst_window(arrived(), SECONDS) <= LIMIT

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.chaos.facts import Facts, Row
-from tests.chaos.ground import LIMIT
+from tests.chaos.ground import LIMIT, SECONDS
 
 ENDED = ("success", "failed", "cancelled")
 WRITES: Mapping[str, tuple[str, str]] = {
@@ -226,14 +226,14 @@ def nothing_is_left(facts: Facts) -> Iterator[Breach]:
 
 
 def lanes_hold(facts: Facts, limit: int) -> Iterator[Breach]:
-    """No window of one second holds more calls of the limited asset than its limit."""
+    """No window holds more calls of the limited asset than its limit."""
     arrivals = sorted(facts.limited)
     first = 0
     for last, at in enumerate(arrivals):
-        while arrivals[first] <= at - 1.0:
+        while arrivals[first] <= at - SECONDS:
             first += 1
         if last - first + 1 > limit:
-            detail = f"{last - first + 1} calls within a second, limit {limit}"
+            detail = f"{last - first + 1} calls within {SECONDS} s, limit {limit}"
             yield _breach("lane over its limit", f"call {last + 1} of the asset", detail)
             return
 

@@ -213,7 +213,7 @@ WRONG: dict[str, tuple[str, Callable[[Facts], Any]]] = {
     "a lookup that never landed": ("flights left", lambda f: setattr(f, "flights", 1)),
     "a burst above the limit": (
         "lane over its limit",
-        lambda f: f.limited.extend([5.0 + i * 0.01 for i in range(15)]),
+        lambda f: f.limited.extend([5.0 + i * 0.01 for i in range(60)]),
     ),
 }
 

@@ -21,7 +21,7 @@ from soar.settings import Settings
 from tests.acceptance.conftest import eventually
 from tests.conftest import new_database
 from tests.traps.broker import WatchedPair
-from tests.traps.conftest import LIMIT, Product, Trapped
+from tests.traps.conftest import LIMIT, SECONDS, Product, Trapped
 from tests.traps.test_loss import blocks
 
 CASE = {"type": "none"}
@@ -145,7 +145,7 @@ def test_an_emptied_redis_loses_no_open_run(product: Product) -> None:
     devices = product.truth("crowdstrike")["devices"]
     assert {devices[host] for host in hosts} == {"contained"}
     times = product.arrived("virustotal", "flush.example")
-    assert max(sum(a <= at < a + 1 for at in times) for a in times) <= LIMIT
+    assert max(sum(a <= at < a + SECONDS for at in times) for a in times) <= LIMIT
 
 
 @pytest.mark.trap(18, "celery#4296, celery#2606")

@@ -48,6 +48,8 @@ class Doors:
         self.context.load_cert_chain(certificate, key)
         self.stopped = threading.Event()
         self.heard: list[bytes] = []
+        self.handshake_after = 0.0
+        self.opened_at = 0.0
         self._doors: list[socket.socket] = []
 
     def open(self, behave: Behaviour, *, tls: bool = False) -> str:
@@ -61,6 +63,8 @@ class Doors:
         while not self.stopped.is_set():
             try:
                 client, _ = door.accept()
+                self.stopped.wait(self.handshake_after)
+                self.opened_at = time.monotonic()
                 if tls:
                     client = self.context.wrap_socket(client, server_side=True)
                 with client:
@@ -294,3 +298,24 @@ def test_what_is_opened_after_the_deadline_is_cut_as_well() -> None:
         time.sleep(0.4)
         with cut_at_end(cut.set):
             assert cut.wait(10)
+
+
+def answer(client: socket.socket) -> None:
+    """Answer with nothing to say."""
+    client.sendall(b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n")
+
+
+def test_a_request_counts_as_sent_when_it_has_left_not_when_its_connection_was_asked_for(
+    doors: Doors, session: VendorSession
+) -> None:
+    """
+    A lane counts a call from when it can have arrived: a handshake may take seconds before that.
+    """
+    doors.handshake_after = 0.3
+    url = f"https://{doors.open(answer, tls=True)}/"
+
+    session.call("GET", url)
+
+    assert session.notes.sent is not None
+    assert session.notes.answered is not None
+    assert doors.opened_at < session.notes.sent < session.notes.answered

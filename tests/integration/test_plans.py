@@ -19,6 +19,7 @@ from soar.store.claims import CLAIM_LOOKUP, CLAIM_READ
 from soar.store.effects import CLAIM_WRITE
 from soar.store.endings import END, end_values
 from soar.store.prepared import PLAN_SECONDS, Prepared
+from soar.store.tables import app_run
 from tests.conftest import Servers, new_database
 from tests.integration.waiting import Act, add_asset, add_calls
 
@@ -69,12 +70,23 @@ SMALL = pytest.mark.parametrize(
 """How many calls a table holds when its statements are planned, and what the server knows of it."""
 
 
+def _add_many(house: House, count: int) -> None:
+    """Let so many calls wait for one asset, each like the first."""
+    (first,) = add_calls(house, "medium").calls
+    columns = ", ".join(column.name for column in app_run.columns if column.name != "id")
+    house.database.run(
+        f"insert into app_run ({columns}) select {columns} from app_run,"
+        " generate_series(2, %(count)s) where id = %(first)s",
+        {"first": first, "count": count},
+    )
+
+
 def _some_are_done(house: House, small: Small) -> None:
     """Let a few calls have been made; the server may have looked then, not since."""
     count, analyze = small
     house.database.run("alter table app_run set (autovacuum_enabled = off)", {})
     add_asset(house)
-    add_calls(house, *["medium"] * count)
+    _add_many(house, count)
     house.database.run(
         "update app_run set status = 'success', parked_for = null, end_time = now()", {}
     )
@@ -85,7 +97,7 @@ def _some_are_done(house: House, small: Small) -> None:
 def _crowd(house: House) -> Act:
     """Let thousands wait for one asset, and give one call of another that is pending."""
     add_asset(house, "edr")
-    add_calls(house, *["medium"] * WAITING)
+    _add_many(house, WAITING)
     return add_calls(house, "medium", asset="edr", parked_for="approval")
 
 

@@ -111,7 +111,7 @@ def _server(error: Exception) -> str | None:
         return "the database does not answer or refuses this user: check SOAR_DATABASE_URL"
     if isinstance(error, errors.UNUSABLE_URL):
         return "the database URL cannot be used: SOAR_DATABASE_URL must be postgresql+psycopg2://…"
-    if isinstance(error, errors.NO_SUCH_REVISION):
+    if isinstance(error, errors.NoSuchRevision):
         return f"the schema cannot be moved: {error}"
     if isinstance(error, errors.OUT_OF_RANGE):
         return "a number is larger than any id"

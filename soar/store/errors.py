@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import psycopg2
 import psycopg2.errors
-from alembic.util import CommandError
 from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, OperationalError
 
 UNREACHABLE = (OperationalError, psycopg2.OperationalError, psycopg2.InterfaceError)
@@ -21,11 +20,12 @@ UNUSABLE_URL = ArgumentError
 OUT_OF_RANGE = DataError
 """A value does not fit into its column: a number that no row can have."""
 
-NO_SUCH_REVISION = CommandError
-"""A migration was asked for that does not exist."""
-
 REFUSED = DBAPIError
 """Anything else that the database refused."""
+
+
+class NoSuchRevision(Exception):
+    """A migration was asked for that does not exist."""
 
 
 def not_migrated(error: BaseException) -> bool:

@@ -12,7 +12,10 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from alembic.util import CommandError
 from sqlalchemy import Connection, create_engine, text
+
+from soar.store.errors import NoSuchRevision
 
 HERE = Path(__file__).parent / "migrations"
 LOCK = 7_305_001  # any number that nobody else locks in this database
@@ -44,6 +47,8 @@ def _move(url: str, revision: str, *, up: bool) -> str:
             (command.upgrade if up else command.downgrade)(_config(connection), revision)
             connection.commit()
             return MigrationContext.configure(connection).get_current_revision() or "base"
+    except CommandError as error:
+        raise NoSuchRevision(str(error)) from None
     finally:
         engine.dispose()
 

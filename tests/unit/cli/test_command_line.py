@@ -133,7 +133,7 @@ def test_an_unreachable_redis_is_one_sentence_without_credentials(url):
         (ActionFailed("no"), 1),
         (OSError(2, "No such file"), 1),
         (redis.ConnectionError("no"), 1),
-        (errors.NO_SUCH_REVISION("no"), 1),
+        (errors.NoSuchRevision("no"), 1),
     ],
 )
 def test_each_kind_of_failure_has_its_exit_code(error, code):

@@ -9,8 +9,11 @@ from __future__ import annotations
 
 import socket
 import ssl
+import time
 from collections.abc import Iterable
 from contextlib import suppress
+from email.utils import formatdate
+from functools import lru_cache
 from typing import IO, Any, cast
 
 from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
@@ -18,6 +21,11 @@ from werkzeug.test import run_wsgi_app
 from werkzeug.wsgi import LimitedStream
 
 BODILESS = {"204", "304"}
+
+
+@lru_cache(maxsize=2)
+def _date(second: int) -> str:
+    return formatdate(second, usegmt=True)
 
 
 class Door(ThreadedWSGIServer):
@@ -79,6 +87,10 @@ class Visitor(WSGIRequestHandler):
             self.wfile.write(data)
             self.wfile.flush()
         self.wfile.flush()
+
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        """Return the time as a header says it: the same for a second."""
+        return _date(int(timestamp or time.time()))
 
     def log(self, type: str, message: str, *args: object) -> None:
         """Write no access log."""

@@ -88,10 +88,14 @@ class Simulator:
     lock: threading.RLock = field(default_factory=threading.RLock)
 
     def __post_init__(self) -> None:
-        self.paths = Map(list(self.routes), strict_slashes=False).bind("lab")
+        rules = list(self.routes)
+        self.begins = tuple(rule.rule.partition("<")[0].rstrip("/") for rule in rules)
+        self.paths = Map(rules, strict_slashes=False).bind("lab")
 
     def route(self, request: Request) -> Answer | None:
         """Return what answers a request, or None if it is not for this vendor."""
+        if "//" not in request.path and not request.path.startswith(self.begins):
+            return None
         try:
             endpoint, values = self.paths.match(request.path, request.method)
         except RequestRedirect as redirect:

@@ -36,14 +36,15 @@ def answer(
     by: Person,
     choice: str,
     signer: Signer,
+    channel: str,
     shown: str = "",
     reason: str = "",
 ) -> Row:
     """
     Record a person's choice and let what waited for it go on.
 
-    *shown* is the digest of what the person saw; it may be left out only where no choice leads
-    to a high-impact action.
+    *channel* is the way the answer came. *shown* is the digest of what the person saw; it may be
+    left out only where no choice leads to a high-impact action.
     """
     row = work.approvals.get(approval_id)
     _check_person(by, row)
@@ -54,6 +55,7 @@ def answer(
         "choice": chosen,
         "by": by.username,
         "reason": reason,
+        "channel": channel,
         "payload_digest": row["payload_digest"],
         "answered_at": datetime.now(UTC).isoformat(),
     }
@@ -69,7 +71,7 @@ def answer(
     )
     if done is None:
         raise Conflict(_too_late(work.approvals.get(approval_id)))
-    work.people.audit(by.username, "approval answered", {"approval": approval_id, **signed})
+    work.audit(by.username, "approval answered", signed, sealer=signer)
     _go_on(work, done)
     return done
 

@@ -30,7 +30,7 @@ def cancel(work: Work, run_id: int, *, by: str, reason: str = "") -> list[int]:
     for number in ids:
         work.runs.log(number, [("warning", "", message)])
     detail = {"run": run_id, "runs": ids, "calls": calls, "approvals": questions, "why": reason}
-    work.people.audit(by, "run cancelled", detail)
+    work.audit(by, "run cancelled", detail)
     parent = run["parent_action_run_id"]
     if parent is None:
         work.send_task(WRITE_REPORT, run["container_id"], run_id, queue=REPORT_QUEUE)

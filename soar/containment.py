@@ -125,7 +125,7 @@ def renew(work: Work, effect_id: int, minutes: int, *, by: str) -> datetime | No
         under_way = f"run {row['undo_run_id']} is undoing it"
         reason = under_way if row["undo_run_id"] else f"it is {row['status']}"
         raise Conflict(f"containment {effect_id} cannot be renewed: {reason}")
-    work.people.audit(by, "containment renewed", {"effect": effect_id, "minutes": minutes})
+    work.audit(by, "containment renewed", {"effect": effect_id, "minutes": minutes})
     until: datetime | None = renewed["expires_at"]
     return until
 

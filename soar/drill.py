@@ -128,7 +128,7 @@ def _begin(house: House, name: str, url: str) -> tuple[int, int]:
         container, _ = work.containers.add(new)
         playbook = work.playbooks.newest("drill")
         run = queue_run(work, container_id=container, playbook=playbook, started_by="drill")
-        work.people.audit("system", "drill began", {"run": run})
+        work.audit("system", "drill began", {"run": run})
     return container, run
 
 
@@ -202,4 +202,4 @@ def _clean(house: House, name: str, container: int) -> None:
     with house.database.begin() as work:
         inventory.delete(work, name, waiting="fail")
         work.containers.update(container, {"status": "closed"})
-        work.people.audit("system", "drill ended", {"container": container})
+        work.audit("system", "drill ended", {"container": container})

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Mapping
-from dataclasses import dataclass
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,14 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from soar.domain.errors import SoarError
 from soar.domain.gate import canonical
+
+UNTIL = re.compile(r"^#\s*until\s+(\S+)\s*$", re.MULTILINE)
+"""The line before a public key that says until when its signatures let calls go."""
+MARK = "-----END PUBLIC KEY-----"
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 def key_id(public: Ed25519PublicKey) -> str:
@@ -46,12 +56,27 @@ class Signer:
 
 @dataclass(frozen=True, slots=True)
 class Verifier:
-    """Knows the public keys whose answers count."""
+    """Knows the public keys whose answers count, and until when those of a retired one do."""
 
     keys: Mapping[str, Ed25519PublicKey]
+    until: Mapping[str, datetime] = field(default_factory=dict)
+    clock: Callable[[], datetime] = _now
 
     def verify(self, answer: Mapping[str, Any], signature: str, key: str) -> bool:
-        """Tell whether a known key made this signature over exactly this answer."""
+        """
+        Tell whether a known key made this signature over exactly this answer.
+
+        A key that has been retired is as good as unknown, whatever time the answer names: whoever
+        holds it can name any.
+        """
+        return not self.retired(key, self.clock()) and self.made(answer, signature, key)
+
+    def retired(self, key: str, at: datetime) -> bool:
+        """Tell whether a key counts no longer at that time."""
+        return key in self.until and at >= self.until[key]
+
+    def made(self, answer: Mapping[str, Any], signature: str, key: str) -> bool:
+        """Tell whether a known key, retired or not, made this signature over exactly this."""
         public = self.keys.get(key)
         if public is None:
             return False
@@ -94,18 +119,36 @@ def load_signer(file: Path) -> Signer:
 
 
 def load_verifier(file: Path) -> Verifier:
-    """Read a file of one or more public keys (PEM blocks one after the other)."""
+    """
+    Read a file of one or more public keys (PEM blocks one after the other).
+
+    A line ``# until 2026-12-31T00:00:00+00:00`` before a block retires that key then.
+    """
     try:
         text = file.read_text()
-    except OSError as error:
+    except (OSError, UnicodeDecodeError) as error:
         raise SoarError(f"verify key {file}: cannot be read ({type(error).__name__})") from None
-    mark = "-----END PUBLIC KEY-----"
-    keys = {}
-    for block in text.split(mark)[:-1]:
+    keys, until = {}, {}
+    for block in text.split(MARK)[:-1]:
         try:
-            key = serialization.load_pem_public_key((block.strip() + "\n" + mark).encode())
+            key = serialization.load_pem_public_key((block.strip() + "\n" + MARK).encode())
         except ValueError:
             raise SoarError(f"verify key {file}: holds something that is no public key") from None
         if isinstance(key, Ed25519PublicKey):
             keys[key_id(key)] = key
-    return Verifier(keys)
+            until.update({key_id(key): moment for moment in _until(file, block)})
+    return Verifier(keys, until)
+
+
+def _until(file: Path, block: str) -> list[datetime]:
+    """Return when the key of a block is retired, if a line before it says so."""
+    moments = []
+    for written in UNTIL.findall(block):
+        try:
+            moments.append(datetime.fromisoformat(written).astimezone(UTC))
+        except ValueError:
+            raise SoarError(
+                f"verify key {file}: `# until {written[:40]}` names no time; write it like"
+                " 2026-12-31T00:00:00+00:00"
+            ) from None
+    return moments

@@ -89,6 +89,7 @@ def answer(call: Call) -> Shape:
         by=call.person,
         choice=choice_of(raw),
         signer=_signer(call.house),
+        channel="rest",
         shown=bodies.text(raw, "payload_digest"),
         reason=bodies.text(raw, "reason") or bodies.text(raw, "message"),
     )

@@ -171,7 +171,7 @@ def change(call: Call) -> Shape:
     bodies.only(raw, CHANGES)
     changes = _changes(call, raw)
     call.work.containers.update(container_id, changes)
-    call.work.people.audit(
+    call.work.audit(
         call.person.username,
         "container changed",
         {"container": container_id, "fields": sorted(changes)},

@@ -151,7 +151,7 @@ def _save(call: Call, raw: Shape, current: Mapping[str, Any]) -> Shape:
     if isinstance(given, dict):
         raw = {**raw, "configuration": _with_secrets(given, current)}
     name = inventory.save(call.work, raw, catalog=call.house.catalog, vault=_vault(call.house))
-    call.work.people.audit(call.person.username, "asset saved", {"asset": name})
+    call.work.audit(call.person.username, "asset saved", {"asset": name})
     return {"success": True, "id": call.work.assets.get(name).id, "name": name}
 
 
@@ -179,5 +179,5 @@ def save_trigger(call: Call) -> Shape:
     require(call.person, "edit triggers")
     trigger = triggers.parse(call.body)
     triggers.save(call.work, trigger)
-    call.work.people.audit(call.person.username, "trigger saved", {"trigger": trigger.name})
+    call.work.audit(call.person.username, "trigger saved", {"trigger": trigger.name})
     return {"success": True, "name": trigger.name}

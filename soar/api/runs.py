@@ -136,7 +136,7 @@ def start(call: Call) -> Shape:
         started_by=call.person.username,
         run_as=call.person.username,
     )
-    call.work.people.audit(
+    call.work.audit(
         call.person.username,
         "playbook run",
         {"run": run_id, "playbook": playbook["name"], "container": container_id},

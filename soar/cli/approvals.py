@@ -102,7 +102,14 @@ def _answer(house: House, row: Row, person: Person, choice: str, reason: str, sh
     signer = house.signer()
     with house.database.begin() as work:
         return answer(
-            work, row["id"], by=person, choice=choice, signer=signer, shown=shown, reason=reason
+            work,
+            row["id"],
+            by=person,
+            choice=choice,
+            signer=signer,
+            channel="command line",
+            shown=shown,
+            reason=reason,
         )
 
 

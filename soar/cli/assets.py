@@ -121,7 +121,7 @@ def disable_asset(name: Name, waiting: Waiting = "", as_json: AsJson = False) ->
         failed = inventory.close(work, name, waiting=waiting)
         parks = work.assets.get(name).parks_when_closed
         document = {"asset": name, "when_closed": "park" if parks else "fail", "failed": failed}
-        work.people.audit(COMMAND_LINE, "asset disabled", document)
+        work.audit(COMMAND_LINE, "asset disabled", document)
     ends = "calls wait for it" if parks else f"its calls fail, and {failed} that waited have failed"
     say(as_json, document, f"{name} is disabled; {ends}")
 
@@ -134,7 +134,7 @@ def enable_asset(name: Name, as_json: AsJson = False) -> None:
     with entry.working() as (_, work):
         broken = inventory.enable(work, name)
         document = {"asset": name, "was_broken": broken}
-        work.people.audit(COMMAND_LINE, "asset enabled", document)
+        work.audit(COMMAND_LINE, "asset enabled", document)
     but = f"; credentials were refused before: {broken}" if broken else ""
     say(as_json, document, f"{name} is enabled{but}")
 
@@ -151,7 +151,7 @@ def delete_asset(name: Name, waiting: Waiting = "", as_json: AsJson = False) -> 
     with entry.working() as (_, work):
         count = inventory.delete(work, name, waiting=waiting)
         document = {"deleted": name, "waiting": waiting, "calls": count}
-        work.people.audit(COMMAND_LINE, "asset deleted", document)
+        work.audit(COMMAND_LINE, "asset deleted", document)
     kept = "wait for an asset of that name" if waiting == "park" else "have failed"
     say(as_json, document, f"{name} is deleted{f'; {count} calls {kept}' if count else ''}")
 

@@ -49,7 +49,7 @@ def create(
         kind = kind if automation is None else ("automation" if automation else "normal")
         token = access.create_token(work, user, roles=roles, kind=kind)
         detail = {"user": user, "roles": roles, "kind": kind}
-        work.people.audit(COMMAND_LINE, "token created", detail)
+        work.audit(COMMAND_LINE, "token created", detail)
 
     def draw(console: Console) -> None:
         names = ", ".join(roles) or "no roles"
@@ -65,7 +65,7 @@ def revoke(user: User, as_json: AsJson = False) -> None:
     with entry.working() as (_, work):
         work.people.get(user)
         count = work.people.revoke(user)
-        work.people.audit(COMMAND_LINE, "tokens revoked", {"user": user, "count": count})
+        work.audit(COMMAND_LINE, "tokens revoked", {"user": user, "count": count})
     say(as_json, {"user": user, "revoked": count}, f"{count} tokens of {user} are revoked")
 
 

@@ -157,6 +157,7 @@ class Script:
                     by=analyst,
                     choice=choice,
                     signer=self.house.signer(),
+                    channel="demo",
                     shown=approval["payload_digest"],
                     reason="demo",
                 )

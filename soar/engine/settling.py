@@ -70,7 +70,7 @@ class Settling:
         situation = Situation(catalog=self.catalog, assets={a.slug: a for a in work.assets.all()})
         writing.write(work, plan([act], situation), self._desk(work, run_id))
         work.ledger.undoing(effect["id"], run_id)
-        work.people.audit(by, "undo started", {"effect": effect["id"], "run": run_id})
+        work.audit(by, "undo started", {"effect": effect["id"], "run": run_id})
         return run_id
 
     def _undo_parameters(self, effect: Mapping[str, Any]) -> dict[str, Any]:

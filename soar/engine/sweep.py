@@ -110,7 +110,7 @@ class Sweep:
         """Close overdue questions: contain nothing, and tell their runs."""
         with self.database.begin() as work:
             for row in work.approvals.expire():
-                work.people.audit("system", "approval expired", {"approval": row["id"]})
+                work.audit("system", "approval expired", {"approval": row["id"]})
                 message = f"nobody answered {row['name']!r} in time: nothing was done"
                 if row["kind"] == "effect":
                     message = f"nobody told in time whether {row['name']!r} took effect"

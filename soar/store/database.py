@@ -80,7 +80,7 @@ class Database:
         with self.engine.begin() as connection:
             work = Work(connection)
             yield work
-            sent = work.store_messages()
+            sent = work.finish()
         if sent:
             self.publish(sent)
 

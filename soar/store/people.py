@@ -1,5 +1,5 @@
 """
-People, their tokens, and the audit trail.
+People, and their tokens.
 
 In: names, roles and hashes of tokens. Out: who a token belongs to.
 Never: a token in clear.
@@ -7,11 +7,8 @@ Never: a token in clear.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from soar.domain.errors import NotFound
-from soar.store.rows import Queries, Row, as_json
+from soar.store.rows import Queries, Row
 
 
 class People(Queries):
@@ -64,13 +61,4 @@ class People(Queries):
         return self._do(
             "delete from token where person_id = (select id from person where username = :name)",
             name=username,
-        )
-
-    def audit(self, who: str, what: str, detail: Mapping[str, Any]) -> None:
-        """Write down who did what."""
-        self._do(
-            "insert into audit (who, what, detail) values (:who, :what, cast(:detail as jsonb))",
-            who=who,
-            what=what,
-            detail=as_json(detail),
         )

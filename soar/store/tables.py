@@ -392,4 +392,9 @@ audit = Table(
     text_column("what"),
     json_column("detail"),
     now_column("time"),
+    Column("number", BigInteger, nullable=False, unique=True),
+    Column("entry", Text, nullable=False),
+    Column("hash", Text, nullable=False),
+    text_column("signature"),
+    text_column("key_id"),
 )

@@ -19,6 +19,7 @@ from sqlalchemy import Connection
 from soar.store.approvals import Approvals
 from soar.store.assets import Assets
 from soar.store.attachments import Attachments
+from soar.store.audit import Audit, Happened, Sealer
 from soar.store.calls import Calls
 from soar.store.containers import Containers
 from soar.store.lanes import Lanes
@@ -45,6 +46,7 @@ class Work:
 
     connection: Connection
     messages: list[Message] = field(default_factory=list)
+    happened: list[Happened] = field(default_factory=list)
 
     @cached_property
     def containers(self) -> Containers:
@@ -93,8 +95,13 @@ class Work:
 
     @cached_property
     def people(self) -> People:
-        """People, tokens and the audit trail."""
+        """People, and their tokens."""
         return People(self.connection)
+
+    @cached_property
+    def trail(self) -> Audit:
+        """The audit trail, as it is kept."""
+        return Audit(self.connection)
 
     @cached_property
     def overdue(self) -> Overdue:
@@ -109,16 +116,23 @@ class Work:
     @contextmanager
     def attempt(self) -> Iterator[None]:
         """Undo what is done inside, and send none of it, if it raises; the rest stands."""
-        kept = len(self.messages)
+        kept, known = len(self.messages), len(self.happened)
         self.runs._do("savepoint attempt")
         try:
             yield
         except BaseException:
             del self.messages[kept:]
+            del self.happened[known:]
             if not self.connection.invalidated:
                 self.runs._do("rollback to savepoint attempt")
             raise
         self.runs._do("release savepoint attempt")
+
+    def audit(
+        self, who: str, what: str, detail: Mapping[str, Any], *, sealer: Sealer | None = None
+    ) -> None:
+        """Keep for good that somebody decided or changed something; *sealer* signs it."""
+        self.happened.append(Happened(who=who, what=what, detail=detail, sealer=sealer))
 
     def send(self, kind: str, body: Mapping[str, Any]) -> None:
         """Send a message once this transaction has been committed."""
@@ -129,8 +143,13 @@ class Work:
         task_id = "-".join([name.rpartition(".")[2], *map(str, args)])
         self.send("task", {"name": name, "args": list(args), "queue": queue, "id": task_id})
 
-    def store_messages(self) -> list[tuple[int, Message]]:
-        """Write the outbox; called by the unit of work just before its commit."""
+    def finish(self) -> list[tuple[int, Message]]:
+        """Write the audit trail and the outbox; called just before the commit."""
+        if self.happened:
+            self.trail.append(self.happened)
+        return self._store_messages()
+
+    def _store_messages(self) -> list[tuple[int, Message]]:
         if not self.messages:
             return []
         rows = self.runs._all(

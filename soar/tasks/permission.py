@@ -54,6 +54,10 @@ def _objection(shop: Shop, spec: ActionSpec, claim: Claim, row: Mapping[str, Any
         return "the answer belongs to another approval"
     if not covers(row["payload"], str(signed.get("choice", "")), [claim.run_id], call):
         return "the approval does not cover this action with these parameters"
+    if datetime.fromisoformat(signed["answered_at"]) > datetime.fromisoformat(
+        row["payload"]["due"]
+    ):
+        return "the answer came after the approval was due"
     age = datetime.now(UTC) - datetime.fromisoformat(signed["answered_at"])
     if age > timedelta(minutes=shop.settings.grant_minutes) and claim.effect == Effect.NONE:
         return f"the approval is older than {shop.settings.grant_minutes} minutes"

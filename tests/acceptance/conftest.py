@@ -160,6 +160,7 @@ class Pool:
                 by=tess,
                 choice=choice,
                 signer=self.house.signer(),
+                channel="test",
                 shown=approval["payload_digest"],
             )
 

@@ -196,6 +196,7 @@ class Conductor:
                         by=TESS,
                         choice=choice,
                         signer=self.ground.house.signer(),
+                        channel="test",
                         shown=asked["payload_digest"],
                     )
             except (Conflict, *UNREACHABLE):

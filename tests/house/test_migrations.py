@@ -18,8 +18,10 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, create_engine, inspect, text
 
+from soar.domain.chain import Walk
 from soar.embedded import Servers
 from soar.store import migrate
+from soar.store.audit import Audit
 from soar.store.tables import metadata
 
 
@@ -123,3 +125,26 @@ def test_an_upgrade_of_a_current_database_changes_nothing(url: str) -> None:
 
     assert migrate.upgrade(url) == revisions()[-1]
     assert schema(url) == first
+
+
+def test_what_was_audited_before_there_was_a_chain_is_its_beginning(url: str) -> None:
+    """
+    Entries of an older release are chained in their order, gaps in their ids or not.
+    """
+    migrate.upgrade(url, "0007")
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        connection.execute(
+            text(
+                "insert into audit (id, who, what, detail) values (3, 'ada', 'asset saved',"
+                " '{\"asset\": \"vt\", \"n\": 1.50}'), (7, 'b', 'token created', '{}')"
+            )
+        )
+    migrate.upgrade(url)
+    with engine.connect() as connection:
+        trail = Audit(connection)
+        walk = Walk(verify=lambda *_: "nothing is signed yet")
+
+        assert walk.follow(trail.links()) is None
+        assert (walk.number, trail.differs()) == (2, None)
+    engine.dispose()

@@ -7,6 +7,7 @@ In: answers and keys. Out: nothing. Never: a signature that two texts share.
 from __future__ import annotations
 
 import stat
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -132,3 +133,38 @@ def test_a_file_of_broken_public_keys_is_a_sentence(tmp_path: Path, middle: str)
 
     with pytest.raises(SoarError, match="holds something that is no public key"):
         load_verifier(file)
+
+
+def test_a_retired_key_lets_nothing_go_any_more(tmp_path: Path) -> None:
+    """
+    From the time on that a line before it names; other keys of the file count on.
+    """
+    files = [tmp_path / name for name in ("old.pem", "old.pub", "new.pem", "new.pub")]
+    generate(files[0], files[1])
+    generate(files[2], files[3])
+    old, new = load_signer(files[0]), load_signer(files[2])
+    until = datetime(2026, 12, 31, tzinfo=UTC)
+    known = tmp_path / "verify.pem"
+    known.write_text(f"# until {until.isoformat()}\n{files[1].read_text()}{files[3].read_text()}")
+
+    found = load_verifier(known)
+    before = Verifier(found.keys, found.until, clock=lambda: until - timedelta(seconds=1))
+    after = Verifier(found.keys, found.until, clock=lambda: until)
+
+    assert before.verify(ANSWER, old.sign(ANSWER), old.key_id)
+    assert not after.verify(ANSWER, old.sign(ANSWER), old.key_id)
+    assert after.made(ANSWER, old.sign(ANSWER), old.key_id)
+    assert after.verify(ANSWER, new.sign(ANSWER), new.key_id)
+
+
+@pytest.mark.parametrize("written", ["soon", "31.12.2026", "2026-13-01"])
+def test_a_retirement_that_names_no_time_is_refused(tmp_path: Path, written: str) -> None:
+    """
+    A key that was meant to be retired must not count on because of a slip of the pen.
+    """
+    generate(tmp_path / "private.pem", tmp_path / "public.pem")
+    public = tmp_path / "public.pem"
+    public.write_text(f"# until {written}\n{public.read_text()}")
+
+    with pytest.raises(SoarError, match="names no time; write it like 2026-12-31"):
+        load_verifier(public)

@@ -339,6 +339,7 @@ class Bench:
                 approval_id,
                 choice=choice or row["options"][0],
                 signer=self.house.signer(),
+                channel="test",
                 **given,
             )
 

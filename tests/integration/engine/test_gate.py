@@ -247,6 +247,7 @@ def test_an_answer_by_an_unknown_key_is_refused(bench: Bench) -> None:
             by=Person(username="ada", roles=("soc_tier2",)),
             choice="Approve",
             signer=stranger,
+            channel="test",
             shown=question["payload_digest"],
         )
 

@@ -9,15 +9,25 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import ipaddress
 import re
 import secrets
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
+from typing import Any
 
 from soar.domain.errors import BadInput, NotAllowed
 from soar.domain.model import Person
 from soar.store.work import Work
+from soar.telemetry import log
 
 KINDS = ("normal", "automation")
 USERNAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,99}")
+LIFETIME = re.compile(r"([1-9][0-9]{0,4})([hdw])")
+UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
+MOST_NETWORKS = 100
+MAPPED = 96  # bits before an IPv4 address in ::ffff:0:0/96 (RFC 4291, 2.5.5.2)
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 class NotAuthenticated(NotAllowed):
@@ -29,25 +39,103 @@ def token_hash(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
-def create_token(work: Work, username: str, *, roles: list[str], kind: str = "normal") -> str:
-    """Make a token for a person (made or given these roles), and return it this one time."""
+def lifetime(text: str) -> timedelta:
+    """Read for how long a token counts: hours, days or weeks, like "12h", "90d" or "52w"."""
+    found = LIFETIME.fullmatch(text.strip().lower())
+    if found is None:
+        raise BadInput("expires", f"{text[:40]!r} is no span: write it like 12h, 90d or 52w")
+    return int(found[1]) * UNITS[found[2]]
+
+
+def networks(given: Iterable[str]) -> list[str]:
+    """Read addresses and networks, and return them in their one form."""
+    found = []
+    for text in given:
+        try:
+            found.append(str(_plain(ipaddress.ip_network(text.strip(), strict=False))))
+        except ValueError:
+            raise BadInput(
+                "allow-ip", f"{text[:60]!r} is no address or network, like 10.1.2.3 or 10.1.0.0/16"
+            ) from None
+    if len(found) > MOST_NETWORKS:
+        raise BadInput("allow-ip", f"names {len(found)} networks; at most {MOST_NETWORKS} may be")
+    return sorted(set(found))
+
+
+def _plain(network: Network) -> Network:
+    """Return a network of IPv4 that was written as one of IPv6 as what it is."""
+    mapped = getattr(network.network_address, "ipv4_mapped", None)
+    if mapped is None or network.prefixlen < MAPPED:
+        return network
+    return ipaddress.IPv4Network((mapped, network.prefixlen - MAPPED))
+
+
+def create_token(
+    work: Work,
+    username: str,
+    *,
+    roles: list[str],
+    kind: str = "normal",
+    lasts: timedelta | None = None,
+    allowed_ips: Iterable[str] = (),
+) -> str:
+    """
+    Make a token for a person (made or given these roles), and return it this one time.
+
+    It counts for as long as it *lasts* (none: until it is revoked) and only from *allowed_ips*,
+    addresses or networks (empty: from anywhere).
+    """
     if not USERNAME.fullmatch(username):
         raise BadInput("user", f"{username!r} must be letters, digits and . _ @ - only")
     if kind not in KINDS:
         raise BadInput("kind", f"{kind!r} is none of {', '.join(KINDS)}")
     token = secrets.token_urlsafe(32)
-    work.people.add_token(work.people.save(username, roles, kind), token_hash(token))
+    work.people.add_token(
+        work.people.save(username, roles, kind),
+        token_hash(token),
+        seconds=lasts.total_seconds() if lasts else None,
+        allowed_ips=networks(allowed_ips),
+    )
     return token
 
 
-def authenticate(work: Work, token: str) -> Person:
-    """Return the person a token belongs to."""
+def authenticate(work: Work, token: str, *, address: str | None = None) -> Person:
+    """
+    Return the person a token belongs to.
+
+    *address* is where a request came from; without it (a shell on the server) a token is not
+    bound to any.
+    """
     if not token:
         raise NotAuthenticated("No supported auth information provided in request")
     hashed = token_hash(token)
     row = work.people.by_token(hashed)
     if row is None or not hmac.compare_digest(row["token_hash"], hashed):
         raise NotAuthenticated("Invalid automation token")
-    if not row["active"]:
-        raise NotAuthenticated("User is inactive")
+    why = _refusal(row, address)
+    if why:
+        log.warning("token_refused", user=row["username"], why=why)
+        raise NotAuthenticated(why)
     return Person(username=row["username"], roles=tuple(row["roles"]), kind=row["kind"])
+
+
+def _refusal(row: Mapping[str, Any], address: str | None) -> str:
+    if not row["active"]:
+        return "User is inactive"
+    if row["expired"]:
+        return f"The token expired at {row['expires_at']:%Y-%m-%d %H:%M:%S} UTC"
+    if address is not None and not _allowed(address, row["allowed_ips"]):
+        return f"The token may not be used from {address}"
+    return ""
+
+
+def _allowed(address: str, allowed: list[str]) -> bool:
+    """Tell whether an address is in one of the networks; one that cannot be read is in none."""
+    if not allowed:
+        return True
+    try:
+        found = ipaddress.ip_address(address)
+    except ValueError:
+        return False
+    asked = _plain(ipaddress.ip_network(found)).network_address
+    return any(asked in ipaddress.ip_network(network) for network in allowed)

@@ -33,6 +33,7 @@ class Settings(BaseSettings):
     verify_key_file: Path | None = None
     http_host: str = "127.0.0.1"
     http_port: int = 8080
+    trusted_proxies: str = ""
     flower_port: int = 5555
     flower_basic_auth: SecretStr = SecretStr("")
     log_level: str = "INFO"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import uvicorn
 
 from soar import bootstrap
@@ -18,4 +20,13 @@ def main(settings: Settings) -> None:
         log_level=settings.log_level.lower(),
         access_log=False,
         server_header=False,
+        **believed(settings),
     )
+
+
+def believed(settings: Settings) -> dict[str, Any]:
+    """Return whose word counts on who is asking: without a trusted proxy, nobody's."""
+    return {
+        "proxy_headers": bool(settings.trusted_proxies),
+        "forwarded_allow_ips": settings.trusted_proxies,
+    }

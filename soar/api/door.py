@@ -118,7 +118,7 @@ def _call(house: House, work: Work, request: Request, body: bytes, shown: str) -
     writes = request.method == "POST"
     if not writes:
         lists(work).forbid_changes()
-    person = access.authenticate(work, shown)
+    person = access.authenticate(work, shown, address=_address(request))
     return Call(
         house=house,
         work=work,
@@ -128,6 +128,11 @@ def _call(house: House, work: Work, request: Request, body: bytes, shown: str) -
         base_url=str(request.base_url).rstrip("/"),
         body=bodies.parse(body) if writes else None,
     )
+
+
+def _address(request: Request) -> str:
+    """Return who is asking; a trusted proxy has said for whom it asks."""
+    return request.client.host if request.client else "unknown"
 
 
 def token(headers: Mapping[str, str], *, bearer: bool = False) -> str:

@@ -14,12 +14,30 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
+from sqlalchemy import BigInteger, Column, Table, Text
+
 from soar.domain import chain
 from soar.domain.chain import Link
+from soar.store.columns import id_column, json_column, metadata, now_column, text_column
 from soar.store.rows import Queries, Row, as_json, storable
 
 LOCK = 7_305_003  # any number that nobody else locks in this database
 PAGE = 1000
+
+audit = Table(
+    "audit",
+    metadata,
+    id_column(),
+    text_column("who"),
+    text_column("what"),
+    json_column("detail"),
+    now_column("time"),
+    Column("number", BigInteger, nullable=False, unique=True),
+    Column("entry", Text, nullable=False),
+    Column("hash", Text, nullable=False),
+    text_column("signature"),
+    text_column("key_id"),
+)
 
 
 class Sealer(Protocol):

@@ -40,25 +40,47 @@ class People(Queries):
         """Return everybody."""
         return self._all("select * from person order by username")
 
-    def add_token(self, person_id: int, token_hash: str) -> None:
-        """Keep the hash of a token."""
+    def add_token(
+        self, person_id: int, token_hash: str, *, seconds: float | None, allowed_ips: list[str]
+    ) -> None:
+        """Keep the hash of a token, for how long it counts, and from where (empty: anywhere)."""
         self._do(
-            "insert into token (person_id, hash) values (:id, :hash)", id=person_id, hash=token_hash
+            """
+            insert into token (person_id, hash, expires_at, allowed_ips) values (:id, :hash,
+              now() + make_interval(secs => cast(:seconds as double precision)), :allowed_ips)
+            """,
+            id=person_id,
+            hash=token_hash,
+            seconds=seconds,
+            allowed_ips=allowed_ips,
+        )
+
+    def tokens(self) -> list[Row]:
+        """Return every token, without its hash."""
+        return self._all(
+            """
+            select t.id, p.username, p.roles, p.kind, t.create_time, t.expires_at, t.allowed_ips,
+              coalesce(t.expires_at <= now(), false) as expired
+            from token t join person p on p.id = t.person_id order by p.username, t.id
+            """
         )
 
     def by_token(self, token_hash: str) -> Row | None:
         """Return the person whose token has this hash, if there is one."""
         return self._one(
             """
-            select p.*, t.hash as token_hash from token t join person p on p.id = t.person_id
-            where t.hash = :hash
+            select p.*, t.hash as token_hash, t.expires_at, t.allowed_ips,
+              coalesce(t.expires_at <= now(), false) as expired
+            from token t join person p on p.id = t.person_id where t.hash = :hash
             """,
             hash=token_hash,
         )
 
-    def revoke(self, username: str) -> int:
-        """Remove every token of a person and return how many there were."""
+    def revoke(self, username: str, *, only: int | None = None) -> int:
+        """Remove every token of a person, or *only* one; return how many there were."""
         return self._do(
-            "delete from token where person_id = (select id from person where username = :name)",
+            "delete from token where person_id = (select id from person where username = :name)"
+            " and id = coalesce(cast(:only as bigint), id)",
             name=username,
+            only=only,
         )

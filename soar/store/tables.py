@@ -20,6 +20,7 @@ from sqlalchemy import (
 )
 
 from soar.store.attachments import attachment as attachment
+from soar.store.audit import audit as audit
 from soar.store.columns import (
     flag,
     id_column,
@@ -381,20 +382,6 @@ token = Table(
     ref("person_id", "person.id"),
     Column("hash", Text, nullable=False, unique=True),
     now_column("create_time"),
-    when("last_used"),
-)
-
-audit = Table(
-    "audit",
-    metadata,
-    id_column(),
-    text_column("who"),
-    text_column("what"),
-    json_column("detail"),
-    now_column("time"),
-    Column("number", BigInteger, nullable=False, unique=True),
-    Column("entry", Text, nullable=False),
-    Column("hash", Text, nullable=False),
-    text_column("signature"),
-    text_column("key_id"),
+    when("expires_at"),
+    texts("allowed_ips"),
 )

@@ -39,11 +39,11 @@ def token_hash(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
-def lifetime(text: str) -> timedelta:
-    """Read for how long a token counts: hours, days or weeks, like "12h", "90d" or "52w"."""
+def lifetime(text: str, *, field: str = "expires") -> timedelta:
+    """Read for how long something counts: hours, days or weeks, like "12h", "90d" or "52w"."""
     found = LIFETIME.fullmatch(text.strip().lower())
     if found is None:
-        raise BadInput("expires", f"{text[:40]!r} is no span: write it like 12h, 90d or 52w")
+        raise BadInput(field, f"{text[:40]!r} is no span: write it like 12h, 90d or 52w")
     return int(found[1]) * UNITS[found[2]]
 
 

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from soar import parking
+from soar import delegation, parking
 from soar.bus.app import RESUME_RUN
 from soar.domain import gate
 from soar.domain.errors import BadInput, Conflict, NotAllowed
@@ -23,8 +23,23 @@ from soar.store.rows import Row, storable
 from soar.store.work import Work
 
 
+def stands_for(work: Work, person: Person, approval: Mapping[str, Any]) -> str | None:
+    """
+    Return for whom a person may answer: nobody else (an empty name), the one who lets them stand
+    in, or None if they may not answer at all.
+    """
+    if may_answer(person, approval):
+        return ""
+    found = [g.username for g in delegation.givers(work, person) if may_answer(g, approval)]
+    return found[0] if found else None
+
+
 def may_answer(person: Person, approval: Mapping[str, Any]) -> bool:
-    """Tell whether a person is the addressee or holds the addressed role; machines never may."""
+    """
+    Tell whether a person is the addressee or holds the addressed role, in their own right.
+
+    Machines never may.
+    """
     names = {person.username, *person.roles}
     return person.kind != "automation" and approval["assignee"] in names
 
@@ -47,13 +62,14 @@ def answer(
     left out only where no choice leads to a high-impact action.
     """
     row = work.approvals.get(approval_id)
-    _check_person(by, row)
+    instead_of = _check_person(work, by, row)
     chosen, reason = storable(_check_choice(choice, row)), storable(reason)
     _check_shown(shown, row)
     signed = {
         "approval": row["public_id"],
         "choice": chosen,
         "by": by.username,
+        "for": instead_of,
         "reason": reason,
         "channel": channel,
         "payload_digest": row["payload_digest"],
@@ -104,14 +120,16 @@ def _settle(work: Work, row: Row) -> None:
             work.send_task(RESUME_RUN, join["run_id"], join["id"])
 
 
-def _check_person(by: Person, row: Mapping[str, Any]) -> None:
+def _check_person(work: Work, by: Person, row: Mapping[str, Any]) -> str:
     if by.kind == "automation":
         raise NotAllowed(f"{by.username} is an automation user: a person must answer")
-    if not may_answer(by, row):
+    instead_of = stands_for(work, by, row)
+    if instead_of is None:
         raise NotAllowed(
             f"approval {row['id']} is for {row['assignee']!r}; {by.username} has the roles:"
             f" {', '.join(by.roles) or 'none'}"
         )
+    return instead_of
 
 
 def _check_choice(choice: str, row: Mapping[str, Any]) -> str:

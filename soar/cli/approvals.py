@@ -76,24 +76,30 @@ def approve(
 ) -> None:
     """Answer an approval: see what each choice would do, choose, and sign."""
     with entry.opened() as house:
-        person, row = _question(house, approval_id, token_file)
+        person, row, allowed = _question(house, approval_id, token_file)
         console = progress_console() if as_json else output()
         _draw(console, row)
         shown = gate.digest(row["payload"])
         _check_open(row)
-        _check_person(person, row)
+        _check_person(person, row, allowed=allowed)
         chosen = choice if choice is not None else _ask(row)
         _confirm(chosen, yes=yes)
         done = _answer(house, row, person, chosen, reason, shown)
+    instead_of = done["signed"]["for"]
     document = entry.pick(done, "id", "status", "answer", "answered_by", "reason", "close_time")
-    say(as_json, document, f"{done['answered_by']} chose {done['answer']!r}: signed and recorded")
+    who = f"{done['answered_by']}" + (f", for {instead_of}," if instead_of else "")
+    sentence = f"{who} chose {done['answer']!r}: signed and recorded"
+    say(as_json, {**document, "answered_for": instead_of}, sentence)
 
 
-def _question(house: House, approval_id: int, token_file: Path | None) -> tuple[Person, Row]:
-    """Return who is asking, and what they are about to be shown."""
+def _question(house: House, approval_id: int, token_file: Path | None) -> tuple[Person, Row, bool]:
+    """Return who is asking, what they are about to be shown, and whether they may answer it."""
+    from soar.approvals import stands_for
+
     with house.database.begin() as work:
         person = entry.person(work, house.settings, token_file)
-        return person, work.approvals.get(approval_id)
+        row = work.approvals.get(approval_id)
+        return person, row, stands_for(work, person, row) is not None
 
 
 def _answer(house: House, row: Row, person: Person, choice: str, reason: str, shown: str) -> Row:
@@ -123,11 +129,9 @@ def _check_open(row: Row) -> None:
         raise Conflict(f"approval {row['id']} is {row['status']}: nothing is to decide any more")
 
 
-def _check_person(person: Person, row: Row) -> None:
+def _check_person(person: Person, row: Row, *, allowed: bool) -> None:
     """Refuse before the question is asked; the answer is checked again when it is recorded."""
-    from soar.approvals import may_answer
-
-    if not may_answer(person, row):
+    if not allowed:
         what = "an automation user" if person.kind == "automation" else "somebody else"
         raise NotAllowed(
             f"approval {row['id']} is for {row['assignee']!r}; {person.username} is {what}"

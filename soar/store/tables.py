@@ -32,6 +32,7 @@ from soar.store.columns import (
     when,
 )
 from soar.store.columns import metadata as metadata
+from soar.store.delegations import delegation as delegation
 from soar.store.ledger_table import effect as effect
 
 playbook = Table(

@@ -22,6 +22,7 @@ from soar.store.attachments import Attachments
 from soar.store.audit import Audit, Happened, Sealer
 from soar.store.calls import Calls
 from soar.store.containers import Containers
+from soar.store.delegations import Delegations
 from soar.store.lanes import Lanes
 from soar.store.ledger import Ledger
 from soar.store.overdue import Overdue
@@ -97,6 +98,11 @@ class Work:
     def people(self) -> People:
         """People, and their tokens."""
         return People(self.connection)
+
+    @cached_property
+    def delegations(self) -> Delegations:
+        """Who may answer for whom."""
+        return Delegations(self.connection)
 
     @cached_property
     def trail(self) -> Audit:

@@ -19,9 +19,9 @@ def upgrade() -> None:
         sa.Column('create_time', sa.DateTime(timezone=True), server_default=sa.text('now()'), nullable=False),
         sa.PrimaryKeyConstraint('id', name=op.f('pk_delegation')),
     )
-    op.create_index(op.f('ix_delegation_taker'), 'delegation', ['taker', 'until'], unique=False)
+    op.create_index(op.f('ix_delegation_taker_until'), 'delegation', ['taker', 'until'], unique=False)
 
 
 def downgrade() -> None:
-    op.drop_index(op.f('ix_delegation_taker'), table_name='delegation')
+    op.drop_index(op.f('ix_delegation_taker_until'), table_name='delegation')
     op.drop_table('delegation')

@@ -58,6 +58,7 @@ def shape(row: Row) -> Shape:
         "payload_digest": row["payload_digest"],
         "responses": [] if row["answer"] is None else [row["answer"]],
         "answered_by": row["answered_by"],
+        "answered_for": row["answered_for"] or "",
         "reason": row["reason"],
         "create_time": shapes.stamp(row["create_time"]),
         "start_time": shapes.stamp(row["create_time"]),

@@ -289,7 +289,8 @@ APPROVALS = Listing(
     heavy="x.payload",
     columns="x.id, x.public_id, x.run_id, x.action_run_id, x.container_id, x.kind, x.name,"  # noqa: S608 - fixed texts
     f" x.assignee, x.message, x.options, x.payload_digest, {APPROVAL_STATUS} as status,"
-    " x.answer, x.reason, x.answered_by, x.create_time, x.due_at, x.close_time,"
+    " x.answer, x.reason, x.answered_by, x.signed->>'for' as answered_for,"
+    " x.create_time, x.due_at, x.close_time,"
     " exists (select 1 from person p where p.username = x.assignee) as for_person",
     fields={
         **_OF_CONTAINER,
@@ -311,6 +312,7 @@ APPROVALS = Listing(
             owner_name="x.assignee",
             type="x.kind",
             answered_by="x.answered_by",
+            answered_for="x.signed->>'for'",
         ),
         **_fields(
             "time",

@@ -16,6 +16,8 @@ from soar import access, delegation
 from soar.bootstrap import House
 from soar.domain.errors import BadInput, NotFound
 from tests.integration.conftest import Soar
+from tests.integration.rest.stage import Client
+from tests.integration.rest.stage import url as url
 from tests.integration.test_cli import question as question
 from tests.integration.test_cli import token
 
@@ -57,6 +59,23 @@ def test_who_stands_in_may_answer_and_the_answer_says_for_whom(
         ("ben", "approval answered"),
     ]
     assert trail[1][2]["for"] == "anna"
+
+
+def test_the_door_shows_for_whom_it_was(
+    house: House, soar: Soar, url: str, people: dict[str, str], question: int
+) -> None:
+    """
+    And finds the answers that were given for somebody.
+    """
+    soar("delegation", "add", "ben", "--for", "8h", "--from", "anna")
+    asking = Client(url, people["ben"])
+    path = f"/rest/approval/{question}"
+    body = {"choice": "Monitor Only", "payload_digest": asking.get(path).json()["payload_digest"]}
+
+    assert asking.post(path, body).status_code == 200
+
+    assert asking.get(path).json()["answered_for"] == "anna"
+    assert asking.ids("/rest/approval", _filter_answered_for='"anna"') == [question]
 
 
 def test_whoever_answers_in_their_own_right_answers_for_nobody(

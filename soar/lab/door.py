@@ -16,6 +16,7 @@ from email.utils import formatdate
 from functools import lru_cache
 from typing import IO, Any, cast
 
+from werkzeug.exceptions import ClientDisconnected
 from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
 from werkzeug.test import run_wsgi_app
 from werkzeug.wsgi import LimitedStream
@@ -72,7 +73,7 @@ class Visitor(WSGIRequestHandler):
             body, status, headers = run_wsgi_app(self.server.app, environ)
             self._send(status, list(headers.items()), body)
             environ["wsgi.input"].read()
-        except (ConnectionError, TimeoutError) as error:
+        except (ConnectionError, TimeoutError, ClientDisconnected) as error:
             self.connection_dropped(error)
 
     def _send(self, status: str, headers: list[tuple[str, str]], body: Iterable[bytes]) -> None:

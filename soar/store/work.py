@@ -19,6 +19,7 @@ from sqlalchemy import Connection
 from soar.store.approvals import Approvals
 from soar.store.assets import Assets
 from soar.store.attachments import Attachments
+from soar.store.blast import Blast
 from soar.store.calls import Calls
 from soar.store.containers import Containers
 from soar.store.lanes import Lanes
@@ -75,6 +76,11 @@ class Work:
     def ledger(self) -> Ledger:
         """Effects: what stands at the vendors."""
         return Ledger(self.connection)
+
+    @cached_property
+    def blast(self) -> Blast:
+        """The breaker: its rules, and what it holds."""
+        return Blast(self.connection)
 
     @cached_property
     def assets(self) -> Assets:

@@ -12,12 +12,10 @@ from typing import Any
 
 from soar.catalog import Catalog
 from soar.domain import blast
-from soar.domain.blast import ANY, Limit, Protected, spoken
+from soar.domain.blast import ANY, FIELDS, Limit, Protected, spoken
 from soar.domain.errors import BadInput, NotFound
 from soar.store.rows import Row, storable
 from soar.store.work import Work
-
-FIELDS = ("kind", "action", "asset", "pattern", "limit", "per", "note")
 
 
 def add(work: Work, raw: Any, *, catalog: Catalog, by: str) -> Row:

@@ -18,6 +18,7 @@ from soar.domain.reach import hits, is_wide
 
 ANY = "*"
 KINDS = ("protected", "limit")
+FIELDS = ("kind", "action", "asset", "pattern", "limit", "per", "note")
 PER = ("asset", "playbook", "all")
 MOST_CALLS = 100_000
 LONGEST = timedelta(days=31)
@@ -200,7 +201,7 @@ def parse(raw: Any) -> Protected | Limit:
     if not isinstance(raw, Mapping):
         raise BadInput("rule", "must be an object with kind, action, asset, pattern or limit, note")
     kind = _one_of("kind", raw.get("kind"), KINDS)
-    where = {"action": _name(raw, "action"), "asset": _name(raw, "asset").strip()}
+    where = {"action": _name(raw, "action"), "asset": _name(raw, "asset")}
     note = _text(raw, "note")
     if kind == "protected":
         _refuse(raw, kind, "limit", "per")

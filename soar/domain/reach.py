@@ -31,7 +31,7 @@ class Stretch:
     @property
     def is_wide(self) -> bool:
         """Whether these are more addresses than one means to block."""
-        old = MAPPED <= self.first and self.last <= MAPPED | 0xFFFF_FFFF
+        old = self.first >= MAPPED and self.last <= MAPPED | 0xFFFF_FFFF
         return self.last - self.first >= (WIDEST if old else WIDEST_IPV6)
 
     def meets(self, other: Stretch) -> bool:

@@ -310,6 +310,39 @@ def test_a_second_approval_of_other_parameters_is_refused(bench: Bench) -> None:
     assert "does not cover" in refusal(bench)
 
 
+def test_the_first_answer_is_used_although_its_call_is_held(bench: Bench) -> None:
+    """
+    While a call waits for its second approval, no equal call goes under its first.
+    """
+    rule(bench)
+    approved(bench)
+    (first,) = bench.rows("select id, payload from approval where kind = 'action'")
+    (shown,) = first["payload"]["effects"]["Approve"]
+
+    with bench.database.begin() as work:
+        assert work.calls.already_under(first["id"], gate.HeldCall(**shown))
+
+
+def test_a_second_answer_never_counts_among_those_of_the_run(bench: Bench) -> None:
+    """
+    An equal call that the run asks for later has its own first question.
+    """
+    rule(bench)
+    again = "phantom.act('isolate', parameters={'target': '10.0.0.5'}, callback='last')"
+    bench.vendor.moods[("isolate", "10.0.0.5")] = ["failed"]
+    approved(
+        bench,
+        ISOLATE
+        + f"    {again}\n\ndef last(action, success, container, results, handle):\n    pass\n",
+    )
+
+    bench.answer(bench.questions()[0]["id"])
+    bench.deliver_all()
+
+    assert [q["kind"] for q in bench.questions()] == ["action"]
+    assert bench.calls()[1]["status"] == "parked"
+
+
 def test_a_rule_that_came_after_the_answer_asks_again(bench: Bench) -> None:
     """
     The answer names the rules that were shown; another one was not among them.

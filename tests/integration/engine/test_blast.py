@@ -296,18 +296,25 @@ def test_a_second_answer_of_another_call_is_refused(bench: Bench) -> None:
     assert not bench.vendor.done
 
 
-def test_a_second_approval_of_other_parameters_is_refused(bench: Bench) -> None:
+@pytest.mark.parametrize("impact", ["high", "low"])
+def test_a_second_approval_of_other_parameters_is_refused(bench: Bench, impact: str) -> None:
     """
-    Parameters edited after both answers are found out at the last hop.
+    Parameters edited after all answers are found out at the last hop, with a first gate or without.
     """
     rule(bench)
-    approved(bench)
+    if impact == "high":
+        approved(bench)
+    else:
+        bench.play(BLOCK)
     bench.answer(bench.questions()[0]["id"])
     bench.pending.clear()
+    bench.do("""update app_run set status = 'pending', parked_for = null,
+      parameters = '{"target": "10.0.0.9"}'""")
 
-    replayed(bench, """parameters = '{"target": "10.0.0.9"}'""")
+    ring(bench, 1)
 
-    assert "does not cover" in refusal(bench)
+    which = "the approval" if impact == "high" else "its second approval"
+    assert f"refused: {which} does not cover this" in refusal(bench)
 
 
 def test_the_first_answer_is_used_although_its_call_is_held(bench: Bench) -> None:
@@ -520,7 +527,15 @@ def test_a_shared_effect_is_not_counted(bench: Bench) -> None:
     assert [row["status"] for row in bench.calls()] == ["success", "success"]
 
 
-def test_of_twenty_that_ask_at_once_for_the_last_place_one_gets_it(bench: Bench) -> None:
+WAITING = """
+    select count(*) as n from pg_stat_activity where wait_event_type = 'Lock'
+    and query like '%blast_pass%' and datname = current_database() and pid <> pg_backend_pid()
+"""
+
+
+def test_of_twenty_that_ask_at_once_for_the_last_place_one_gets_it(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """
     The count and the decision are one: nobody counts while another is deciding.
     """
@@ -534,15 +549,25 @@ def test_of_twenty_that_ask_at_once_for_the_last_place_one_gets_it(bench: Bench)
         bench.deliver(bench.pending.pop(at))
     crowd = [m.body for m in bench.pending]
     bench.pending.clear()
-    together = threading.Barrier(len(crowd))
+    at_the_door, opened = threading.Barrier(len(crowd) + 1), threading.Event()
+    together = bench.database.run_together
 
-    def work(body: dict[str, Any]) -> None:
-        together.wait()
-        bench.call(body)
+    def wait_at_the_door(statements: str, values: Any) -> Any:
+        at_the_door.wait(timeout=60)
+        opened.wait(timeout=60)
+        return together(statements, values)
 
-    threads = [threading.Thread(target=work, args=(body,)) for body in crowd]
+    monkeypatch.setattr(bench.database, "run_together", wait_at_the_door)
+    threads = [threading.Thread(target=bench.call, args=(body,)) for body in crowd]
     for thread in threads:
         thread.start()
+    at_the_door.wait(timeout=60)
+    # Nobody can mark its call while the rows are locked, though whoever may has counted by then.
+    with bench.database.begin() as work:
+        work.calls._all("select id from app_run for update")
+        opened.set()
+        while bench.rows(WAITING) != [{"n": len(crowd)}]:  # each look in a transaction of its own
+            threading.Event().wait(0.02)
     for thread in threads:
         thread.join()
 

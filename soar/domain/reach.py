@@ -12,8 +12,11 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from urllib.parse import urlsplit
 
+KEPT = 8192
+"""So many texts are not read anew: the patterns of all rules, for each containment."""
 BETWEEN = re.compile(r"[\s,;|]+")
 MAPPED = int(ipaddress.ip_address("::ffff:0:0"))
 """Where IPv4 lies among the addresses of IPv6: an address is the same one in either form."""
@@ -64,6 +67,7 @@ def stretches(text: str) -> Iterator[Stretch]:
             yield found
 
 
+@lru_cache(maxsize=KEPT)
 def stretch(text: str) -> Stretch | None:
     """Return the addresses that a text stands for, if it is an address or a network."""
     try:
@@ -83,6 +87,7 @@ def _range(text: str) -> Stretch | None:
     return Stretch(min(first.first, last.first), max(first.last, last.last))
 
 
+@lru_cache(maxsize=KEPT)
 def spellings(text: str) -> frozenset[str]:
     """Return the names that a text may mean: as it stands, and without domain or path."""
     whole = _plain(text)

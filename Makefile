@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 SOURCES := soar workers tests deploy docs
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up test chaos bench lint types contracts check wheel constraints
+.PHONY: help install demo up test attack chaos bench lint types contracts check wheel constraints
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^## / { printf "\n%s\n", substr($$0, 4) } \
@@ -29,6 +29,9 @@ JOBS ?= 3
 
 test: $(STAMP) ## Run the whole test suite in JOBS processes, without the benchmarks; PYTEST_ARGS adds options
 	@$(BIN)/python -m pytest --ignore=tests/bench --timeout=300 -rs -n $(JOBS) --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
+
+attack: $(STAMP) ## Try a hundred thousand changed answers; none may let a call go
+	@MUTATIONS=100000 $(BIN)/python -m pytest -q --timeout=900 tests/attack
 
 RUNS := 200
 SEED := 1

@@ -77,6 +77,11 @@ class ActionSpec:
         """Whether an analyst's decision must stand before it."""
         return self.kind == "contain" and self.impact == "high"
 
+    @property
+    def is_containment(self) -> bool:
+        """Whether it takes something from somebody: such an action the breaker looks at."""
+        return self.kind == "contain" and not self.read_only
+
     def fresh_for(self, verdict: str | None) -> int:
         """Return the seconds for which an answer of that verdict may be used again."""
         return self.freshness.get(verdict or "any", self.freshness.get("any", 0))

@@ -20,6 +20,7 @@ from soar.api import (
     approvals,
     artifacts,
     attachments,
+    blast,
     containers,
     containments,
     inventory,
@@ -64,7 +65,7 @@ class Frame:
 def create(house: House) -> Starlette:
     """Return the application of a process that people and clients talk to."""
     work = (containers, artifacts, attachments, runs, actions, approvals, containments)
-    rooms = (about, *work, inventory, lanes)
+    rooms = (about, *work, inventory, blast, lanes)
     app = Starlette(
         routes=[route for room in rooms for route in room.routes(house)],
         middleware=[Middleware(Frame)],

@@ -82,10 +82,11 @@ def route(
     *,
     get: Answer | None = None,
     post: Answer | None = None,
+    delete: Answer | None = None,
     bearer: bool = False,
 ) -> Route:
     """Return the route of an address; HEAD is answered like GET, *bearer* lets scrapers in."""
-    answers = {"GET": get, "HEAD": get, "POST": post}
+    answers = {"GET": get, "HEAD": get, "POST": post, "DELETE": delete}
     possible = {verb: answer for verb, answer in answers.items() if answer is not None}
 
     async def endpoint(request: Request) -> Response:
@@ -115,8 +116,7 @@ def _respond(
 
 
 def _call(house: House, work: Work, request: Request, body: bytes, shown: str) -> Call:
-    writes = request.method == "POST"
-    if not writes:
+    if request.method in ("GET", "HEAD"):
         lists(work).forbid_changes()
     person = access.authenticate(work, shown, address=_address(request))
     return Call(
@@ -126,7 +126,7 @@ def _call(house: House, work: Work, request: Request, body: bytes, shown: str) -
         path=request.path_params,
         parameters=tuple(request.query_params.multi_items()),
         base_url=str(request.base_url).rstrip("/"),
-        body=bodies.parse(body) if writes else None,
+        body=bodies.parse(body) if request.method == "POST" else None,
     )
 
 

@@ -6,10 +6,11 @@ In: nothing. Out: fixed listings. Never: a column with a secret, or a name from 
 
 from __future__ import annotations
 
+from soar.domain.blast import FIELDS
 from soar.store.listing import Field, Kind, Listing
 
 
-def _fields(kind: Kind, **columns: str) -> dict[str, Field]:
+def _fields(kind: Kind, /, **columns: str) -> dict[str, Field]:
     return {name: Field(sql=sql, kind=kind) for name, sql in columns.items()}
 
 
@@ -330,15 +331,8 @@ ASSETS = Listing(
     columns="x.*",
     fields={
         **_fields("int", id="x.id"),
-        **_fields(
-            "text",
-            name="x.slug",
-            app="x.app",
-            app__name="x.app",
-            product_vendor="x.product_vendor",
-            product_name="x.product_name",
-            broken="x.broken",
-        ),
+        **_fields("text", name="x.slug", app="x.app", app__name="x.app", broken="x.broken"),
+        **_fields("text", product_vendor="x.product_vendor", product_name="x.product_name"),
         **_fields("bool", disabled="x.disabled"),
         **_fields("time", create_time="x.created_at", update_time="x.updated_at"),
     },
@@ -364,6 +358,17 @@ TRIGGERS = Listing(
         **_fields("texts", label="x.labels", severity="x.severities"),
         **_fields("bool", active="x.active"),
         **_fields("time", create_time="x.created_at"),
+    },
+)
+
+BLAST_RULES = Listing(
+    noun="blast rule",
+    source="blast_rule x",
+    columns="x.*",
+    fields={
+        **_fields("int", id="x.id"),
+        **_fields("text", **{n: f'x."{n}"' for n in (*FIELDS, "created_by")}),
+        **_fields("time", create_time="x.create_time"),
     },
 )
 

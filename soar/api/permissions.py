@@ -21,6 +21,7 @@ PERMISSIONS: Mapping[str, tuple[str, ...]] = {
     "run playbooks": WRITERS,
     "edit assets": ADMINS,
     "edit triggers": ADMINS,
+    "edit blast rules": ADMINS,
 }
 """What needs a role, and the roles of which one suffices; reading needs a token only."""
 

@@ -19,6 +19,8 @@ HAPPENED = "It took effect"
 MISSED = "It did not"
 AGAIN = "Do it again"
 """What a person may tell of a write whose answer was lost."""
+BREAKER = "breaker"
+"""The kind of a second approval: for a call that goes beyond the usual."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,6 +42,18 @@ class HeldCall:
             "app_version": self.app_version,
             "parameters": dict(self.parameters),
         }
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Beyond:
+    """What a second approval is about: the rules that one call trips."""
+
+    app_run: int
+    rules: Sequence[str]
+
+    def shape(self) -> dict[str, Any]:
+        """What makes its payload unlike that of any first approval."""
+        return {"kind": BREAKER, "app_run": self.app_run, "rules": list(self.rules)}
 
 
 def canonical(value: Any) -> bytes:
@@ -64,9 +78,11 @@ def payload(
     options: Sequence[str],
     effects: Mapping[str, Sequence[HeldCall]],
     due: str,
+    beyond: Beyond | None = None,
 ) -> dict[str, Any]:
     """Return exactly what is asked: who, what each choice would do, and until when."""
     return {
+        **({} if beyond is None else beyond.shape()),
         "approval": approval,
         "run": run_id,
         "container": container_id,
@@ -80,6 +96,20 @@ def payload(
 
 def covers(shown: Mapping[str, Any], choice: str, run_ids: Sequence[int], call: HeldCall) -> bool:
     """Tell whether answering *choice* to what was shown allows exactly this call in these runs."""
+    return shown.get("kind") != BREAKER and _allows(shown, choice, run_ids, call)
+
+
+def goes_beyond(
+    shown: Mapping[str, Any], choice: str, run_id: int, app_run: int, call: HeldCall
+) -> frozenset[str]:
+    """Return the rules past which a second approval lets exactly this one call go."""
+    ours = shown.get("kind") == BREAKER and shown.get("app_run") == app_run
+    if not ours or not _allows(shown, choice, [run_id], call):
+        return frozenset()
+    return frozenset(shown.get("rules", ()))
+
+
+def _allows(shown: Mapping[str, Any], choice: str, run_ids: Sequence[int], call: HeldCall) -> bool:
     if shown.get("run") not in run_ids:
         return False
     wanted = digest(call.shape())

@@ -7,7 +7,7 @@ Out: read everywhere. Never: a method that does I/O, or an opened secret.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, NewType
@@ -139,6 +139,10 @@ class Claim:
     """An earlier answer to the same question, with its age in seconds."""
     standing: Mapping[str, Any] | None = None
     """The confirmed effect of another call with the same intent: a row of the ledger."""
+    breaker_id: ApprovalId | None = None
+    """The second approval that it was held for."""
+    rules: Sequence[Mapping[str, Any]] | None = None
+    """The blast rules that may concern a containment."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

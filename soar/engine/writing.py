@@ -7,11 +7,9 @@ Never: a high-impact call that may start before a person has decided.
 
 from __future__ import annotations
 
-import secrets
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from soar.bus.app import START_RUN
@@ -254,31 +252,16 @@ def open_question(
     effects: Mapping[str, list[HeldCall]],
 ) -> int:
     """Open a question to people; *effects* are the high-impact calls that each choice allows."""
-    due = datetime.now(UTC) + timedelta(minutes=minutes)
-    public_id = secrets.token_hex(8)
-    shown = gate.payload(
-        approval=public_id,
-        run_id=at.run["id"],
-        container_id=at.run["container_id"],
-        assignee=to,
-        message=message,
-        options=options,
-        effects=effects,
-        due=due.isoformat(),
-    )
-    shown = storable(shown)  # what is digested and signed is what the row will hold
-    return work.approvals.open(
-        public_id=public_id,
+    return work.approvals.ask(
         **at.ids,
         action_run_id=join_id,
         kind=kind,
         name=name,
-        assignee=to,
+        to=to,
         message=message,
         options=options,
-        payload=shown,
-        payload_digest=gate.digest(shown),
-        due_at=due,
+        minutes=minutes,
+        effects=effects,
     )
 
 

@@ -7,11 +7,13 @@ Never: a second answer: the status moves by compare-and-set.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import datetime
+import secrets
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from soar.domain.errors import NotFound
+from soar.domain.gate import Beyond, HeldCall, digest, payload
 from soar.store.rows import Queries, Row, as_json, storable
 
 
@@ -57,6 +59,51 @@ class Approvals(Queries):
                 digest=payload_digest,
                 due_at=due_at,
             )
+        )
+
+    def ask(
+        self,
+        *,
+        run_id: int,
+        action_run_id: int,
+        container_id: int,
+        kind: str,
+        name: str,
+        to: str,
+        message: str,
+        options: list[str],
+        minutes: int,
+        effects: Mapping[str, Sequence[HeldCall]],
+        beyond: Beyond | None = None,
+    ) -> int:
+        """Open a question to people; *effects*: the high-impact calls that a choice allows."""
+        due = datetime.now(UTC) + timedelta(minutes=minutes)
+        public_id = secrets.token_hex(8)
+        shown = payload(
+            approval=public_id,
+            run_id=run_id,
+            container_id=container_id,
+            assignee=to,
+            message=message,
+            options=options,
+            effects=effects,
+            due=due.isoformat(),
+            beyond=beyond,
+        )
+        shown = storable(shown)  # what is digested and signed is what the row will hold
+        return self.open(
+            public_id=public_id,
+            run_id=run_id,
+            action_run_id=action_run_id,
+            container_id=container_id,
+            kind=kind,
+            name=name,
+            assignee=to,
+            message=message,
+            options=options,
+            payload=shown,
+            payload_digest=digest(shown),
+            due_at=due,
         )
 
     def get(self, approval_id: int) -> Row:

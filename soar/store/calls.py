@@ -19,6 +19,7 @@ LET_GO = """
     status = case when due_at > now() then 'parked' else 'pending' end,
     parked_for = case when due_at > now() then 'schedule' end
 """  # a permission does not bring a start time forward
+TIED = "(approval_id = :id or breaker_id = :id)"
 
 
 class Calls(Queries):
@@ -118,7 +119,7 @@ class Calls(Queries):
                 """
                 select exists (select 1 from app_run where approval_id = :id and asset = :asset
                 and action = :action and parameters = cast(:parameters as jsonb)
-                and parked_for is distinct from 'approval')
+                and (parked_for is distinct from 'approval' or breaker_id is not null))
                 """,
                 id=approval_id,
                 asset=call.asset,
@@ -132,8 +133,8 @@ class Calls(Queries):
         rows = self._all(
             f"""
             update app_run set rung_at = now(), {LET_GO}
-            where approval_id = :id and status = 'parked' and parked_for = 'approval'
-            returning id, task, asset, join_id, run_id, status
+            where {TIED} and status = 'parked'
+            and parked_for = 'approval' returning id, task, asset, join_id, run_id, status
             """,
             id=approval_id,
         )
@@ -222,10 +223,10 @@ class Calls(Queries):
     def withdraw(self, approval_id: int, message: str) -> list[Row]:
         """Fail the calls that an approval held: it was denied or is overdue."""
         return self._all(
-            """
+            f"""
             with ended as (
               update app_run set status = 'failed', message = :message, end_time = now()
-              where approval_id = :id and status = 'parked' returning join_id),
+              where {TIED} and status = 'parked' returning join_id),
             counted as (select join_id, count(*) as n from ended group by join_id)
             update action_run j set remaining = remaining - n,
             end_time = case when remaining - n <= 0 then now() else end_time end

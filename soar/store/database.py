@@ -91,16 +91,35 @@ class Database:
         For the hot path: no ORM, no transaction round trips. A connection that the server
         closed is opened again once; the statement must therefore be safe to repeat.
         """
+        return self._once_more(statement, values, prepare=True)
+
+    def run_together(self, statements: str, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+        """
+        Run statements that commit together, sent in one message; return the last one's rows.
+
+        Each sees what was committed before it began: one may lock what the next one counts.
+        Such a text cannot be prepared.
+        """
+        return self._once_more(statements, values, prepare=False)
+
+    def _once_more(
+        self, statement: str, values: Mapping[str, Any], *, prepare: bool
+    ) -> list[tuple[Any, ...]]:
         try:
-            return self._run(statement, values)
+            return self._run(statement, values, prepare=prepare)
         except (psycopg2.OperationalError, psycopg2.InterfaceError):
             self._close_plain()
-            return self._run(statement, values)
+            return self._run(statement, values, prepare=prepare)
 
-    def _run(self, statement: str, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+    def _run(
+        self, statement: str, values: Mapping[str, Any], *, prepare: bool
+    ) -> list[tuple[Any, ...]]:
         connection, prepared = self._plain()
         with connection.cursor() as cursor:
-            prepared.often(cursor, statement, bound(values))
+            if prepare:
+                prepared.often(cursor, statement, bound(values))
+            else:
+                cursor.execute(statement, bound(values))
             return list(cursor.fetchall()) if cursor.description else []
 
     def _plain(self) -> tuple[Any, Prepared]:

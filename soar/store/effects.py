@@ -49,21 +49,23 @@ CLAIM_WRITE = f"""
              else c.effect end
     from call, held where c.id = call.id
     returning {CLAIMED}, c.follows, null,
-    case when held.app_run_id <> c.id and held.status = 'confirmed' then to_jsonb(held) end
+    case when held.app_run_id <> c.id and held.status = 'confirmed' then to_jsonb(held) end,
+    c.breaker_id, case when %(containment)s then (
+      select jsonb_agg(r) from blast_rule r where r.asset in ('*', c.asset)) end
 """
 """Claims a write together with its intent. Another call that holds the intent is followed; an
 effect that stands comes back with the claim; one that was left unknown is this call's to settle."""
 
-MARK_SENT = """
+CLAIMABLE_EFFECT = "e.ended_at is null and e.status in ('claimed', 'sent', 'unknown')"
+
+MARK_SENT = f"""
     with marked as (
         update app_run c set effect = 'sent' where c.id = %(id)s and c.status = 'running'
         and c.attempt = %(attempt)s and c.effect in ('none', 'sent') and exists (
-          select 1 from effect e where e.app_run_id = c.id and e.ended_at is null
-          and e.status in ('claimed', 'sent', 'unknown'))
+          select 1 from effect e where e.app_run_id = c.id and {CLAIMABLE_EFFECT})
         returning c.id)
     update effect e set status = 'sent', sent_at = now() from marked
-    where e.app_run_id = marked.id and e.ended_at is null
-    and e.status in ('claimed', 'sent', 'unknown') returning e.id
+    where e.app_run_id = marked.id and {CLAIMABLE_EFFECT} returning e.id
 """
 
 TAKE_OVER = """

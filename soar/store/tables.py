@@ -21,6 +21,7 @@ from sqlalchemy import (
 
 from soar.store.attachments import attachment as attachment
 from soar.store.audit import audit as audit
+from soar.store.blast_table import blast_pass as blast_pass
 from soar.store.columns import (
     flag,
     id_column,
@@ -209,6 +210,7 @@ app_run = Table(
     Column("owner", Text),
     Column("parked_for", Text),
     Column("approval_id", BigInteger),
+    Column("breaker_id", BigInteger),
     when("due_at"),
     when("waited_since"),
     when("lane_since"),
@@ -221,6 +223,7 @@ app_run = Table(
     Index(None, "join_id"),
     Index(None, "run_id"),
     Index(None, "approval_id", postgresql_where=text("approval_id is not null")),
+    Index(None, "breaker_id", postgresql_where=text("breaker_id is not null")),
     Index("ix_app_run_asset", "asset", "status"),
     # The server takes a partial index for nearly empty if few rows were so when it last looked: it
     # then prefers it to the primary key. So each begins with what is asked for, of one state.

@@ -20,6 +20,7 @@ from soar.store.approvals import Approvals
 from soar.store.assets import Assets
 from soar.store.attachments import Attachments
 from soar.store.audit import Audit, Happened, Sealer
+from soar.store.blast import Blast
 from soar.store.calls import Calls
 from soar.store.containers import Containers
 from soar.store.delegations import Delegations
@@ -78,6 +79,11 @@ class Work:
     def ledger(self) -> Ledger:
         """Effects: what stands at the vendors."""
         return Ledger(self.connection)
+
+    @cached_property
+    def blast(self) -> Blast:
+        """The breaker: its rules, and what it holds."""
+        return Blast(self.connection)
 
     @cached_property
     def assets(self) -> Assets:

@@ -3,8 +3,8 @@ ActionTask: claim, admit (or park), open the asset, call, record.
 
 In: the id of an app run. Out: its :class:`Outcome`, which the result backend writes and counts;
 a call that waits is parked and its task ignored.
-Never: an effect without a claim, a high-impact one without a signed answer, or a second one
-before the vendor was asked whether the first took effect.
+Never: an effect without a claim, a high-impact one without a signed answer, one beyond the usual
+without a second, or a second effect before the vendor was asked whether the first took place.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from soar.store.claims import CLAIM_LOOKUP, CLAIM_READ, claim_of
 from soar.store.errors import UNREACHABLE
 from soar.store.patience import patiently
 from soar.store.rows import as_json
-from soar.tasks import overdue, permission
+from soar.tasks import breaker, overdue, permission
 from soar.tasks.results import answered
 from soar.tasks.shop import Shop
 from soar.tasks.visit import Visit, Withdrawn
@@ -108,7 +108,7 @@ class ActionTask(Task):  # type: ignore[type-arg]
             values["freshness"] = max(self.spec.freshness.values())
         elif not self.spec.read_only:
             statement = effects.CLAIM_WRITE
-            values["undo"] = self.spec.undo
+            values.update(undo=self.spec.undo, containment=self.spec.is_containment)
         rows = patiently(lambda: self.shop.database.run(statement, values))
         claim = claim_of(rows[0]) if rows else None
         if claim is None or claim.follows is not None:
@@ -143,8 +143,7 @@ class ActionTask(Task):  # type: ignore[type-arg]
             visit = Visit(claim=claim, asset=self._asset(claim))
             if claim.behind:
                 raise self._park(claim, ParkedFor.BUDGET, TURN, f"waits its turn on {claim.asset}")
-            if self.spec.high_impact:
-                permission.show(self.shop, self.spec, claim)
+            visit.beyond = permission.show(self.shop, self.spec, claim)
             params = self._checked(claim)
             context = self._context(visit)
             self._admit(visit)
@@ -250,7 +249,7 @@ class ActionTask(Task):  # type: ignore[type-arg]
                 stands = output is not None
                 output = output or write.already(visit, context, params)
             if output is None and not self.spec.read_only:
-                write.mark_sent()
+                breaker.send(self.shop, write, visit)
             output = output or type(self).function(context, params)
         except OutcomeUnknown as lost:
             return self._unknown(visit, lost)

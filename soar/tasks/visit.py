@@ -26,6 +26,8 @@ class Visit:
     asset: Asset
     admission: Admission | None = None
     session: VendorSession | None = None
+    beyond: frozenset[str] = frozenset()
+    """The blast rules past which a second approval lets it go."""
     undone: bool = False
     """Whether the vendor has said that an earlier try of a write certainly took no effect."""
 

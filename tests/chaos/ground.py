@@ -20,7 +20,7 @@ import psycopg2
 import psycopg2.extras
 from pydantic import SecretStr
 
-from soar import access, inventory, library, triggers
+from soar import access, blast, inventory, library, triggers
 from soar.bootstrap import House
 from soar.demo.furnish import Lab, furnish, running_lab
 from soar.demo.stack import Stack
@@ -46,6 +46,8 @@ LEASE = 5
 LIMIT, SECONDS = 80, 4
 """Calls of the asset ``limited``. A quarter of the window may pass on the way to the lab."""
 KEY = "chaos-key"
+WIDE = {"kind": "limit", "limit": "100000/hour", "per": "asset"}
+"""A chaos run isolates more hosts in an hour than anybody should."""
 PATIENCE = 90.0
 SLOW = (
     Fault(vendor="servicenow", kind="latency", method="GET", value=0.3),
@@ -226,6 +228,7 @@ def prepare(ground: Ground, plan: Plan) -> None:
             },
         }
         inventory.save(work, raw, catalog=house.catalog, vault=house.vault())
+        blast.add(work, WIDE, catalog=house.catalog, by="chaos")
         for file in sorted(PLAYBOOKS.glob("*.py")):
             library.save(work, library.read(file))
         for playbook, labels in LABELS.items():

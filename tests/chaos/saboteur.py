@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sys
 
-from soar.store import claims, effects
+from soar.store import blast, claims, effects
 
 ANYBODY = " c.id = %(id)s and c.task = %(task)s"
 REMEMBERS = "then 'sent'\n             else c.effect end"
@@ -30,6 +30,7 @@ effects.CLAIM_WRITE = without(
 )
 # A second look at the claim stands before a write: it goes with it.
 effects.MARK_SENT = "update app_run set effect = 'sent' where id = %(id)s returning id"
+blast.LET_GO = f"{effects.MARK_SENT.removesuffix('id')} null::int, 0, ''"
 
 if __name__ == "__main__":
     from workers.__main__ import main  # only now: it imports the statement

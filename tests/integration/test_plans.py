@@ -103,7 +103,7 @@ def _crowd(house: House) -> Act:
 
 def _values(call: int) -> dict[str, Any]:
     outcome = Outcome(app_run_id=call, attempt=1, succeeded=True, message="m", shared=True)
-    claim = {"task": "t", "owner": "me", "freshness": 60.0, "undo": "release"}
+    claim = {"task": "t", "owner": "me", "freshness": 60.0, "undo": "release", "containment": True}
     return {**end_values(outcome), **claim}
 
 

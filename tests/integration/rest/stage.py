@@ -87,6 +87,12 @@ class Client:
             self.url + path, data=data, headers={"ph-auth-token": self.token}, timeout=30
         )
 
+    def delete(self, path: str) -> requests.Response:
+        """Remove what an address names."""
+        return self.session.delete(
+            self.url + path, headers={"ph-auth-token": self.token}, timeout=30
+        )
+
     def ids(self, path: str, **parameters: Any) -> list[int]:
         """Return the ids that a list shows."""
         answer = self.get(path, page_size=0, **parameters)

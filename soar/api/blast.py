@@ -1,0 +1,60 @@
+"""
+Blast rules: what is protected, and how many containments are usual.
+
+In: rules as ``soar blast add`` writes them. Out: the same form. Never: a change off the record.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from starlette.routing import Route
+
+from soar import blast
+from soar.api import bodies
+from soar.api.door import Call, Shape, route
+from soar.api.nouns import BLAST_RULES
+from soar.api.permissions import require
+from soar.domain import shapes
+from soar.store.rows import Row
+
+if TYPE_CHECKING:
+    from soar.bootstrap import House
+
+
+def routes(house: House) -> list[Route]:
+    """Return the addresses of this module."""
+    return [
+        route(house, "/rest/blast_rule", get=rules, post=add),
+        route(house, "/rest/blast_rule/{id}", get=rule, delete=remove),
+    ]
+
+
+def rules(call: Call) -> Shape:
+    """Return a page of rules; what is built in is no row."""
+    return call.envelope(BLAST_RULES, _shape)
+
+
+def rule(call: Call) -> Shape:
+    """Return one rule."""
+    return _shape(call.one(BLAST_RULES))
+
+
+def add(call: Call) -> Shape:
+    """Add a rule."""
+    require(call.person, "edit blast rules")
+    raw = bodies.an_object(call.body)
+    row = blast.add(call.work, raw, catalog=call.house.catalog, by=call.person.username)
+    return {"success": True, **_shape(row)}
+
+
+def remove(call: Call) -> Shape:
+    """Remove a rule."""
+    require(call.person, "edit blast rules")
+    row = blast.remove(call.work, call.number, by=call.person.username)
+    return {"success": True, "id": row["id"]}
+
+
+def _shape(row: Row) -> Shape:
+    made = {"created_by": row["created_by"], "create_time": shapes.stamp(row["create_time"])}
+    return {"id": row["id"], **blast.shape(row), **made}

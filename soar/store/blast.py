@@ -1,0 +1,121 @@
+"""
+The breaker's memory: its rules, what was let go when, and the one statement that lets go.
+
+In: checked rules; a call's id, attempt and the limits it counts under. Out: rows, and whether
+there was room. Never: two calls that both take the last place of a limit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from soar.store.effects import CLAIMABLE_EFFECT
+from soar.store.rows import Queries, Row, storable
+
+RULES = "select * from blast_rule r"
+
+_LOCKED = """
+    select pg_advisory_xact_lock(20009, k) from (
+      select distinct hashtext(s) as k from unnest(%(scopes)s::text[]) s order by 1) locks
+"""
+
+_ROOM = """
+    moment as materialized (select clock_timestamp() as now),
+    call as (
+        select c.id, c.asset, c.action, p.name as playbook,
+        exists (select 1 from blast_pass b where b.app_run_id = c.id) as passed
+        from app_run c join playbook_run r on r.id = c.run_id
+        join playbook p on p.id = r.playbook_id where c.id = %(id)s and c.status = 'running'
+        and c.attempt = %(attempt)s and c.effect in ('none', 'sent')),
+    full_up as (
+        select l.number, n.sent from call cross join moment
+        cross join jsonb_to_recordset(%(limits)s::jsonb) as l(number int, action text,
+          of_asset boolean, of_playbook boolean, calls int, seconds float8)
+        cross join lateral (
+          select count(*) as sent from blast_pass b
+          where b.passed_at > moment.now - make_interval(secs => l.seconds)
+          and l.action in ('*', b.action) and (not l.of_asset or b.asset = call.asset)
+          and (not l.of_playbook or b.playbook = call.playbook)) n
+        where not call.passed and n.sent >= l.calls)
+"""
+
+LET_GO = f"""
+    {_LOCKED};
+    with {_ROOM},
+    marked as (
+        update app_run c set effect = 'sent' from call where c.id = call.id and not %(held)s
+        and not exists (select 1 from full_up) and exists (
+          select 1 from effect e where e.app_run_id = c.id and {CLAIMABLE_EFFECT})
+        returning c.id),
+    sent as (
+        update effect e set status = 'sent', sent_at = now() from marked
+        where e.app_run_id = marked.id and {CLAIMABLE_EFFECT} returning e.id),
+    kept as (
+        insert into blast_pass (app_run_id, action, asset, playbook, passed_at)
+        select call.id, call.action, call.asset, call.playbook, moment.now
+        from call cross join moment join marked on marked.id = call.id on conflict do nothing)
+    select null::int as number, 0::bigint as sent, call.playbook from call, sent
+    union all select full_up.number, full_up.sent, call.playbook from call, full_up
+"""
+"""
+Marks a containment as sent, unless a limit is full; then it returns which, and how full.
+
+The locks come in a statement of their own: what it counts afterwards is what others, who held
+them, have committed. Both go in one message, and end together. What was let go once is let go.
+"""
+
+
+class Blast(Queries):
+    """Named queries on the breaker."""
+
+    def rules(self) -> list[Row]:
+        """Return every rule in the order they were made."""
+        return self._all(f"{RULES} order by id")
+
+    def add(self, rule: Mapping[str, str], *, by: str) -> int:
+        """Keep a checked rule."""
+        return int(
+            self._value(
+                """
+                insert into blast_rule (kind, action, asset, pattern, "limit", per, note,
+                  created_by) values (:kind, :action, :asset, :pattern, :limit, :per, :note, :by)
+                returning id
+                """,
+                **rule,
+                by=by,
+            )
+        )
+
+    def get(self, rule_id: int) -> Row | None:
+        """Return one rule."""
+        return self._one(f"{RULES} where id = :id", id=rule_id)
+
+    def remove(self, rule_id: int) -> bool:
+        """Remove a rule; False where there was none."""
+        return bool(self._do("delete from blast_rule where id = :id", id=rule_id))
+
+    def ours(self, app_run_id: int, attempt: int) -> Row | None:
+        """Lock the call that a worker makes and return it; None if it is not its own any more."""
+        return self._one(
+            "select * from app_run where id = :id and status = 'running' and attempt = :attempt"
+            " for update",
+            id=app_run_id,
+            attempt=attempt,
+        )
+
+    def hold(self, app_run_id: int, approval_id: int, *, message: str, made: int) -> None:
+        """Park a call until a second approval is answered; its intent is only planned again."""
+        self._do(
+            """
+            with held as (
+              update app_run set status = 'parked', parked_for = 'approval', owner = null,
+              breaker_id = :approval, message = :message, made = made + :made where id = :id
+              returning id)
+            update effect e set status = 'planned' from held
+            where e.app_run_id = held.id and e.status = 'claimed'
+            """,
+            id=app_run_id,
+            approval=approval_id,
+            message=storable(message),
+            made=made,
+        )

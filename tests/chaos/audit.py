@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from tests.chaos.facts import Facts, Row
@@ -137,11 +138,7 @@ def _set(members: list[list[Any]]) -> str:
 def effects_happen_once(facts: Facts) -> Iterator[Breach]:
     """Every intended effect happened exactly once, or its call says that it is unknown."""
     numbers = {c["source_id"]: c["id"] for c in facts.containers}
-    calls: dict[tuple[str, str], list[Row]] = defaultdict(list)
-    for call in facts.calls:
-        if call["action"] in WRITES:
-            kind, parameter = WRITES[call["action"]]
-            calls[kind, target_of(call["parameters"].get(parameter, ""))].append(call)
+    calls = _writes(facts)
     wanted: set[tuple[str, str]] = set()
     for alert in facts.alerts:
         if alert.source_id not in numbers:
@@ -156,6 +153,16 @@ def effects_happen_once(facts: Facts) -> Iterator[Breach]:
             yield _breach("effect unasked", f"{key[0]} {key[1]}", f"{facts.effects[key]} times")
 
 
+def _writes(facts: Facts) -> dict[tuple[str, str], list[Row]]:
+    """Return the calls that write, by what they are to do."""
+    calls: dict[tuple[str, str], list[Row]] = defaultdict(list)
+    for call in facts.calls:
+        if call["action"] in WRITES:
+            kind, parameter = WRITES[call["action"]]
+            calls[kind, target_of(call["parameters"].get(parameter, ""))].append(call)
+    return calls
+
+
 def target_of(value: Any) -> str:
     """Return what a write acts on, as the lab names it."""
     return str(value).removeprefix("Phishing - ")
@@ -163,11 +170,7 @@ def target_of(value: Any) -> str:
 
 def _wanted(facts: Facts, key: tuple[str, str], calls: list[Row]) -> Iterator[Breach]:
     where, count = f"{key[0]} {key[1]}", facts.effects[key]
-    said = ", ".join(
-        f"call {c['id']}: {c['status']}, effect {c['effect']}, attempt {c['attempt']},"
-        f" {c['message']!r}"
-        for c in calls
-    )
+    said = _said(calls)
     unknown = any(c["effect"] == "unknown" for c in calls)
     if count > 1:
         yield _breach("effect doubled", where, f"{count} times; {said}")
@@ -179,14 +182,26 @@ def _wanted(facts: Facts, key: tuple[str, str], calls: list[Row]) -> Iterator[Br
         yield _breach("effect denied", where, f"it happened, and the rows say: {said}")
 
 
+def _said(calls: list[Row]) -> str:
+    return ", ".join(
+        f"call {c['id']}: {c['status']}, effect {c['effect']}, attempt {c['attempt']},"
+        f" crashes {c.get('crashes', 0)}, {c['message']!r}"
+        for c in calls
+    )
+
+
 def writes_are_not_repeated(facts: Facts) -> Iterator[Breach]:
     """No write is sent again, unless the vendor cut the first one off before it did anything."""
     again = {key: n - 1 for key, n in facts.requests.items() if n > 1}
     for kind in sorted({key[0] for key in again}):
         mine = {target: n for (k, target), n in again.items() if k == kind}
         if sum(mine.values()) > facts.turned_away[kind]:
+            calls = _writes(facts)
             for target, n in mine.items():
-                yield _breach("write repeated", f"{kind} {target}", f"sent {n + 1} times")
+                at = sorted(facts.requested_at.get((kind, target), ()))
+                gaps = ", ".join(f"{b - a:.2f} s later" for a, b in pairwise(at))
+                detail = f"sent {n + 1} times ({gaps}); {_said(calls[kind, target])}"
+                yield _breach("write repeated", f"{kind} {target}", detail)
 
 
 def nobody_acts_unasked(facts: Facts) -> Iterator[Breach]:

@@ -29,7 +29,7 @@ JOINS = """
 """
 CALLS = """
     select id, join_id, run_id, container_id, action, asset, parameters, status, parked_for,
-      message, effect, approval_id, attempt from app_run
+      message, effect, approval_id, attempt, crashes from app_run
 """
 LEDGER = "select app_run_id, action, target, status from effect"
 FLIGHTS = """
@@ -84,6 +84,8 @@ class Facts:
     """(kind, target): how often it took effect at the lab."""
     requests: Counter[tuple[str, str]] = field(default_factory=Counter)
     """(kind, target): how often it was asked of the lab."""
+    requested_at: dict[tuple[str, str], list[float]] = field(default_factory=dict)
+    """(kind, target): when it was asked of the lab."""
     turned_away: Counter[str] = field(default_factory=Counter)
     """kind: how many of those requests the lab cut off before they did anything."""
     contained_at: dict[str, float] = field(default_factory=dict)
@@ -139,6 +141,7 @@ def ask_the_lab(ground: Ground, facts: Facts) -> None:
         found = asked(arrival, names)
         if found:
             facts.requests[found] += 1
+            facts.requested_at.setdefault(found, []).append(arrival["at"])
             if found[0] == "contain":
                 facts.contained_at.setdefault(found[1], arrival["at"])
         if ".limited.example" in arrival["path"]:

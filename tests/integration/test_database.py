@@ -15,7 +15,7 @@ def test_an_error_of_the_database_names_no_value(house: House) -> None:
     A statement that is refused may be logged with its error: parameters are left out.
     """
     with pytest.raises(REFUSED) as refused, house.database.begin() as work:
-        work.people.add_token(10**9, "hash-of-somebodys-token")
+        work.people.add_token(10**9, "hash-of-somebodys-token", seconds=None, allowed_ips=[])
 
     assert "hash-of-somebodys-token" not in str(refused.value).partition("DETAIL")[0]
     assert "[parameters: " not in str(refused.value)

@@ -180,6 +180,8 @@ def pool(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         redis_url=servers.redis_url.rpartition("/")[0] + "/1",
         data_dir=folder,
         labels="events,phishing,notable",
+        http_port=0,  # any: other pools begin at the same moment, and nobody holds a port yet
+        flower_port=0,
     )
     with Stack(settings, lambda text: None) as stack, running_lab(folder / "lab") as lab:
         furnish(stack.house, lab, folder / "lab")

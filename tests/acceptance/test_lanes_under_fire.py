@@ -88,6 +88,7 @@ def fire(servers: Servers, tmp_path: Path) -> Iterator[tuple[Pool, Broker]]:
         database_url=new_database(servers, f"fire_{uuid.uuid4().hex[:8]}"),
         redis_url=broker.url,
         data_dir=tmp_path / "data",
+        http_port=0,
         worker_lease_seconds=5,
     )
     quiet = lambda _: None  # noqa: E731

@@ -18,6 +18,7 @@ from typing import Any
 
 from soar.domain.errors import BadInput, NotAllowed
 from soar.domain.model import Person
+from soar.domain.reach import stretch
 from soar.store.work import Work
 from soar.telemetry import log
 
@@ -26,8 +27,6 @@ USERNAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,99}")
 LIFETIME = re.compile(r"([1-9][0-9]{0,4})([hdw])")
 UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
 MOST_NETWORKS = 100
-MAPPED = 96  # bits before an IPv4 address in ::ffff:0:0/96 (RFC 4291, 2.5.5.2)
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 class NotAuthenticated(NotAllowed):
@@ -52,7 +51,7 @@ def networks(given: Iterable[str]) -> list[str]:
     found = []
     for text in given:
         try:
-            found.append(str(_plain(ipaddress.ip_network(text.strip(), strict=False))))
+            found.append(str(ipaddress.ip_network(text.strip(), strict=False)))
         except ValueError:
             raise BadInput(
                 "allow-ip", f"{text[:60]!r} is no address or network, like 10.1.2.3 or 10.1.0.0/16"
@@ -60,14 +59,6 @@ def networks(given: Iterable[str]) -> list[str]:
     if len(found) > MOST_NETWORKS:
         raise BadInput("allow-ip", f"names {len(found)} networks; at most {MOST_NETWORKS} may be")
     return sorted(set(found))
-
-
-def _plain(network: Network) -> Network:
-    """Return a network of IPv4 that was written as one of IPv6 as what it is."""
-    mapped = getattr(network.network_address, "ipv4_mapped", None)
-    if mapped is None or network.prefixlen < MAPPED:
-        return network
-    return ipaddress.IPv4Network((mapped, network.prefixlen - MAPPED))
 
 
 def create_token(
@@ -133,9 +124,5 @@ def _allowed(address: str, allowed: list[str]) -> bool:
     """Tell whether an address is in one of the networks; one that cannot be read is in none."""
     if not allowed:
         return True
-    try:
-        found = ipaddress.ip_address(address)
-    except ValueError:
-        return False
-    asked = _plain(ipaddress.ip_network(found)).network_address
-    return any(asked in ipaddress.ip_network(network) for network in allowed)
+    asked, known = stretch(address), map(stretch, allowed)
+    return asked is not None and any(network and network.meets(asked) for network in known)

@@ -19,14 +19,16 @@ _LOCKED = """
       select distinct hashtext(s) as k from unnest(%(scopes)s::text[]) s order by 1) locks
 """
 
-_ROOM = """
+_OURS = "c.status = 'running' and c.attempt = %(attempt)s and c.effect in ('none', 'sent')"
+"""Asked again where the row is written: who waited for it may have lost the call meanwhile."""
+
+_ROOM = f"""
     moment as materialized (select clock_timestamp() as now),
     call as (
         select c.id, c.asset, c.action, p.name as playbook,
         exists (select 1 from blast_pass b where b.app_run_id = c.id) as passed
         from app_run c join playbook_run r on r.id = c.run_id
-        join playbook p on p.id = r.playbook_id where c.id = %(id)s and c.status = 'running'
-        and c.attempt = %(attempt)s and c.effect in ('none', 'sent')),
+        join playbook p on p.id = r.playbook_id where c.id = %(id)s and {_OURS}),
     full_up as (
         select l.number, n.sent from call cross join moment
         cross join jsonb_to_recordset(%(limits)s::jsonb) as l(number int, action text,
@@ -43,7 +45,8 @@ LET_GO = f"""
     {_LOCKED};
     with {_ROOM},
     marked as (
-        update app_run c set effect = 'sent' from call where c.id = call.id and not %(held)s
+        update app_run c set effect = 'sent' from call where c.id = call.id and {_OURS}
+        and not %(held)s
         and not exists (select 1 from full_up) and exists (
           select 1 from effect e where e.app_run_id = c.id and {CLAIMABLE_EFFECT})
         returning c.id),

@@ -9,12 +9,13 @@ down_revision = '0009'
 branch_labels = None
 depends_on = None
 
+WHEN = sa.DateTime(timezone=True)
 NONE = sa.text("'{}'::text[]")
 
 
 def upgrade() -> None:
-    op.alter_column('token', 'last_used', new_column_name='expires_at')
-    op.execute('update token set expires_at = null')
+    op.drop_column('token', 'last_used')
+    op.add_column('token', sa.Column('expires_at', WHEN, nullable=True))
     op.add_column(
         'token',
         sa.Column('allowed_ips', postgresql.ARRAY(sa.Text()), server_default=NONE, nullable=False),
@@ -23,4 +24,5 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.drop_column('token', 'allowed_ips')
-    op.alter_column('token', 'expires_at', new_column_name='last_used')
+    op.drop_column('token', 'expires_at')
+    op.add_column('token', sa.Column('last_used', WHEN, nullable=True))

@@ -579,6 +579,39 @@ def test_of_twenty_that_ask_at_once_for_the_last_place_one_gets_it(
     assert {"the 5th containment within an hour" in q["message"] for q in questions} == {True}
 
 
+def test_a_call_taken_over_while_its_mark_waits_is_not_sent(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    What a mark has read before it waited for the row holds no longer: another attempt has it.
+    """
+    bench.play(ISOLATE)
+    bench.answer(bench.questions()[0]["id"])
+    (body,) = (m.body for m in bench.pending)
+    bench.pending.clear()
+    at_the_door, opened = threading.Event(), threading.Event()
+    together = bench.database.run_together
+
+    def wait_at_the_door(statements: str, values: Any) -> Any:
+        at_the_door.set()
+        opened.wait(timeout=60)
+        return together(statements, values)
+
+    monkeypatch.setattr(bench.database, "run_together", wait_at_the_door)
+    thread = threading.Thread(target=bench.call, args=(body,))
+    thread.start()
+    assert at_the_door.wait(timeout=60)
+    with bench.database.begin() as work:
+        work.calls._do("update app_run set attempt = attempt + 1")
+        opened.set()
+        while bench.rows(WAITING) != [{"n": 1}]:
+            threading.Event().wait(0.02)
+    thread.join()
+
+    assert not bench.vendor.done
+    assert bench.rows("select effect from app_run") == [{"effect": "none"}]
+
+
 def test_a_message_is_one_round_trip_also_where_a_limit_counts(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:

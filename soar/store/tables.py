@@ -19,6 +19,7 @@ from sqlalchemy import (
     text,
 )
 
+from soar.store.approval_table import approval as approval
 from soar.store.attachments import attachment as attachment
 from soar.store.audit import audit as audit
 from soar.store.blast_table import blast_pass as blast_pass
@@ -35,6 +36,8 @@ from soar.store.columns import (
 from soar.store.columns import metadata as metadata
 from soar.store.delegations import delegation as delegation
 from soar.store.ledger_table import effect as effect
+from soar.store.people_table import person as person
+from soar.store.people_table import token as token
 
 playbook = Table(
     "playbook",
@@ -283,36 +286,6 @@ flight = Table(
     Column("app_run_id", BigInteger, nullable=False),
 )
 
-approval = Table(
-    "approval",
-    metadata,
-    id_column(),
-    Column("public_id", Text, nullable=False, unique=True),
-    ref("run_id", "playbook_run.id"),
-    ref("action_run_id", "action_run.id"),
-    ref("container_id", "container.id"),
-    text_column("kind"),
-    text_column("name"),
-    text_column("assignee"),
-    text_column("message"),
-    json_column("options", "[]"),
-    json_column("payload"),
-    text_column("payload_digest"),
-    text_column("status", "open"),
-    Column("answer", Text),
-    text_column("reason"),
-    Column("answered_by", Text),
-    json_column("signed"),
-    text_column("signature"),
-    text_column("key_id"),
-    now_column("create_time"),
-    Column("due_at", DateTime(timezone=True), nullable=False),
-    when("close_time"),
-    Index(None, "run_id"),
-    Index(None, "container_id"),
-    Index("ix_approval_open", "due_at", postgresql_where=text("status = 'open'")),
-)
-
 note = Table(
     "note",
     metadata,
@@ -366,26 +339,4 @@ worker = Table(
     Column("owner", Text, primary_key=True),
     text_column("role"),
     Column("expires_at", DateTime(timezone=True), nullable=False),
-)
-
-person = Table(
-    "person",
-    metadata,
-    id_column(),
-    Column("username", Text, nullable=False, unique=True),
-    texts("roles"),
-    text_column("kind", "normal"),
-    flag("active", True),
-    now_column("create_time"),
-)
-
-token = Table(
-    "token",
-    metadata,
-    id_column(),
-    ref("person_id", "person.id"),
-    Column("hash", Text, nullable=False, unique=True),
-    now_column("create_time"),
-    when("expires_at"),
-    texts("allowed_ips"),
 )

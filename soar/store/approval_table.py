@@ -1,0 +1,50 @@
+"""
+The table of questions to people.
+
+In: nothing. Out: the table, used by this room and its migrations only.
+Never: an answer without its signature beside it.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import Column, DateTime, Index, Table, Text, text
+
+from soar.store.columns import (
+    id_column,
+    json_column,
+    metadata,
+    now_column,
+    ref,
+    text_column,
+    when,
+)
+
+approval = Table(
+    "approval",
+    metadata,
+    id_column(),
+    Column("public_id", Text, nullable=False, unique=True),
+    ref("run_id", "playbook_run.id"),
+    ref("action_run_id", "action_run.id"),
+    ref("container_id", "container.id"),
+    text_column("kind"),
+    text_column("name"),
+    text_column("assignee"),
+    text_column("message"),
+    json_column("options", "[]"),
+    json_column("payload"),
+    text_column("payload_digest"),
+    text_column("status", "open"),
+    Column("answer", Text),
+    text_column("reason"),
+    Column("answered_by", Text),
+    json_column("signed"),
+    text_column("signature"),
+    text_column("key_id"),
+    now_column("create_time"),
+    Column("due_at", DateTime(timezone=True), nullable=False),
+    when("close_time"),
+    Index(None, "run_id"),
+    Index(None, "container_id"),
+    Index("ix_approval_open", "due_at", postgresql_where=text("status = 'open'")),
+)

@@ -9,15 +9,17 @@ Never: an answer by possession of a link, an answer twice, or to something that 
 from __future__ import annotations
 
 import hmac
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from soar import delegation, parking
 from soar.bus.app import RESUME_RUN
-from soar.domain import gate
+from soar.consent import ballot_of
+from soar.domain import gate, policy
 from soar.domain.errors import BadInput, Conflict, NotAllowed
 from soar.domain.model import Person
+from soar.domain.policy import Ballot
 from soar.signing import Signer
 from soar.store.rows import Row, storable
 from soar.store.work import Work
@@ -28,20 +30,47 @@ def stands_for(work: Work, person: Person, approval: Mapping[str, Any]) -> str |
     Return for whom a person may answer: nobody else (an empty name), the one who lets them stand
     in, or None if they may not answer at all.
     """
-    if may_answer(person, approval):
+    if may_answer(person, approval, work=work):
         return ""
-    found = [g.username for g in delegation.givers(work, person) if may_answer(g, approval)]
+    givers = delegation.givers(work, person)
+    found = [g.username for g in givers if may_answer(g, approval, by=person, work=work)]
     return found[0] if found else None
 
 
-def may_answer(person: Person, approval: Mapping[str, Any]) -> bool:
+def may_answer(
+    person: Person, approval: Mapping[str, Any], *, by: Person | None = None, work: Work
+) -> bool:
     """
-    Tell whether a person is the addressee or holds the addressed role, in their own right.
+    Tell whether an answer in a person's own right would count for any choice now.
 
-    Machines never may.
+    *by* is who would give it in their stead. Machines never may.
     """
-    names = {person.username, *person.roles}
-    return person.kind != "automation" and approval["assignee"] in names
+    if person.kind == "automation":
+        return False
+    ballot = _ballot(work, person, by or person, signed_in=None)
+    return _is_asked(approval, ballot)
+
+
+def _is_asked(approval: Mapping[str, Any], ballot: Ballot) -> bool:
+    terms = [t for found in approval["payload"].get("policy", {}).values() for t in found]
+    return approval["assignee"] in ballot.names or _opens(terms, ballot)
+
+
+def _opens(terms: Sequence[Mapping[str, Any]], ballot: Ballot) -> bool:
+    """Tell whether a ballot would count for any of the terms, were it fresh."""
+    return policy.opens([{**term, "fresh": 0} for term in terms], ballot)
+
+
+def _ballot(work: Work, holder: Person, by: Person, *, signed_in: datetime | None) -> Ballot:
+    """Return the ballot that somebody would give now in a holder's right."""
+    on_call = {f"@{team}" for team in work.policies.on_call(holder.username)}
+    return Ballot(
+        by=by.username,
+        instead_of="" if by.username == holder.username else holder.username,
+        roles=frozenset(holder.roles) | on_call,
+        at=datetime.now(UTC),
+        signed_in=signed_in,
+    )
 
 
 def answer(
@@ -54,42 +83,80 @@ def answer(
     channel: str,
     shown: str = "",
     reason: str = "",
+    signed_in: datetime | None = None,
 ) -> Row:
     """
-    Record a person's choice and let what waited for it go on.
+    Record a person's choice, and let what waited go on once those who must agree have.
 
     *channel* is the way the answer came. *shown* is the digest of what the person saw; it may be
-    left out only where no choice leads to a high-impact action.
+    left out only where no choice leads to a call that needs consent. *signed_in*: when the person
+    last gave their password, where the channel knows. The row's status stays "open", and its
+    ``missing`` says whose consent, while the choice lacks any.
     """
-    row = work.approvals.get(approval_id)
-    instead_of = _check_person(work, by, row)
+    row = work.approvals.lock(approval_id)
+    ballot = _check_person(work, by, row, signed_in)
     chosen, reason = storable(_check_choice(choice, row)), storable(reason)
     _check_shown(shown, row)
+    _check_terms(row, chosen, ballot)
     signed = {
         "approval": row["public_id"],
         "choice": chosen,
         "by": by.username,
-        "for": instead_of,
+        "for": ballot.instead_of,
+        "roles": sorted(ballot.roles),
+        "signed_in": signed_in.isoformat() if signed_in else None,
         "reason": reason,
         "channel": channel,
         "payload_digest": row["payload_digest"],
-        "answered_at": datetime.now(UTC).isoformat(),
+        "answered_at": ballot.at.isoformat(),
     }
+    return _record(work, row, signed, signer)
+
+
+def said(done: Row) -> str:
+    """Say in one sentence what became of an answer."""
+    choice = done["signed"]["choice"]
+    if done["missing"]:
+        return f"{choice!r} was recorded; it still needs {' and '.join(done['missing'])}"
+    return f"{choice!r} was recorded"
+
+
+def _record(work: Work, row: Row, signed: Mapping[str, Any], signer: Signer) -> Row:
+    """Keep a signed ballot; with it, or without, the question is decided."""
+    who, choice = signed["by"], signed["choice"]
+    signature, key_id = signer.sign(signed), signer.key_id
+    if not work.policies.cast(
+        row["id"], person=who, choice=choice, signed=signed, signature=signature, key_id=key_id
+    ):
+        raise Conflict(_too_late(work.approvals.get(row["id"])))
+    missing = _missing(work, row, choice)
+    if missing:
+        work.audit(who, "ballot given", signed, sealer=signer)
+        return {**row, "signed": signed, "missing": missing}
     done = work.approvals.answer(
-        approval_id,
+        row["id"],
         digest=row["payload_digest"],
-        answer=chosen,
-        reason=reason,
-        by=by.username,
+        answer=choice,
+        reason=signed["reason"],
+        by=who,
         signed=signed,
-        signature=signer.sign(signed),
-        key_id=signer.key_id,
+        signature=signature,
+        key_id=key_id,
     )
     if done is None:
-        raise Conflict(_too_late(work.approvals.get(approval_id)))
-    work.audit(by.username, "approval answered", signed, sealer=signer)
+        raise Conflict(_too_late(work.approvals.get(row["id"])))
+    work.audit(who, "approval answered", signed, sealer=signer)
     _go_on(work, done)
-    return done
+    return {**done, "missing": []}
+
+
+def _missing(work: Work, row: Row, choice: str) -> list[str]:
+    """Return whose consent a choice lacks."""
+    terms = row["payload"].get("policy", {}).get(choice)
+    if not terms:
+        return []
+    cast = work.policies.ballots(row["id"])
+    return policy.unmet(terms, [ballot_of(b["signed"]) for b in cast if b["choice"] == choice])
 
 
 def _go_on(work: Work, row: Row) -> None:
@@ -120,16 +187,43 @@ def _settle(work: Work, row: Row) -> None:
             work.send_task(RESUME_RUN, join["run_id"], join["id"])
 
 
-def _check_person(work: Work, by: Person, row: Mapping[str, Any]) -> str:
+def _check_person(
+    work: Work, by: Person, row: Mapping[str, Any], signed_in: datetime | None
+) -> Ballot:
+    """Return the ballot that somebody gives, in their own right or in another's."""
     if by.kind == "automation":
         raise NotAllowed(f"{by.username} is an automation user: a person must answer")
     instead_of = stands_for(work, by, row)
     if instead_of is None:
         raise NotAllowed(
             f"approval {row['id']} is for {row['assignee']!r}; {by.username} has the roles:"
-            f" {', '.join(by.roles) or 'none'}"
+            f" {', '.join(by.roles) or 'none'}{_kept_apart(row, by)}"
         )
-    return instead_of
+    holders = [by, *delegation.givers(work, by)]
+    holder = next(p for p in holders if p.username == (instead_of or by.username))
+    return _ballot(work, holder, by, signed_in=signed_in)
+
+
+def _kept_apart(row: Mapping[str, Any], by: Person) -> str:
+    terms = [t for found in row["payload"].get("policy", {}).values() for t in found]
+    if any(by.username in term["apart"] for term in terms):
+        return "; whoever asked for it, or wrote its playbook, may not answer"
+    return ""
+
+
+def _check_terms(row: Mapping[str, Any], choice: str, ballot: Ballot) -> None:
+    """Refuse an answer that could not count for its choice: by somebody else, or too stale."""
+    terms = row["payload"].get("policy", {}).get(choice)
+    if not terms:
+        return
+    if not _opens(terms, ballot):
+        raise NotAllowed(f"{choice!r} needs the consent of {' and '.join(policy.unmet(terms, []))}")
+    if not policy.opens(terms, ballot):
+        minutes = min(term["fresh"] for term in terms if term["fresh"])
+        raise NotAllowed(
+            f"{choice!r} needs a person who has signed in within the last {minutes} minutes:"
+            " answer on its page, where you are asked for your password"
+        )
 
 
 def _check_choice(choice: str, row: Mapping[str, Any]) -> str:

@@ -50,8 +50,12 @@ def read(path: Path) -> PlaybookFile:
     return _checked(path.stem, _text(path), _text(sidecar) if sidecar.is_file() else None)
 
 
-def save(work: Work, file: PlaybookFile) -> tuple[int, bool]:
-    """Keep a playbook as a version; return its id, and whether it is a new one."""
+def save(work: Work, file: PlaybookFile, *, author: str = "") -> tuple[int, bool]:
+    """
+    Keep a playbook as a version; return its id, and whether it is a new one.
+
+    *author* is who wrote this version; who has written one first stays its author.
+    """
     return work.playbooks.save(
         name=file.name,
         title=file.title,
@@ -59,6 +63,7 @@ def save(work: Work, file: PlaybookFile) -> tuple[int, bool]:
         source=file.source,
         manual_minutes=file.manual_minutes,
         details={"labels": list(file.labels), "description": file.description},
+        author=author,
     )
 
 

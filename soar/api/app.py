@@ -25,6 +25,7 @@ from soar.api import (
     containments,
     inventory,
     lanes,
+    policies,
     runs,
 )
 from soar.api.errors import http_error, server_error
@@ -65,7 +66,7 @@ class Frame:
 def create(house: House) -> Starlette:
     """Return the application of a process that people and clients talk to."""
     work = (containers, artifacts, attachments, runs, actions, approvals, containments)
-    rooms = (about, *work, inventory, blast, lanes)
+    rooms = (about, *work, inventory, blast, policies, lanes)
     app = Starlette(
         routes=[route for room in rooms for route in room.routes(house)],
         middleware=[Middleware(Frame)],

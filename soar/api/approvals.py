@@ -68,7 +68,13 @@ def shape(row: Row) -> Shape:
     }
     if "payload" not in row:
         return shown
-    return {**shown, "payload": row["payload"], "effects": row["payload"].get("effects", {})}
+    asked = row["payload"]
+    return {
+        **shown,
+        "payload": asked,
+        "effects": asked.get("effects", {}),
+        "policy": asked.get("policy", {}),
+    }
 
 
 def page(call: Call) -> Shape:
@@ -78,7 +84,10 @@ def page(call: Call) -> Shape:
 
 def one(call: Call) -> Shape:
     """Return one approval: exactly what is asked, and the digest an answer must carry."""
-    return shape(call.one(APPROVALS))
+    row = call.one(APPROVALS)
+    cast = call.work.policies.ballots(row["id"])
+    ballots = [{"by": b["person"], "choice": b["choice"]} for b in cast]
+    return {**shape(row), "ballots": ballots}
 
 
 def answer(call: Call) -> Shape:
@@ -97,9 +106,11 @@ def answer(call: Call) -> Shape:
     return {
         "success": True,
         "id": done["id"],
-        "choice": done["answer"],
-        "answered_by": done["answered_by"],
-        "message": f"{done['answer']!r} was recorded",
+        "status": done["status"],
+        "choice": done["signed"]["choice"],
+        "answered_by": done["signed"]["by"],
+        "missing": done["missing"],
+        "message": approvals.said(done),
     }
 
 

@@ -13,8 +13,8 @@ from starlette.routing import Route
 from soar import blast
 from soar.api import bodies
 from soar.api.door import Call, Shape, route
-from soar.api.nouns import BLAST_RULES
 from soar.api.permissions import require
+from soar.api.rules import BLAST_RULES
 from soar.domain import shapes
 from soar.store.rows import Row
 

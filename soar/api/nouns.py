@@ -6,17 +6,17 @@ In: nothing. Out: fixed listings. Never: a column with a secret, or a name from 
 
 from __future__ import annotations
 
-from soar.domain.blast import FIELDS
 from soar.store.listing import Field, Kind, Listing
 
 
-def _fields(kind: Kind, /, **columns: str) -> dict[str, Field]:
+def columns_of(kind: Kind, /, **columns: str) -> dict[str, Field]:
+    """Return fields of one kind."""
     return {name: Field(sql=sql, kind=kind) for name, sql in columns.items()}
 
 
 _OF_CONTAINER = {
-    **_fields("int", container="x.container_id", container_id="x.container_id"),
-    **_fields(
+    **columns_of("int", container="x.container_id", container_id="x.container_id"),
+    **columns_of(
         "text",
         container__name="c.name",
         container__label="c.label",
@@ -34,8 +34,8 @@ CONTAINERS = Listing(
     " (select count(*) from artifact a where a.container_id = x.id) as artifact_count",
     heavy="x.data",
     fields={
-        **_fields("int", id="x.id"),
-        **_fields(
+        **columns_of("int", id="x.id"),
+        **columns_of(
             "text",
             name="x.name",
             label="x.label",
@@ -51,9 +51,9 @@ CONTAINERS = Listing(
             source_data_identifier="x.source_id",
             workflow_name="x.template",
         ),
-        **_fields("texts", tags="x.tags"),
-        **_fields("json", data="x.data", custom_fields="x.custom_fields"),
-        **_fields(
+        **columns_of("texts", tags="x.tags"),
+        **columns_of("json", data="x.data", custom_fields="x.custom_fields"),
+        **columns_of(
             "time",
             create_time="x.create_time",
             start_time="x.create_time",
@@ -71,8 +71,8 @@ ARTIFACTS = Listing(
     heavy="x.data",
     fields={
         **_OF_CONTAINER,
-        **_fields("int", id="x.id", playbook_run="x.run_id"),
-        **_fields(
+        **columns_of("int", id="x.id", playbook_run="x.run_id"),
+        **columns_of(
             "text",
             name="x.name",
             label="x.label",
@@ -80,9 +80,9 @@ ARTIFACTS = Listing(
             type="nullif(x.type, '')",
             source_data_identifier="x.source_id",
         ),
-        **_fields("texts", tags="x.tags"),
-        **_fields("json", cef="x.cef", data="x.data"),
-        **_fields("time", create_time="x.create_time", start_time="x.create_time"),
+        **columns_of("texts", tags="x.tags"),
+        **columns_of("json", cef="x.cef", data="x.data"),
+        **columns_of("time", create_time="x.create_time", start_time="x.create_time"),
     },
 )
 
@@ -93,8 +93,10 @@ ATTACHMENTS = Listing(
     " x.sha256, x.create_time",
     fields={
         **_OF_CONTAINER,
-        **_fields("int", id="x.id", playbook_run="x.run_id", app_run="x.app_run_id", size="x.size"),
-        **_fields(
+        **columns_of(
+            "int", id="x.id", playbook_run="x.run_id", app_run="x.app_run_id", size="x.size"
+        ),
+        **columns_of(
             "text",
             name="x.name",
             mime_type="x.media_type",
@@ -102,7 +104,7 @@ ATTACHMENTS = Listing(
             vault_id="x.sha1",
             vault_document__hash="x.sha1",
         ),
-        **_fields("time", create_time="x.create_time"),
+        **columns_of("time", create_time="x.create_time"),
     },
 )
 
@@ -114,8 +116,8 @@ NOTES = {
         always=always,
         fields={
             **_OF_CONTAINER,
-            **_fields("int", id="x.id", playbook_run="x.run_id"),
-            **_fields(
+            **columns_of("int", id="x.id", playbook_run="x.run_id"),
+            **columns_of(
                 "text",
                 title="x.title",
                 content="x.content",
@@ -123,7 +125,7 @@ NOTES = {
                 author="x.author",
                 user="x.author",
             ),
-            **_fields("time", create_time="x.create_time", time="x.create_time"),
+            **columns_of("time", create_time="x.create_time", time="x.create_time"),
         },
     )
     for name, always in {
@@ -145,14 +147,14 @@ RUNS = Listing(
     " pa.run_id as parent_run",
     fields={
         **_OF_CONTAINER,
-        **_fields(
+        **columns_of(
             "int",
             id="x.id",
             playbook="x.playbook_id",
             playbook_id="x.playbook_id",
             parent_run="pa.run_id",
         ),
-        **_fields(
+        **columns_of(
             "text",
             status=RUN_STATUS,
             playbook_name="p.name",
@@ -162,9 +164,9 @@ RUNS = Listing(
             run_as="x.run_as",
             version="p.version",
         ),
-        **_fields("bool", auto_resolved="x.auto_resolved", cancelled="(x.status = 'cancelled')"),
-        **_fields("json", inputs="x.inputs", outputs="x.outputs"),
-        **_fields(
+        **columns_of("bool", auto_resolved="x.auto_resolved", cancelled="(x.status = 'cancelled')"),
+        **columns_of("json", inputs="x.inputs", outputs="x.outputs"),
+        **columns_of(
             "time",
             create_time="x.create_time",
             start_time="x.start_time",
@@ -181,21 +183,21 @@ RUN_LOG = Listing(
     source="run_log x",
     columns=f"x.*, {LOG_LEVELS} as message_type",
     fields={
-        **_fields(
+        **columns_of(
             "int",
             id="x.id",
             playbook_run="x.run_id",
             playbook_run_id="x.run_id",
             message_type=LOG_LEVELS,
         ),
-        **_fields("text", level="x.level", block="x.block", message="x.message"),
-        **_fields("time", time="x.time"),
+        **columns_of("text", level="x.level", block="x.block", message="x.message"),
+        **columns_of("time", time="x.time"),
     },
 )
 
 _OF_RUN = {
-    **_fields("int", playbook_run="x.run_id", playbook_run_id="x.run_id"),
-    **_fields("int", playbook="r.playbook_id", playbook_id="r.playbook_id"),
+    **columns_of("int", playbook_run="x.run_id", playbook_run_id="x.run_id"),
+    **columns_of("int", playbook="r.playbook_id", playbook_id="r.playbook_id"),
 }
 _WITH_RUN = " join playbook_run r on r.id = x.run_id join container c on c.id = x.container_id"
 
@@ -210,15 +212,15 @@ ACTIONS = Listing(
     fields={
         **_OF_CONTAINER,
         **_OF_RUN,
-        **_fields("int", id="x.id"),
-        **_fields(
+        **columns_of("int", id="x.id"),
+        **columns_of(
             "text",
             action="x.action",
             name="x.name",
             status="x.status",
             message="x.message",
         ),
-        **_fields("time", create_time="x.create_time", close_time="x.end_time"),
+        **columns_of("time", create_time="x.create_time", close_time="x.end_time"),
     },
 )
 
@@ -234,10 +236,12 @@ CALLS = Listing(
     fields={
         **_OF_CONTAINER,
         **_OF_RUN,
-        **_fields("int", id="x.id", action_run="x.action_run_id", action_run_id="x.action_run_id"),
-        **_fields("int", approval="x.approval_id", attachment="x.attachment_id"),
-        **_fields("bool", truncated="(x.attachment_id is not null)"),
-        **_fields(
+        **columns_of(
+            "int", id="x.id", action_run="x.action_run_id", action_run_id="x.action_run_id"
+        ),
+        **columns_of("int", approval="x.approval_id", attachment="x.attachment_id"),
+        **columns_of("bool", truncated="(x.attachment_id is not null)"),
+        **columns_of(
             "text",
             action="x.action",
             app="x.app",
@@ -251,8 +255,8 @@ CALLS = Listing(
             effect="x.effect",
             parked_for="x.parked_for",
         ),
-        **_fields("json", result_data="x.data", result_summary="x.summary"),
-        **_fields(
+        **columns_of("json", result_data="x.data", result_summary="x.summary"),
+        **columns_of(
             "time",
             create_time="x.create_time",
             start_time="x.start_time",
@@ -271,11 +275,11 @@ CONTAINMENTS = Listing(
     fields={
         **_OF_CONTAINER,
         **_OF_RUN,
-        **_fields("int", id="x.id", app_run="x.app_run_id", undo_run="x.undo_run_id"),
-        **_fields("text", asset="x.asset", action="x.action", target="x.target", undo="x.undo"),
-        **_fields("text", status="x.status", intent="x.intent"),
-        **_fields("time", create_time="x.create_time", since="x.confirmed_at"),
-        **_fields("time", until="x.expires_at", ended="x.ended_at"),
+        **columns_of("int", id="x.id", app_run="x.app_run_id", undo_run="x.undo_run_id"),
+        **columns_of("text", asset="x.asset", action="x.action", target="x.target", undo="x.undo"),
+        **columns_of("text", status="x.status", intent="x.intent"),
+        **columns_of("time", create_time="x.create_time", since="x.confirmed_at"),
+        **columns_of("time", until="x.expires_at", ended="x.ended_at"),
     },
 )
 
@@ -296,7 +300,7 @@ APPROVALS = Listing(
     fields={
         **_OF_CONTAINER,
         **_OF_RUN,
-        **_fields(
+        **columns_of(
             "int",
             id="x.id",
             action_run="x.action_run_id",
@@ -304,7 +308,7 @@ APPROVALS = Listing(
             action_run__container="x.container_id",
             action_run__container_id="x.container_id",
         ),
-        **_fields(
+        **columns_of(
             "text",
             status=APPROVAL_STATUS,
             name="x.name",
@@ -315,7 +319,7 @@ APPROVALS = Listing(
             answered_by="x.answered_by",
             answered_for="x.signed->>'for'",
         ),
-        **_fields(
+        **columns_of(
             "time",
             create_time="x.create_time",
             start_time="x.create_time",
@@ -330,11 +334,11 @@ ASSETS = Listing(
     source="asset x",
     columns="x.*",
     fields={
-        **_fields("int", id="x.id"),
-        **_fields("text", name="x.slug", app="x.app", app__name="x.app", broken="x.broken"),
-        **_fields("text", product_vendor="x.product_vendor", product_name="x.product_name"),
-        **_fields("bool", disabled="x.disabled"),
-        **_fields("time", create_time="x.created_at", update_time="x.updated_at"),
+        **columns_of("int", id="x.id"),
+        **columns_of("text", name="x.slug", app="x.app", app__name="x.app", broken="x.broken"),
+        **columns_of("text", product_vendor="x.product_vendor", product_name="x.product_name"),
+        **columns_of("bool", disabled="x.disabled"),
+        **columns_of("time", create_time="x.created_at", update_time="x.updated_at"),
     },
 )
 
@@ -345,7 +349,7 @@ LANES = Listing(
     " where w.status = 'parked' and w.parked_for = 'budget'"
     " and not exists (select 1 from asset a where a.slug = w.asset)) l) x",
     columns="x.slug",
-    fields={**_fields("int", id="x.id"), **_fields("text", asset="x.slug", app="x.app")},
+    fields={**columns_of("int", id="x.id"), **columns_of("text", asset="x.slug", app="x.app")},
 )
 
 TRIGGERS = Listing(
@@ -353,30 +357,19 @@ TRIGGERS = Listing(
     source="trigger x",
     columns="x.*",
     fields={
-        **_fields("int", id="x.id"),
-        **_fields("text", name="x.name", playbook_name="x.playbook", run_as="x.run_as"),
-        **_fields("texts", label="x.labels", severity="x.severities"),
-        **_fields("bool", active="x.active"),
-        **_fields("time", create_time="x.created_at"),
-    },
-)
-
-BLAST_RULES = Listing(
-    noun="blast rule",
-    source="blast_rule x",
-    columns="x.*",
-    fields={
-        **_fields("int", id="x.id"),
-        **_fields("text", **{n: f'x."{n}"' for n in (*FIELDS, "created_by")}),
-        **_fields("time", create_time="x.create_time"),
+        **columns_of("int", id="x.id"),
+        **columns_of("text", name="x.name", playbook_name="x.playbook", run_as="x.run_as"),
+        **columns_of("texts", label="x.labels", severity="x.severities"),
+        **columns_of("bool", active="x.active"),
+        **columns_of("time", create_time="x.created_at"),
     },
 )
 
 _PLAYBOOK = {
-    **_fields("int", id="x.id", manual_minutes="x.manual_minutes"),
-    **_fields("text", name="x.name", title="x.title", version="x.version"),
-    **_fields("bool", active="x.active"),
-    **_fields("time", create_time="x.created_at"),
+    **columns_of("int", id="x.id", manual_minutes="x.manual_minutes"),
+    **columns_of("text", name="x.name", title="x.title", version="x.version"),
+    **columns_of("bool", active="x.active"),
+    **columns_of("time", create_time="x.created_at"),
 }
 _PLAYBOOK_COLUMNS = (
     "x.id, x.name, x.title, x.version, x.sha256, x.manual_minutes, x.active, x.created_at"

@@ -87,9 +87,12 @@ def approve(
         done = _answer(house, row, person, chosen, reason, shown)
     instead_of = done["signed"]["for"]
     document = entry.pick(done, "id", "status", "answer", "answered_by", "reason", "close_time")
-    who = f"{done['answered_by']}" + (f", for {instead_of}," if instead_of else "")
-    sentence = f"{who} chose {done['answer']!r}: signed and recorded"
-    say(as_json, {**document, "answered_for": instead_of}, sentence)
+    who = f"{done['signed']['by']}" + (f", for {instead_of}," if instead_of else "")
+    sentence = f"{who} chose {done['signed']['choice']!r}: signed and recorded"
+    if done["missing"]:
+        sentence += f"; it still needs {' and '.join(done['missing'])}"
+    more = {"answered_for": instead_of, "missing": done["missing"]}
+    say(as_json, {**document, **more}, sentence)
 
 
 def _question(house: House, approval_id: int, token_file: Path | None) -> tuple[Person, Row, bool]:
@@ -176,7 +179,18 @@ def _draw(console: Console, row: Row) -> None:
             console.print(f"  will {_sentence(call)}", style="red", soft_wrap=True)
         if not calls:
             console.print("  no high-impact action", style="dim")
+        for term in payload.get("policy", {}).get(option, ()):
+            console.print(f"  needs {plain(_ladder(term))}", style="yellow", soft_wrap=True)
     console.print()
+
+
+def _ladder(term: Mapping[str, Any]) -> str:
+    """Say in words whose consent a term asks for."""
+    first, *later = term["steps"]
+    then = "".join(f", from {s['from'][:16].replace('T', ' ')} on {s['needs']}" for s in later)
+    apart = f"; not {', '.join(term['apart'])}" if term["apart"] else ""
+    fresh = f"; signed in within {term['fresh']} minutes" if term["fresh"] else ""
+    return f"{first['needs']}{then}{apart}{fresh}"
 
 
 def _sentence(call: Mapping[str, Any]) -> str:

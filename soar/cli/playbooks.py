@@ -48,6 +48,9 @@ def import_playbooks(
     built_in: Annotated[
         bool, typer.Option("--built-in", help="Register the product's own playbooks.")
     ] = False,
+    author: Annotated[
+        str, typer.Option(help="Who wrote them: a policy may keep authors from approving.")
+    ] = "",
     as_json: AsJson = False,
 ) -> None:
     """Register playbooks; the same text again changes nothing."""
@@ -57,7 +60,7 @@ def import_playbooks(
     if not files:
         raise BadInput("paths", "name at least one playbook file, or give --built-in")
     with entry.working() as (_, work):
-        saved = [(file.name, *library.save(work, file)) for file in files]
+        saved = [(file.name, *library.save(work, file, author=author)) for file in files]
     documents = [{"name": name, "id": number, "new": new} for name, number, new in saved]
     rows = [(name, number, "new version" if new else "unchanged") for name, number, new in saved]
     show(as_json, documents, table(("playbook", "id", ""), rows, empty="Nothing to register."))

@@ -28,6 +28,8 @@ class Act:
     callback: str = ""
     handle: Any = None
     start_time: datetime | None = None
+    reviewer: str = ""
+    """Who must agree to it, whatever else it needs: a user, a role, or several of them."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

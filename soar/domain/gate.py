@@ -11,6 +11,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 APPROVE = "Approve"
@@ -79,10 +80,16 @@ def payload(
     effects: Mapping[str, Sequence[HeldCall]],
     due: str,
     beyond: Beyond | None = None,
+    policy: Mapping[str, Sequence[Mapping[str, Any]]] = MappingProxyType({}),
 ) -> dict[str, Any]:
-    """Return exactly what is asked: who, what each choice would do, and until when."""
+    """Return exactly what is asked: who, what each choice would do, until when, on which terms."""
     return {
         **({} if beyond is None else beyond.shape()),
+        **(
+            {"policy": {o: [dict(t) for t in terms] for o, terms in policy.items()}}
+            if policy
+            else {}
+        ),
         "approval": approval,
         "run": run_id,
         "container": container_id,

@@ -143,6 +143,8 @@ class Claim:
     """The second approval that it was held for."""
     rules: Sequence[Mapping[str, Any]] | None = None
     """The blast rules that may concern a containment."""
+    governed: bool = False
+    """Whether an approval policy may concern it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from soar.catalog import ActionSpec, AppSpec, Catalog
@@ -29,6 +30,7 @@ from soar.domain.commands import (
 from soar.domain.errors import NotFound
 from soar.domain.gate import HeldCall
 from soar.domain.model import Asset
+from soar.domain.policy import Asked, Rule, Wanted, choose
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,7 +47,8 @@ class Member:
     failed: str = ""
     parked_for: str | None = None
     due_at: str | None = None
-    high_impact: bool = False
+    needs: Wanted = field(default_factory=Wanted)
+    """What people must agree to before it is made."""
     urgent: bool = False
     """A containment: it waits behind no lookup."""
     lookup: str | None = None
@@ -104,15 +107,18 @@ class Plan:
     outputs: dict[str, Any] = field(default_factory=dict)
 
     @property
-    def held(self) -> list[HeldCall]:
-        """Every high-impact call of the plan."""
+    def gated(self) -> list[Member]:
+        """Every call of the plan that a person must agree to."""
         return [
-            m.held
+            m
             for join in self.joins
             for act in join.acts
             for m in act.members
-            if m.high_impact and not m.failed
+            if m.needs.gated and not m.failed
         ]
+
+
+NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -122,6 +128,25 @@ class Situation:
     catalog: Catalog
     assets: Mapping[str, Asset]
     artifacts: Sequence[Mapping[str, Any]] = ()
+    rules: Sequence[Rule] = ()
+    label: str = ""
+    severity: str = ""
+    now: datetime = NEVER
+
+    def needs(self, spec: ActionSpec, asset: str, reviewer: str) -> Wanted:
+        """Return what people must agree to before such a call; a lookup needs nobody's consent."""
+        if spec.read_only:
+            return Wanted(reviewer=reviewer)
+        asked = Asked(
+            action=spec.name,
+            asset=asset,
+            label=self.label,
+            severity=self.severity,
+            at=self.now,
+            is_containment=spec.is_containment,
+        )
+        rule = choose(self.rules, asked)
+        return Wanted(rule=rule, reviewer=reviewer, high_impact=spec.high_impact)
 
 
 def plan(commands: Iterable[Command], situation: Situation) -> Plan:
@@ -201,7 +226,7 @@ def _members(act: Act, slug: str, situation: Situation) -> Iterable[Member]:
     if given is None:
         given = (_from_target(act, spec, situation),)
     asset = situation.assets[slug]
-    return [_member(act, asset, app, spec, dict(parameters)) for parameters in given]
+    return [_member(act, asset, app, spec, dict(p), situation) for p in given]
 
 
 def _offered(
@@ -223,7 +248,12 @@ def _offered(
 
 
 def _member(
-    act: Act, asset: Asset, app: AppSpec, spec: ActionSpec, parameters: dict[str, Any]
+    act: Act,
+    asset: Asset,
+    app: AppSpec,
+    spec: ActionSpec,
+    parameters: dict[str, Any],
+    situation: Situation,
 ) -> Member:
     context = {**act.context, **dict(parameters.pop("context", None) or {})}
     due = act.start_time.isoformat() if act.start_time else None
@@ -235,7 +265,7 @@ def _member(
         task=spec.task_name,
         parameters=parameters,
         context=context,
-        high_impact=spec.high_impact,
+        needs=situation.needs(spec, asset.slug, act.reviewer),
         failed=_missing(spec, parameters),
         due_at=due,
         parked_for="schedule" if due else None,

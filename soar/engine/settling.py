@@ -9,15 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
+from soar import consent
 from soar.catalog import Catalog
 from soar.domain import gate
 from soar.domain.commands import Act
 from soar.domain.errors import Conflict
-from soar.domain.gate import HeldCall
 from soar.engine import writing
-from soar.engine.planner import Situation, plan
+from soar.engine.planner import Member, Situation, plan
 from soar.settings import Settings
 from soar.store.rows import Row
 from soar.store.work import Work
@@ -67,8 +68,8 @@ class Settling:
             assets=(effect["asset"],),
             parameters=(self._undo_parameters(effect),),
         )
-        situation = Situation(catalog=self.catalog, assets={a.slug: a for a in work.assets.all()})
-        writing.write(work, plan([act], situation), self._desk(work, run_id))
+        at = self._desk(work, run_id)
+        writing.write(work, plan([act], self._situation(work, at.container)), at)
         work.ledger.undoing(effect["id"], run_id)
         work.audit(by, "undo started", {"effect": effect["id"], "run": run_id})
         return run_id
@@ -81,14 +82,15 @@ class Settling:
 
     def _ask(self, work: Work, call: Row) -> int:
         spec = self.catalog.by_task(call["task"])
-        held = HeldCall(
+        at = self._desk(work, call["run_id"])
+        again = Member(
             action=call["action"],
             asset=call["asset"],
             app=call["app"],
             app_version=call["app_version"],
             parameters=call["parameters"],
+            needs=self._situation(work, at.container).needs(spec, call["asset"], ""),
         )
-        at = self._desk(work, call["run_id"])
         what = ", ".join(f"{name}={value}" for name, value in call["parameters"].items())
         message = (
             f"Did it take effect? {call['action']} on {call['asset']}: {what}\n"
@@ -103,9 +105,22 @@ class Settling:
             name=call["action"],
             to=at.approvers,
             message=message,
-            options=[gate.HAPPENED, gate.MISSED, gate.AGAIN],
             minutes=at.gate_minutes,
-            effects={gate.AGAIN: [held] if spec.high_impact else []},
+            choices={
+                gate.HAPPENED: [],
+                gate.MISSED: [],
+                gate.AGAIN: [again] if again.needs.gated else [],
+            },
+        )
+
+    def _situation(self, work: Work, container: Mapping[str, Any]) -> Situation:
+        return Situation(
+            catalog=self.catalog,
+            assets={a.slug: a for a in work.assets.all()},
+            rules=consent.rules(work),
+            label=container["label"],
+            severity=container["severity"],
+            now=datetime.now(UTC),
         )
 
     def _desk(self, work: Work, run_id: int) -> writing.Desk:

@@ -11,18 +11,19 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Any
 
+from soar import consent
 from soar.bus.app import REPORT_QUEUE, RESUME_RUN, START_RUN, WRITE_REPORT
 from soar.catalog import Catalog
 from soar.domain import shapes
 from soar.domain.commands import Act, ActTogether, Command, Log, Prompt
 from soar.domain.errors import SoarError
-from soar.domain.gate import HeldCall
 from soar.domain.states import RunStatus
 from soar.engine import limits, writing
 from soar.engine.activation import Activation, activate
-from soar.engine.planner import Situation, plan
+from soar.engine.planner import Member, Situation, plan
 from soar.engine.program import BadPlaybook, Program, load
 from soar.phantom.desk import View
 from soar.phantom.results import PromptResults, Results, of_calls
@@ -286,9 +287,10 @@ class Engine:
 
     def _rehearse(
         self, program: Program, prompt: Prompt, option: str, view: View, situation: Situation
-    ) -> list[HeldCall]:
+    ) -> list[Member]:
         """
-        Return the high-impact calls that an answer would lead to: its callback, asked in advance.
+        Return the calls that need consent to which an answer would lead: its callback, asked in
+        advance.
 
         A block only asks, so a rehearsal does nothing. A playbook that imports what could act is
         not rehearsed: its calls are held one by one instead.
@@ -309,7 +311,7 @@ class Engine:
         arguments = _with_container(event, view)
         seconds = self.settings.block_seconds
         done = activate(program, event.block, arguments, view, seconds=seconds)
-        return [] if done.error else plan(done.commands, situation).held
+        return [] if done.error else plan(done.commands, situation).gated
 
     def _situation(self, work: Work, view: View, commands: Sequence[Command]) -> Situation:
         """Return what the planner must know; assets only where a command may lead to a call."""
@@ -318,7 +320,23 @@ class Engine:
             catalog=self.catalog,
             assets={a.slug: a for a in work.assets.all()} if calls else {},
             artifacts=view.container["artifacts"],
+            rules=consent.rules(work) if any(map(self._may_write, commands)) else (),
+            label=view.container["label"],
+            severity=view.container["severity"],
+            now=datetime.now(UTC),
         )
+
+    def _may_write(self, command: Command) -> bool:
+        """Tell whether a command may lead to a call that needs a person's consent."""
+        match command:
+            case Prompt():
+                return True
+            case Act():
+                offered = [app.action(command.action) for app in self.catalog.apps]
+                return any(spec and not spec.read_only for spec in offered)
+            case ActTogether():
+                return any(map(self._may_write, command.acts))
+        return False
 
     def _end(self, work: Work, run: Row) -> bool:
         """End a run; tell its parent, or have the report written."""

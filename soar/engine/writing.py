@@ -12,18 +12,18 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from soar import consent
 from soar.bus.app import START_RUN
 from soar.domain import gate
 from soar.domain.commands import AddArtifact, CallPlaybook, Prompt
 from soar.domain.errors import NotFound
-from soar.domain.gate import HeldCall
 from soar.domain.model import SEVERITY_RANK, NewArtifact, severity
 from soar.engine import chords
 from soar.engine.planner import Join, Member, Plan, PlannedAct
 from soar.store.rows import storable
 from soar.store.work import Work
 
-Rehearse = Callable[[Prompt, str], list[HeldCall]]
+Rehearse = Callable[[Prompt, str], list[Member]]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -140,7 +140,7 @@ def _write_members(
 
 
 def _row(member: Member, act_id: int, at: Desk) -> dict[str, Any]:
-    waits = member.high_impact and not member.failed
+    waits = member.needs.gated and not member.failed
     rank = SEVERITY_RANK.get(at.container["severity"], 2)
     return {
         "action_run_id": act_id,
@@ -188,7 +188,10 @@ def _covering(
     call = replace(member.held, parameters=storable(member.parameters))
     for row in answers:
         covered = gate.covers(row["payload"], row["answer"] or "", [at.run["id"]], call)
-        if covered and not work.calls.already_under(row["id"], call):
+        enough = covered and not consent.missing(
+            work, row, replace(member.needs, high_impact=False)
+        )
+        if enough and not work.calls.already_under(row["id"], call):
             return int(row["id"])
     return None
 
@@ -204,9 +207,8 @@ def _ask_for(work: Work, join_id: int, members: list[Member], at: Desk) -> int:
         name=members[0].action,
         to=at.approvers,
         message=message,
-        options=[gate.APPROVE, gate.DENY],
-        minutes=at.gate_minutes,
-        effects={gate.APPROVE: [m.held for m in members], gate.DENY: []},
+        minutes=consent.minutes([m.needs for m in members], at.gate_minutes),
+        choices={gate.APPROVE: members, gate.DENY: []},
     )
 
 
@@ -232,9 +234,8 @@ def _write_prompt(work: Work, prompt: Prompt, at: Desk) -> None:
         name=prompt.name,
         to=prompt.to or at.approvers,
         message=prompt.message,
-        options=list(prompt.options),
         minutes=prompt.minutes,
-        effects={option: at.rehearse(prompt, option) for option in prompt.options},
+        choices={option: at.rehearse(prompt, option) for option in prompt.options},
     )
 
 
@@ -247,11 +248,17 @@ def open_question(
     name: str,
     to: str,
     message: str,
-    options: list[str],
     minutes: int,
-    effects: Mapping[str, list[HeldCall]],
+    choices: Mapping[str, Sequence[Member]],
 ) -> int:
-    """Open a question to people; *effects* are the high-impact calls that each choice allows."""
+    """Open a question to people; each of its *choices* allows these calls, which need consent."""
+    terms = {
+        choice: consent.terms(work, at.run["id"], [m.needs for m in members], usual=to)
+        for choice, members in choices.items()
+    }
+    asked = {choice: found for choice, found in terms.items() if found}
+    if kind == "action" and asked:
+        to = consent.said(asked[gate.APPROVE])
     return work.approvals.ask(
         **at.ids,
         action_run_id=join_id,
@@ -259,9 +266,10 @@ def open_question(
         name=name,
         to=to,
         message=message,
-        options=options,
+        options=list(choices),
         minutes=minutes,
-        effects=effects,
+        effects={choice: [m.held for m in members] for choice, members in choices.items()},
+        policy=asked,
     )
 
 

@@ -44,6 +44,12 @@ def _container_id(container: Any) -> int:
     return int(container["id"] if isinstance(container, Mapping) else container)
 
 
+def _reviewers(value: Any) -> str:
+    """Return those of whom one must agree, in the form of a policy."""
+    names = value.split(",") if isinstance(value, str) else _texts(value)
+    return "|".join(name.strip() for name in names if name.strip())
+
+
 def _texts(value: Any) -> tuple[str, ...]:
     if value is None:
         return ()
@@ -59,6 +65,7 @@ def _act_command(
     start_time: datetime | None = None,
     name: str | None = None,
     targets: Any = None,
+    reviewer: Any = None,
 ) -> _commands.Act:
     sources, context = _targets.sources(targets, _desk().view.container)
     given = [parameters] if isinstance(parameters, Mapping) else parameters
@@ -72,6 +79,7 @@ def _act_command(
         callback=_callback_name(callback),
         handle=handle,
         start_time=start_time,
+        reviewer=_reviewers(reviewer),
     )
 
 
@@ -96,16 +104,18 @@ def act(
 
     *targets* (an artifact, a result or a container) supplies the parameters where none are
     given. *parent_action*, *tags*, *asset_type* and *app* are accepted and not needed.
-    *reviewer* and *loop_state* are refused: nothing here may look approved or looped and not be.
+    *reviewer* is a user or role, or several with commas between, of whom one must agree first.
+    *loop_state* is refused: nothing here may look looped and not be.
     """
-    if reviewer or loop_state:
-        _refuse("act(reviewer=…)" if reviewer else "act(loop_state=…)")
+    if loop_state:
+        _refuse("act(loop_state=…)")
     arguments = {
         "action": action,
         "parameters": parameters,
         "assets": assets,
         "start_time": start_time,
         "name": name,
+        "reviewer": reviewer,
     }
     if isinstance(targets, list | tuple):
         each = [{**arguments, "targets": target} for target in targets]

@@ -75,8 +75,13 @@ class Approvals(Queries):
         minutes: int,
         effects: Mapping[str, Sequence[HeldCall]],
         beyond: Beyond | None = None,
+        policy: Mapping[str, Sequence[Mapping[str, Any]]] | None = None,
     ) -> int:
-        """Open a question to people; *effects*: the high-impact calls that a choice allows."""
+        """
+        Open a question to people.
+
+        *effects*: the calls that a choice allows; *policy*: the terms on which it does.
+        """
         due = datetime.now(UTC) + timedelta(minutes=minutes)
         public_id = secrets.token_hex(8)
         shown = payload(
@@ -89,6 +94,7 @@ class Approvals(Queries):
             effects=effects,
             due=due.isoformat(),
             beyond=beyond,
+            policy=policy or {},
         )
         shown = storable(shown)  # what is digested and signed is what the row will hold
         return self.open(
@@ -109,6 +115,13 @@ class Approvals(Queries):
     def get(self, approval_id: int) -> Row:
         """Return one approval."""
         row = self._one("select * from approval where id = :id", id=approval_id)
+        if row is None:
+            raise NotFound(f"there is no approval {approval_id}")
+        return row
+
+    def lock(self, approval_id: int) -> Row:
+        """Return one approval; until the end of the transaction nobody else answers it."""
+        row = self._one("select * from approval where id = :id for update", id=approval_id)
         if row is None:
             raise NotFound(f"there is no approval {approval_id}")
         return row

@@ -51,7 +51,8 @@ CLAIM_WRITE = f"""
     returning {CLAIMED}, c.follows, null,
     case when held.app_run_id <> c.id and held.status = 'confirmed' then to_jsonb(held) end,
     c.breaker_id, case when %(containment)s then (
-      select jsonb_agg(r) from blast_rule r where r.asset in ('*', c.asset)) end
+      select jsonb_agg(r) from blast_rule r where r.asset in ('*', c.asset)) end,
+    exists (select 1 from policy p where p.asset in ('*', c.asset) and p.action in ('*', c.action))
 """
 """Claims a write together with its intent. Another call that holds the intent is followed; an
 effect that stands comes back with the claim; one that was left unknown is this call's to settle."""

@@ -29,6 +29,7 @@ class Playbooks(Queries):
         source: str,
         manual_minutes: int = 0,
         details: Mapping[str, Any] | None = None,
+        author: str = "",
     ) -> tuple[int, bool]:
         """
         Make this text with these details the active version, and return its id.
@@ -40,9 +41,11 @@ class Playbooks(Queries):
         sha256 = hashlib.sha256(f"{version}\n{told}\n{source}".encode()).hexdigest()
         row = self._one(
             """
-            insert into playbook (name, title, version, source, sha256, manual_minutes, details)
-            values (:name, :title, :version, :source, :sha256, :minutes, cast(:details as jsonb))
-            on conflict (name, sha256) do update set active = true
+            insert into playbook as p (name, title, version, source, sha256, manual_minutes,
+              details, author) values (:name, :title, :version, :source, :sha256, :minutes,
+              cast(:details as jsonb), :author)
+            on conflict (name, sha256) do update set active = true,
+            author = case p.author when '' then excluded.author else p.author end
             returning id, (xmax = 0) as new
             """,
             name=name,
@@ -52,6 +55,7 @@ class Playbooks(Queries):
             sha256=sha256,
             minutes=manual_minutes,
             details=as_json(details or {}),
+            author=author,
         )
         assert row is not None
         self._do(

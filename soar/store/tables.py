@@ -38,6 +38,7 @@ from soar.store.delegations import delegation as delegation
 from soar.store.ledger_table import effect as effect
 from soar.store.people_table import person as person
 from soar.store.people_table import token as token
+from soar.store.policies import policy as policy
 
 playbook = Table(
     "playbook",
@@ -51,6 +52,7 @@ playbook = Table(
     Column("manual_minutes", Integer, nullable=False, server_default="0"),
     json_column("details"),
     flag("active", True),
+    text_column("author"),
     now_column("created_at"),
     UniqueConstraint("name", "sha256"),
 )

@@ -29,6 +29,7 @@ from soar.store.ledger import Ledger
 from soar.store.overdue import Overdue
 from soar.store.people import People
 from soar.store.playbooks import Playbooks
+from soar.store.policies import Policies
 from soar.store.prepared import Hot
 from soar.store.reads import Reads
 from soar.store.runs import Runs
@@ -99,6 +100,11 @@ class Work:
     def approvals(self) -> Approvals:
         """Questions to humans."""
         return Approvals(self.connection)
+
+    @cached_property
+    def policies(self) -> Policies:
+        """Who must agree, and who has."""
+        return Policies(self.connection)
 
     @cached_property
     def people(self) -> People:

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from soar import consent
 from soar.domain import blast, gate
 from soar.domain.blast import Asked, Limit, Trip
 from soar.store.blast import LET_GO
 from soar.store.rows import as_json
-from soar.tasks.permission import held
+from soar.tasks.permission import held, needs
 from soar.tasks.shop import Shop
 from soar.tasks.visit import Visit, Withdrawn
 from soar.tasks.write import Write
@@ -87,18 +88,22 @@ def _hold(shop: Shop, write: Write, visit: Visit, trips: Sequence[Trip]) -> None
         row = work.blast.ours(claim.id, claim.attempt)
         if row is None:
             return
+        wanted = needs(work, spec, claim)
+        terms = consent.terms(work, claim.run_id, [wanted], usual=shop.settings.approvers)
+        usual_minutes = shop.settings.action_gate_minutes
         approval_id = work.approvals.ask(
             run_id=claim.run_id,
             action_run_id=row["join_id"],
             container_id=claim.container_id,
             kind=gate.BREAKER,
             name=spec.name,
-            to=shop.settings.approvers,
+            to=consent.said(terms) or shop.settings.approvers,
             message=_question(write, visit, trips),
             options=[gate.APPROVE, gate.DENY],
-            minutes=shop.settings.action_gate_minutes,
+            minutes=consent.minutes([wanted], usual_minutes),
             effects={gate.APPROVE: [held(shop, spec, claim)], gate.DENY: []},
             beyond=gate.Beyond(app_run=claim.id, rules=_rules(visit, trips)),
+            policy={gate.APPROVE: terms} if terms else {},
         )
         message = f"held for a second approval: {why}"
         work.blast.hold(claim.id, approval_id, message=message, made=visit.made)

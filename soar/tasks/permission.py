@@ -8,14 +8,18 @@ Never: a permission read from anything but a valid signature, or from an answer 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from soar import consent
 from soar.catalog import ActionSpec
+from soar.consent import ballot_of
 from soar.domain.errors import ActionFailed, NotFound
 from soar.domain.gate import HeldCall, covers, digest, goes_beyond
 from soar.domain.model import Claim
+from soar.domain.policy import Asked, Ballot, Wanted, choose, unmet
 from soar.domain.states import Effect
 from soar.signing import Verifier
 from soar.store.work import Work
@@ -29,23 +33,48 @@ def show(shop: Shop, spec: ActionSpec, claim: Claim) -> frozenset[str]:
 
     One that the breaker has held shows a second answer as well; it names the rules returned.
     """
-    if not spec.high_impact and claim.breaker_id is None:
+    asks = spec.high_impact or claim.governed or claim.approval_id is not None
+    if not asks and claim.breaker_id is None:
         return frozenset()
     call = held(shop, spec, claim)
     with shop.database.begin() as work:
-        if spec.high_impact:
+        wanted = needs(work, spec, claim) if asks else Wanted()
+        if wanted.gated or _was_asked(work, claim):
             first = _row(work, claim, claim.approval_id)
-            _refuse(
-                claim, first, _objection(shop, claim, first) or uncovered(first, claim.run_id, call)
-            )
+            covered = uncovered(first, claim.run_id, call)
+            _refuse(claim, first, _objection(shop, work, claim, first, wanted) or covered)
         if claim.breaker_id is None:
             return frozenset()
         second = _row(work, claim, claim.breaker_id)
         choice = str(second["signed"].get("choice", ""))
         rules = goes_beyond(second["payload"], choice, claim.run_id, claim.id, call)
         missing = "" if rules else "its second approval does not cover this call"
-        _refuse(claim, second, _objection(shop, claim, second) or missing)
+        _refuse(claim, second, _objection(shop, work, claim, second, wanted) or missing)
         return rules
+
+
+def needs(work: Work, spec: ActionSpec, claim: Claim) -> Wanted:
+    """Return what a claimed call needs by the policies as they are now."""
+    if not claim.governed:
+        return Wanted(high_impact=spec.high_impact)
+    about = work.policies.about(claim.container_id)
+    asked = Asked(
+        action=spec.name,
+        asset=claim.asset,
+        label=about["label"],
+        severity=about["severity"],
+        at=datetime.now(UTC),
+        is_containment=spec.is_containment,
+    )
+    rule = choose(consent.rules(work), asked)
+    return Wanted(rule=rule, high_impact=spec.high_impact)
+
+
+def _was_asked(work: Work, claim: Claim) -> bool:
+    """Tell whether a call that needs nobody's consent was held for a reviewer's all the same."""
+    if claim.approval_id is None:
+        return False
+    return bool(_row(work, claim, claim.approval_id)["kind"] == "action")
 
 
 def held(shop: Shop, spec: ActionSpec, claim: Claim) -> HeldCall:
@@ -74,12 +103,20 @@ def _refuse(claim: Claim, row: Mapping[str, Any], reason: str) -> None:
         raise ActionFailed(f"{claim.action} was refused: {reason}")
 
 
-def _objection(shop: Shop, claim: Claim, row: Mapping[str, Any]) -> str:
+def _objection(shop: Shop, work: Work, claim: Claim, row: Mapping[str, Any], wanted: Wanted) -> str:
+    """Return why an answer does not count: itself, or for want of those who must agree as well."""
     longest = timedelta(minutes=shop.settings.grant_minutes)
     begun = claim.effect != Effect.NONE
-    return objection(
+    why = objection(
         shop.verifier, row, now=datetime.now(UTC), longest=timedelta.max if begun else longest
     )
+    if why or (row["kind"] == "effect" and not wanted.gated):
+        return why
+    now = consent.terms(
+        work, claim.run_id, [replace(wanted, high_impact=False)], usual="", at=row["create_time"]
+    )
+    ballots = work.policies.ballots(row["id"])
+    return disagreement(shop.verifier, row, ballots, policy_now=now)
 
 
 def objection(
@@ -101,6 +138,38 @@ def objection(
     if now - answered > longest:
         return f"the approval is older than {longest // timedelta(minutes=1)} minutes"
     return ""
+
+
+def disagreement(
+    verifier: Verifier,
+    row: Mapping[str, Any],
+    ballots: Iterable[Mapping[str, Any]],
+    *,
+    policy_now: Sequence[Mapping[str, Any]] = (),
+) -> str:
+    """
+    Return whose consent is missing: of the terms that the question was asked on, or of those that
+    hold now. Only ballots for the choice that was made count, each with a signature of its own.
+    """
+    choice = row["signed"].get("choice")
+    valid = [b for b in (row, *ballots) if b["signed"].get("choice") == choice]
+    valid = [b for b in valid if not _spoilt(verifier, row, b)]
+    given = {b["signed"]["by"]: ballot_of(b["signed"]) for b in valid}
+    asked_on = row["payload"].get("policy", {}).get(choice, ())
+    lacking = unmet([*asked_on, *policy_now], given.values())
+    if not asked_on and not any(_is_addressed(row, ballot) for ballot in given.values()):
+        lacking.insert(0, row["payload"]["assignee"])
+    return f"it lacks the consent of {lacking[0]}" if lacking else ""
+
+
+def _spoilt(verifier: Verifier, row: Mapping[str, Any], ballot: Mapping[str, Any]) -> str:
+    whole = {**row, **{name: ballot[name] for name in ("signed", "signature", "key_id")}}
+    return objection(verifier, whole, now=datetime.now(UTC), longest=timedelta.max)
+
+
+def _is_addressed(row: Mapping[str, Any], ballot: Ballot) -> bool:
+    """Tell whether a question was put to whoever answered it; older answers name no roles."""
+    return "roles" not in row["signed"] or row["payload"]["assignee"] in ballot.names
 
 
 def uncovered(row: Mapping[str, Any], run_id: int, call: HeldCall) -> str:

@@ -33,12 +33,14 @@ def park(
     counts: bool = False,
     made: int = 0,
     writes: bool = False,
+    answered: bool = False,
 ) -> bool:
     """
     Park a claimed call for *wait*; *counts* makes it one of its tries.
 
     *made*: so many requests its vendor may have got; it is why the call waits, whose patience
-    begins to run. *writes*: the ledger hears that an intent is only planned again.
+    begins to run. *writes*: the ledger hears that an intent is only planned again, and
+    whether the vendor has *answered*.
     """
     return bool(
         database.run(
@@ -52,6 +54,7 @@ def park(
                 "message": message,
                 "vendor": made > 0,
                 "made": made,
+                "answered": answered,
             },
         )
     )

@@ -34,7 +34,7 @@ class Lab:
 
     def state(self) -> dict[str, Any]:
         """What is true at the simulated vendors now."""
-        found: dict[str, Any] = {s.vendor: dict(s.state()) for s in self.http.lab.simulators}
+        found: dict[str, Any] = self.http.lab.state()
         return {**found, "active_directory": self.directory.state()}
 
 

@@ -143,6 +143,8 @@ class Claim:
     """The second approval that it was held for."""
     rules: Sequence[Mapping[str, Any]] | None = None
     """The blast rules that may concern a containment."""
+    sent_ago: float | None = None
+    """Seconds since a request for its effect may have left that nobody has seen the answer of."""
     governed: bool = False
     """Whether an approval policy may concern it."""
 

@@ -25,7 +25,7 @@ def answer(lab: Lab, request: Request) -> Response:
         case "GET", "/lab/log":
             return _json(lab.log(request.args.get("vendor", "")))
         case "GET", "/lab/state":
-            return _json({s.vendor: dict(s.state()) for s in lab.simulators})
+            return _json(lab.state())
         case "POST", "/lab/faults":
             return _add_fault(lab, request)
         case "DELETE", "/lab/faults":

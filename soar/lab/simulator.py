@@ -185,7 +185,17 @@ class Lab:
     def log(self, vendor: str = "") -> list[dict[str, Any]]:
         """Every arrival so far, in order."""
         with self.lock:
-            return [asdict(a) for a in self.arrivals if not vendor or a.vendor == vendor]
+            found = list(self.arrivals)  # copied, so that nobody waits while they are told
+        return [asdict(a) for a in found if not vendor or a.vendor == vendor]
+
+    def state(self) -> dict[str, Mapping[str, Any]]:
+        """What is true at each vendor now; no request changes it meanwhile."""
+        return {simulator.vendor: _state(simulator) for simulator in self.simulators}
+
+
+def _state(simulator: Simulator) -> dict[str, Any]:
+    with simulator.lock:
+        return dict(simulator.state())
 
 
 def _answer(endpoint: Endpoint, request: Request, values: Mapping[str, Any]) -> Response:

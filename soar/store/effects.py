@@ -52,6 +52,7 @@ CLAIM_WRITE = f"""
     case when held.app_run_id <> c.id and held.status = 'confirmed' then to_jsonb(held) end,
     c.breaker_id, case when %(containment)s then (
       select jsonb_agg(r) from blast_rule r where r.asset in ('*', c.asset)) end,
+    coalesce(extract(epoch from now() - held.sent_at)::float8, 'infinity'),
     exists (select 1 from policy p where p.asset in ('*', c.asset) and p.action in ('*', c.action))
 """
 """Claims a write together with its intent. Another call that holds the intent is followed; an
@@ -142,10 +143,13 @@ PARK_UNKNOWN = """
 
 PARK_WRITE = f"""
     with parked as ({PARKED} returning id),
-    planned as (update effect e set status = 'planned' from parked
-        where e.app_run_id = parked.id and e.status = 'claimed')
+    planned as (update effect e
+        set status = case e.status when 'claimed' then 'planned' else e.status end,
+        sent_at = case when %(answered)s then null else e.sent_at end from parked
+        where e.app_run_id = parked.id and e.ended_at is null and e.status in ('claimed', 'sent'))
     select id from parked
 """
+"""Parks a write. Where its vendor has *answered* that it must wait, no request is on its way."""
 
 SHARE = """
     update effect e set checked_at = now(), expires_at = case

@@ -33,7 +33,7 @@ from soar.domain.gate import digest
 from soar.domain.model import Asset, Claim, Kept, Outcome
 from soar.domain.states import Effect, ParkedFor
 from soar.domain.verdict import judge
-from soar.parking import backoff, dismiss, park
+from soar.parking import backoff, park
 from soar.store import effects
 from soar.store.claims import CLAIM_LOOKUP, CLAIM_READ, claim_of
 from soar.store.errors import UNREACHABLE
@@ -153,7 +153,7 @@ class ActionTask(Task):  # type: ignore[type-arg]
             return self._later(claim, visit, wait)
         except SoarError as error:
             if isinstance(error, BadCredentials):
-                self._mark_broken(claim, str(error))
+                self.shop.mark_broken(claim, str(error))
             return self._outcome(claim, visit, failed=str(error))
         except (Withdrawn, *UNREACHABLE):  # what was not recorded is let go, and claimed again
             raise
@@ -188,6 +188,7 @@ class ActionTask(Task):  # type: ignore[type-arg]
         *,
         counts: bool = False,
         made: int = 0,
+        answered: bool = False,
     ) -> Withdrawn:
         park(
             self.shop.database,
@@ -198,6 +199,7 @@ class ActionTask(Task):  # type: ignore[type-arg]
             counts=counts,
             made=made,
             writes=not self.spec.read_only,
+            answered=answered,
         )
         return Withdrawn()
 
@@ -250,7 +252,7 @@ class ActionTask(Task):  # type: ignore[type-arg]
                 output = output or write.already(visit, context, params)
             if output is None and not self.spec.read_only:
                 breaker.send(self.shop, write, visit)
-            output = output or type(self).function(context, params)
+            output = output or self._act(visit, context, params)
         except OutcomeUnknown as lost:
             return self._unknown(visit, lost)
         except (SoarError, Withdrawn, *UNREACHABLE):
@@ -260,6 +262,13 @@ class ActionTask(Task):  # type: ignore[type-arg]
         finally:
             self._tell_lane(visit, answered=output is not None)
         return self._done(visit, output, params, write if stands else None)
+
+    def _act(self, visit: Visit, context: ActionContext, params: Params) -> Output:
+        try:
+            return type(self).function(context, params)
+        except RetryLater:
+            visit.answered = True
+            raise
 
     def _write(self, claim: Claim) -> Write:
         return Write(
@@ -311,6 +320,7 @@ class ActionTask(Task):  # type: ignore[type-arg]
             str(wait),
             counts=wait.after is None and not closed,
             made=visit.made if visit else 0,
+            answered=visit is not None and visit.answered,
         )
 
     def _tell_wait(self, visit: Visit | None, wait: RetryLater, delay: timedelta) -> bool:
@@ -379,13 +389,3 @@ class ActionTask(Task):  # type: ignore[type-arg]
             shared=bool(self.spec.freshness),
             writes=not self.spec.read_only,
         )
-
-    def _mark_broken(self, claim: Claim, reason: str) -> None:
-        """Mark the asset for its owner, and the run for its author: it will end failed."""
-        error = f"{claim.action} on {claim.asset}: {reason}"
-        with self.shop.database.begin() as work:
-            work.assets.mark_broken(claim.asset, reason)
-            if claim.held and not claim.held.parks_when_closed:
-                dismiss(work, claim.asset, f"asset {claim.asset!r} is closed: {reason}")
-            work.runs.log(claim.run_id, [("error", claim.action, error)])
-            work.runs.save(claim.run_id, run_data=None, outputs=None, error=error)

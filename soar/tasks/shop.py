@@ -21,8 +21,9 @@ from soar.connector import AssetConfig, VendorSession
 from soar.deadline import GRACE
 from soar.domain.budget import Budget
 from soar.domain.errors import RetryLater
-from soar.domain.model import Asset
+from soar.domain.model import Asset, Claim
 from soar.limiter import Admission, Limiter
+from soar.parking import dismiss
 from soar.settings import Settings
 from soar.signing import Verifier
 from soar.store.database import Database
@@ -117,6 +118,16 @@ class Shop:
             threading.Event().wait(admission.wait.total_seconds())
             if time.monotonic() - admission.asked < _patience(budget, admission.wait):
                 return admission
+
+    def mark_broken(self, claim: Claim, reason: str) -> None:
+        """Mark an asset for its owner, and the run for its author: it will end failed."""
+        error = f"{claim.action} on {claim.asset}: {reason}"
+        with self.database.begin() as work:
+            work.assets.mark_broken(claim.asset, reason)
+            if claim.held and not claim.held.parks_when_closed:
+                dismiss(work, claim.asset, f"asset {claim.asset!r} is closed: {reason}")
+            work.runs.log(claim.run_id, [("error", claim.action, error)])
+            work.runs.save(claim.run_id, run_data=None, outputs=None, error=error)
 
 
 def _patience(budget: Budget, wait: timedelta) -> float:

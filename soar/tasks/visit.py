@@ -28,6 +28,8 @@ class Visit:
     session: VendorSession | None = None
     beyond: frozenset[str] = frozenset()
     """The blast rules past which a second approval lets it go."""
+    answered: bool = False
+    """Whether its vendor has answered the action itself, if only that it must wait."""
     undone: bool = False
     """Whether the vendor has said that an earlier try of a write certainly took no effect."""
 

@@ -30,6 +30,9 @@ from soar.telemetry import log
 
 SETTLING = timedelta(seconds=2)
 """So long a call waits for another that is about to end or release what it wants."""
+IN_DOUBT = timedelta(seconds=10)
+"""So long after a request left without an answer a vendor's "not done" is not believed: it may
+be working on it, or not have read it yet. Its "done" is, at any time."""
 LONGEST_LEASE = 365 * 24 * 60
 
 
@@ -91,6 +94,9 @@ class Write:
         if self.verify is None:
             self.ask_people(visit, "its answer was lost and it cannot be verified")
         found = self.verify(context, params)
+        doubt = IN_DOUBT - timedelta(seconds=min(self.claim.sent_ago or 0, IN_DOUBT.seconds))
+        if found is None and doubt:
+            raise RetryLater("it may still be on its way: will be verified", after=doubt)
         visit.undone = found is None
         return found
 

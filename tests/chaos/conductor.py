@@ -206,7 +206,7 @@ class Conductor:
         """Look at the vendor, as whoever is asked what became of a write does."""
         kind, name = WRITES[action]
         seen = Facts(alerts=())
-        facts.ask_the_lab(self.ground, seen)
+        facts.look_at_the_lab(self.ground, seen)
         return HAPPENED if seen.effects[kind, target_of(parameters[name])] else MISSED
 
     def _witness(self, quiet: float) -> None:

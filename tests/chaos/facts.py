@@ -127,14 +127,7 @@ def _dead(ground: Ground) -> list[str]:
 
 def ask_the_lab(ground: Ground, facts: Facts) -> None:
     """Add what the vendors have seen and done."""
-    state = {vendor: ground.simulator(vendor).state() for vendor in KIND_OF_VENDOR}
-    for ticket in state["servicenow"]["tickets"]:
-        target = ticket["short_description"].removeprefix("Phishing - ")
-        facts.effects["ticket", target] += 1
-    for ip, count in state["palo_alto"]["registrations"].items():
-        facts.effects["block", ip] = count
-    for host, count in state["crowdstrike"]["contain_calls"].items():
-        facts.effects["contain", host] = count
+    look_at_the_lab(ground, facts)
     sensors = ground.simulator("crowdstrike").sensors
     names = {number: sensor.host.hostname for number, sensor in sensors.items()}
     for arrival in ground.lab.http.lab.log():
@@ -149,6 +142,18 @@ def ask_the_lab(ground: Ground, facts: Facts) -> None:
     for fault in ground.lab.http.lab.faults:
         if fault.kind == "reset" and fault.times == 0:
             facts.turned_away[KIND_OF_VENDOR[fault.vendor]] += 1
+
+
+def look_at_the_lab(ground: Ground, facts: Facts) -> None:
+    """Add what stands at the vendors, and how often it was done."""
+    state = ground.lab.http.lab.state()
+    for ticket in state["servicenow"]["tickets"]:
+        target = ticket["short_description"].removeprefix("Phishing - ")
+        facts.effects["ticket", target] += 1
+    for ip, count in state["palo_alto"]["registrations"].items():
+        facts.effects["block", ip] = count
+    for host, count in state["crowdstrike"]["contain_calls"].items():
+        facts.effects["contain", host] = count
 
 
 def asked(arrival: Row, names: Mapping[str, str]) -> tuple[str, str] | None:

@@ -305,6 +305,7 @@ class Bench:
             "update app_run set claimed_at = claimed_at - interval '3 h' where status <> 'running'",
             "update action_run set end_time = end_time - interval '3 h',"
             " rung_at = rung_at - interval '3 h'",
+            "update effect set sent_at = sent_at - interval '3 h'",
             "update playbook_run set update_time = update_time - interval '3 h'",
         ):
             self.database.run(statement, {})

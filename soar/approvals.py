@@ -9,13 +9,13 @@ Never: an answer by possession of a link, an answer twice, or to something that 
 from __future__ import annotations
 
 import hmac
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from soar import delegation, parking
 from soar.bus.app import RESUME_RUN
-from soar.domain import gate
+from soar.domain import gate, questions
 from soar.domain.errors import BadInput, Conflict, NotAllowed
 from soar.domain.model import Person
 from soar.signing import Signer
@@ -41,7 +41,7 @@ def may_answer(person: Person, approval: Mapping[str, Any]) -> bool:
     Machines never may.
     """
     names = {person.username, *person.roles}
-    return person.kind != "automation" and approval["assignee"] in names
+    return person.kind != "automation" and not names.isdisjoint(gate.addressees(approval))
 
 
 def answer(
@@ -49,7 +49,8 @@ def answer(
     approval_id: int,
     *,
     by: Person,
-    choice: str,
+    choice: str = "",
+    responses: Sequence[object] | None = None,
     signer: Signer,
     channel: str,
     shown: str = "",
@@ -58,16 +59,19 @@ def answer(
     """
     Record a person's choice and let what waited for it go on.
 
+    *responses* answer all questions of a prompt, in their order; for one, *choice* is enough.
     *channel* is the way the answer came. *shown* is the digest of what the person saw; it may be
     left out only where no choice leads to a high-impact action.
     """
     row = work.approvals.get(approval_id)
     instead_of = _check_person(work, by, row)
-    chosen, reason = storable(_check_choice(choice, row)), storable(reason)
+    said = storable(questions.answers(row, choice, responses))
+    chosen, reason = questions.told(said), storable(reason)
     _check_shown(shown, row)
     signed = {
         "approval": row["public_id"],
         "choice": chosen,
+        "responses": said,
         "by": by.username,
         "for": instead_of,
         "reason": reason,
@@ -79,6 +83,7 @@ def answer(
         approval_id,
         digest=row["payload_digest"],
         answer=chosen,
+        responses=said,
         reason=reason,
         by=by.username,
         signed=signed,
@@ -130,18 +135,6 @@ def _check_person(work: Work, by: Person, row: Mapping[str, Any]) -> str:
             f" {', '.join(by.roles) or 'none'}"
         )
     return instead_of
-
-
-def _check_choice(choice: str, row: Mapping[str, Any]) -> str:
-    options = list(row["options"])
-    if not options:
-        if not choice.strip():
-            raise BadInput("choice", "must not be empty")
-        return choice
-    found = next((o for o in options if o.lower() == choice.strip().lower()), None)
-    if found is None:
-        raise BadInput("choice", f"{choice!r} is none of: {', '.join(options)}")
-    return str(found)
 
 
 def _check_shown(shown: str, row: Mapping[str, Any]) -> None:

@@ -79,10 +79,18 @@ def payload(
     effects: Mapping[str, Sequence[HeldCall]],
     due: str,
     beyond: Beyond | None = None,
+    questions: Sequence[Mapping[str, Any]] = (),
+    assignees: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """Return exactly what is asked: who, what each choice would do, and until when."""
+    """
+    Return exactly what is asked: who, what each choice would do, and until when.
+
+    *assignees* are named one by one only where they are several.
+    """
     return {
         **({} if beyond is None else beyond.shape()),
+        **({"questions": list(questions)} if questions else {}),
+        **({"assignees": list(assignees)} if len(assignees) > 1 else {}),
         "approval": approval,
         "run": run_id,
         "container": container_id,
@@ -92,6 +100,12 @@ def payload(
         "effects": {option: [c.shape() for c in calls] for option, calls in effects.items()},
         "due": due,
     }
+
+
+def addressees(approval: Mapping[str, Any]) -> frozenset[str]:
+    """Return the people and roles that an approval is for."""
+    named = approval.get("payload", {}).get("assignees")
+    return frozenset(named or [approval["assignee"]])
 
 
 def covers(shown: Mapping[str, Any], choice: str, run_ids: Sequence[int], call: HeldCall) -> bool:

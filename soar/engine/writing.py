@@ -12,13 +12,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from soar.bus.app import START_RUN
+from soar.bus.app import RESUME_RUN, START_RUN
 from soar.domain import gate
 from soar.domain.commands import AddArtifact, CallPlaybook, Prompt
 from soar.domain.errors import NotFound
 from soar.domain.gate import HeldCall
 from soar.domain.model import SEVERITY_RANK, NewArtifact, severity
-from soar.engine import chords
+from soar.engine import addressees, chords
 from soar.engine.planner import Join, Member, Plan, PlannedAct
 from soar.store.rows import storable
 from soar.store.work import Work
@@ -224,15 +224,24 @@ def _write_prompt(work: Work, prompt: Prompt, at: Desk) -> None:
         handle=prompt.handle,
         remaining=1,
     )
-    open_question(
-        work,
-        at,
-        join_id=join_id,
+    to = addressees.resolve(work, prompt, at.run, at.approvers)
+    if to.note:
+        level = "warning" if to.names else "error"
+        work.runs.log(at.run["id"], [(level, prompt.name, to.note)])
+    if not to.names:
+        work.runs.end_join(join_id, succeeded=False, message=to.note)
+        work.send_task(RESUME_RUN, at.run["id"], join_id)
+        return
+    work.approvals.ask(
+        **at.ids,
+        action_run_id=join_id,
         kind="prompt",
         name=prompt.name,
-        to=prompt.to or at.approvers,
+        to=to.names[0],
+        also=to.names[1:],
         message=prompt.message,
         options=list(prompt.options),
+        questions=[question.shape() for question in prompt.questions],
         minutes=prompt.minutes,
         effects={option: at.rehearse(prompt, option) for option in prompt.options},
     )

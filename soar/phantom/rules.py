@@ -14,6 +14,7 @@ from typing import Any, NoReturn, TypeVar
 
 from soar.domain import commands as _commands
 from soar.domain.model import SEVERITY_RANK as _SEVERITIES
+from soar.phantom import prompts as _prompts
 from soar.phantom import targets as _targets
 from soar.phantom.desk import desk as _desk
 
@@ -137,27 +138,33 @@ def act_together(
 
 def prompt(
     container: Any = None,
-    user: str = "",
+    user: Any = "",
     message: str = "",
     respond_in_mins: int = 30,
     name: str | None = None,
-    options: Iterable[str] | None = None,
+    options: Iterable[str] | Mapping[str, Any] | None = None,
     callback: Callback = None,
     handle: Any = None,
     parameters: Any = None,
-    role: str | None = None,
+    role: Any = None,
+    separator: str = ", ",
+    drop_none: bool = False,
     **_ignored: Any,
 ) -> None:
-    """Ask a user or role; *options* are the choices, none allows any text."""
-    if parameters:
-        _refuse("prompt(parameters=…)")
+    """
+    Ask people one thing; *options* are the choices, none allows any text.
+
+    *user*, or else *role*, is a name or a list of names. *parameters* fill ``{0}`` and so on.
+    """
+    mapping = isinstance(options, Mapping)
     _desk().ask(
-        _commands.Prompt(
+        _prompts.prompt(
             to=user or role or "",
-            message=message,
+            message=_prompts.filled(message, parameters, separator=separator, drop_none=drop_none),
+            minutes=respond_in_mins,
             name=name or "prompt",
-            minutes=int(respond_in_mins),
-            options=_texts(options),
+            response_types=[{"prompt": "", "options": options}] if mapping else None,
+            options=() if mapping else _texts(options),
             callback=_callback_name(callback),
             handle=handle,
         )
@@ -166,33 +173,35 @@ def prompt(
 
 def prompt2(
     container: Any = None,
-    user: str = "",
+    user: Any = "",
     message: str = "",
     respond_in_mins: int = 30,
     name: str | None = None,
     response_types: Sequence[Mapping[str, Any]] | None = None,
     callback: Callback = None,
-    role: str | None = None,
+    role: Any = None,
     parameters: Any = None,
     handle: Any = None,
+    separator: str = ", ",
+    drop_none: bool = False,
     **_ignored: Any,
 ) -> None:
-    """Ask a user or role one question of Splunk's newer form."""
-    questions = list(response_types or ())
-    if len(questions) > 1:
-        _refuse("prompt2 with more than one question")
-    choices = dict(questions[0].get("options", {})).get("choices") if questions else None
-    prompt(
-        container=container,
-        user=user,
-        message=message,
-        respond_in_mins=respond_in_mins,
-        name=name,
-        options=choices,
-        callback=callback,
-        role=role,
-        parameters=parameters,
-        handle=handle,
+    """
+    Ask people the questions of *response_types*; all are answered at once.
+
+    *user*, or else *role*, is a name, a list of names, ``"event owner"`` or ``"playbook run
+    owner"``. *parameters* are values that fill ``{0}`` and so on in the message.
+    """
+    _desk().ask(
+        _prompts.prompt(
+            to=user or role or "",
+            message=_prompts.filled(message, parameters, separator=separator, drop_none=drop_none),
+            minutes=respond_in_mins,
+            name=name or "prompt",
+            response_types=response_types,
+            callback=_callback_name(callback),
+            handle=handle,
+        )
     )
 
 

@@ -132,10 +132,11 @@ def told(responses: Sequence[Answer]) -> str:
 
 def chosen(said: str, choices: Iterable[str]) -> str | None:
     """Return the choice that was said: that very one, or the first that differs in case only."""
-    known, said = list(choices), said.strip()
-    if said in known:
-        return said
-    return next((each for each in known if each.strip().lower() == said.lower()), None)
+    known, bare = list(choices), said.strip()
+    for exact in (said, bare):
+        if exact in known:
+            return exact
+    return next((each for each in known if each.strip().lower() == bare.lower()), None)
 
 
 def _given(wanted: int, choice: str, responses: Sequence[object] | None) -> Sequence[object]:

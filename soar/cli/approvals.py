@@ -53,7 +53,7 @@ ANSWERED = ("answer", "responses", "answered_by", "reason", "close_time")
 
 def approvals(
     approval_id: Annotated[
-        int | None, typer.Argument(metavar="[ID]", min=1, help="Show this one, with its questions.")
+        int | None, typer.Argument(metavar="ID", min=1, help="Show this one, with its questions.")
     ] = None,
     as_json: AsJson = False,
 ) -> None:

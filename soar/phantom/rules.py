@@ -16,6 +16,9 @@ from soar.domain import commands as _commands
 from soar.domain.model import SEVERITY_RANK as _SEVERITIES
 from soar.phantom import prompts as _prompts
 from soar.phantom import targets as _targets
+from soar.phantom.arguments import Callback as _Callback
+from soar.phantom.arguments import callback_name as _callback_name
+from soar.phantom.arguments import texts as _texts
 from soar.phantom.desk import desk as _desk
 
 # fmt: off
@@ -28,15 +31,8 @@ __all__ = [
 ]
 # fmt: on
 
-Callback = Callable[..., Any] | str | None
 Done = tuple[bool, str]
 F = TypeVar("F", bound=Callable[..., Any])
-
-
-def _callback_name(callback: Callback) -> str:
-    if callback is None:
-        return ""
-    return callback if isinstance(callback, str) else str(getattr(callback, "__name__", callback))
 
 
 def _container_id(container: Any) -> int:
@@ -45,17 +41,11 @@ def _container_id(container: Any) -> int:
     return int(container["id"] if isinstance(container, Mapping) else container)
 
 
-def _texts(value: Any) -> tuple[str, ...]:
-    if value is None:
-        return ()
-    return (value,) if isinstance(value, str) else tuple(str(v) for v in value)
-
-
 def _act_command(
     action: str,
     parameters: Any = None,
     assets: Any = None,
-    callback: Callback = None,
+    callback: _Callback = None,
     handle: Any = None,
     start_time: datetime | None = None,
     name: str | None = None,
@@ -81,7 +71,7 @@ def act(
     parameters: Any = None,
     assets: Any = None,
     tags: Any = None,
-    callback: Callback = None,
+    callback: _Callback = None,
     reviewer: Any = None,
     handle: Any = None,
     start_time: datetime | None = None,
@@ -117,7 +107,7 @@ def act(
 
 def act_together(
     acts: Sequence[Mapping[str, Any]],
-    callback: Callback = None,
+    callback: _Callback = None,
     name: str = "together",
     handle: Any = None,
 ) -> None:
@@ -143,7 +133,7 @@ def prompt(
     respond_in_mins: int = 30,
     name: str | None = None,
     options: Iterable[str] | Mapping[str, Any] | None = None,
-    callback: Callback = None,
+    callback: _Callback = None,
     handle: Any = None,
     parameters: Any = None,
     role: Any = None,
@@ -154,7 +144,8 @@ def prompt(
     """
     Ask people one thing; *options* are the choices, none allows any text.
 
-    *user*, or else *role*, is a name or a list of names. *parameters* fill ``{0}`` and so on.
+    *user*, or else *role*, is a name or a list of names. *parameters* fill ``{0}`` and so on;
+    *separator* and *drop_none* say how lists among them are written.
     """
     mapping = isinstance(options, Mapping)
     _desk().ask(
@@ -178,7 +169,7 @@ def prompt2(
     respond_in_mins: int = 30,
     name: str | None = None,
     response_types: Sequence[Mapping[str, Any]] | None = None,
-    callback: Callback = None,
+    callback: _Callback = None,
     role: Any = None,
     parameters: Any = None,
     handle: Any = None,
@@ -190,7 +181,7 @@ def prompt2(
     Ask people the questions of *response_types*; all are answered at once.
 
     *user*, or else *role*, is a name, a list of names, ``"event owner"`` or ``"playbook run
-    owner"``. *parameters* are values that fill ``{0}`` and so on in the message.
+    owner"``. *parameters* fill ``{0}`` and so on, as in :func:`prompt`.
     """
     _desk().ask(
         _prompts.prompt(
@@ -209,7 +200,7 @@ def playbook(
     playbook: str = "",
     container: Any = None,
     name: str | None = None,
-    callback: Callback = None,
+    callback: _Callback = None,
     inputs: Mapping[str, Any] | None = None,
     handle: Any = None,
     **_ignored: Any,

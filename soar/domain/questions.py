@@ -25,6 +25,8 @@ LONGEST_ANSWER = 10_000
 LARGEST = 200_000
 """Characters of all questions and choices of a prompt, and of all its answers."""
 WIDEST = 10**15
+SHOWN = 20
+"""How many choices a sentence names."""
 WHOLE = re.compile(r"[+-]?[0-9]{1,16}", re.ASCII)
 EXAMPLE = '[{"prompt": "Why?", "options": {"type": "message"}}]'
 AT_ONCE = "answer all of them at once, in their order"
@@ -55,7 +57,7 @@ class Question:
     def allowed(self) -> str:
         """What may be answered, in words."""
         if self.kind == "list":
-            return f"one of: {', '.join(self.choices)}"
+            return f"one of: {_some(self.choices)}"
         return "your words" if self.kind == "message" else f"a whole number, {self._span}"
 
     @property
@@ -77,7 +79,7 @@ class Question:
     def _chosen(self, said: str, number: int) -> str:
         found = chosen(said, self.choices)
         if found is None:
-            raise _wrong(number, f"is {said[:80]!r}, which is none of: {', '.join(self.choices)}")
+            raise _wrong(number, f"is {said[:80]!r}, which is none of: {_some(self.choices)}")
         return found
 
     def _ranged(self, said: str | float, number: int) -> int:
@@ -159,7 +161,7 @@ def _choice(said: str, options: Sequence[str]) -> str:
         return said
     found = chosen(said, options)
     if found is None:
-        raise BadInput("choice", f"{said[:80]!r} is none of: {', '.join(options)}")
+        raise BadInput("choice", f"{said[:80]!r} is none of: {_some(options)}")
     return found
 
 
@@ -227,6 +229,12 @@ def _whole(raw: object) -> int | None:
     text = raw.strip() if isinstance(raw, str) else ""
     found = int(text) if WHOLE.fullmatch(text) else None
     return found if found is None or abs(found) <= WIDEST else None
+
+
+def _some(choices: Sequence[str]) -> str:
+    """Return the choices as one text, the first where they are many."""
+    more = f", … ({len(choices):,} in all)" if len(choices) > SHOWN else ""
+    return ", ".join(each[:80] for each in choices[:SHOWN]) + more
 
 
 def _unclear(number: int, what: str) -> BadInput:

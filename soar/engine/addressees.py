@@ -32,14 +32,14 @@ def resolve(work: Work, prompt: Prompt, run: Mapping[str, Any], approvers: str) 
     """Return whom a prompt is for: owners by name, and the approvers where nobody is named."""
     names: dict[str, None] = {}
     for name in prompt.to:
-        if name.lower() in RUN_OWNERS and not _is_person(work, run["run_as"]):
+        if name.lower() in RUN_OWNERS and _kind(work, run["run_as"]) in (None, "automation"):
             note = f"prompt {prompt.name!r} was not sent: the run was not started by a person"
             return Addressees(names=(), note=note)
         names[_owner(work, name, run)] = None
     names.pop("", None)
     if names:
         return Addressees(names=tuple(names))
-    why = "the container has no owner" if prompt.to else "it names nobody"
+    why = "the container is owned by no person" if prompt.to else "it names nobody"
     note = f"prompt {prompt.name!r} went to {approvers!r}: {why}"
     return Addressees(names=(approvers,), note=note)
 
@@ -48,13 +48,15 @@ def _owner(work: Work, name: str, run: Mapping[str, Any]) -> str:
     if name.lower() in RUN_OWNERS:
         return str(run["run_as"])
     if name.lower() in EVENT_OWNERS:
-        return str(work.containers.get(run["container_id"])["owner_name"] or "")
+        owner = str(work.containers.get(run["container_id"])["owner_name"] or "")
+        return "" if _kind(work, owner) == "automation" else owner  # a role is of no kind
     return name
 
 
-def _is_person(work: Work, username: str) -> bool:
+def _kind(work: Work, username: str) -> str | None:
+    """Return of which kind a user is, or None where there is none who is active."""
     try:
         person = work.people.get(username)
     except NotFound:
-        return False
-    return bool(person["active"]) and person["kind"] != "automation"
+        return None
+    return str(person["kind"]) if person["active"] else None

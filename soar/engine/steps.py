@@ -202,7 +202,7 @@ class Engine:
             return answered, PromptResults(
                 message=approval.get("message", ""),
                 user=approval.get("answered_by") or "",
-                responses=approval["responses"] if answered else (),
+                responses=(approval["responses"] or [approval["answer"]]) if answered else (),
                 status="success" if answered else "failed",
                 problem=join["message"],
             )

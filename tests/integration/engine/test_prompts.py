@@ -392,7 +392,7 @@ def test_the_owner_is_the_one_that_the_asking_block_has_set(bench: Bench) -> Non
 @pytest.mark.parametrize(
     ("to", "why"),
     [
-        ("user='event owner'", "the container has no owner"),
+        ("user='event owner'", "the container is owned by no person"),
         ("user=container.get('owner_name', None), role=None", "it names nobody"),
     ],
 )
@@ -406,6 +406,18 @@ def test_without_an_owner_the_approvers_are_asked_and_the_log_says_so(
 
     assert only(bench)["assignee"] == bench.settings.approvers
     assert bench.log() == [f"prompt 'ask' went to 'soc_tier2': {why}"]
+
+
+def test_a_machine_that_owns_a_container_is_not_asked(bench: Bench) -> None:
+    """
+    It may not answer, so the approvers are asked instead.
+    """
+    with bench.database.begin() as work:
+        work.people.save("bot", ["soc_tier2"], "automation")
+    bench.play(asking("user='event owner'", before="phantom.set_owner(container, 'bot')"))
+
+    assert only(bench)["assignee"] == "soc_tier2"
+    assert "owned by no person" in bench.log()[0]
 
 
 def test_a_prompt_goes_to_the_person_who_started_the_run(bench: Bench) -> None:

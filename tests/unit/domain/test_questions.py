@@ -217,6 +217,16 @@ def test_an_answer_that_is_not_complete_and_right_is_refused(
     assert sentence in str(refused.value)
 
 
+def test_a_refusal_names_some_of_many_choices() -> None:
+    """
+    A thousand choices make no sentence.
+    """
+    many = {"prompt": "?", "options": {"type": "list", "choices": [f"c{n}" for n in range(999)]}}
+
+    with pytest.raises(BadInput, match=r"c0, c1, .*c19, … \(999 in all\)$"):
+        answers(asked(many), "no such", None)
+
+
 def test_all_answers_together_have_a_bound() -> None:
     """
     A hundred long messages are more than a row should hold.

@@ -16,7 +16,7 @@ from typing import Any
 from soar import delegation, parking
 from soar.bus.app import RESUME_RUN
 from soar.consent import ballot_of
-from soar.domain import gate, policy
+from soar.domain import gate, policy, questions
 from soar.domain.errors import BadInput, Conflict, NotAllowed
 from soar.domain.model import Person
 from soar.domain.policy import Ballot
@@ -53,7 +53,7 @@ def may_answer(
 
 def _is_asked(approval: Mapping[str, Any], ballot: Ballot) -> bool:
     terms = [t for found in approval["payload"].get("policy", {}).values() for t in found]
-    return approval["assignee"] in ballot.names or _opens(terms, ballot)
+    return not ballot.names.isdisjoint(gate.addressees(approval)) or _opens(terms, ballot)
 
 
 def _opens(terms: Sequence[Mapping[str, Any]], ballot: Ballot) -> bool:
@@ -78,7 +78,8 @@ def answer(
     approval_id: int,
     *,
     by: Person,
-    choice: str,
+    choice: str = "",
+    responses: Sequence[object] | None = None,
     signer: Signer,
     channel: str,
     shown: str = "",
@@ -88,6 +89,7 @@ def answer(
     """
     Record a person's choice, and let what waited go on once those who must agree have.
 
+    *responses* answer all questions of a prompt, in their order; for one, *choice* is enough.
     *channel* is the way the answer came. *shown* is the digest of what the person saw; it may be
     left out only where no choice leads to a call that needs consent. *signed_in*: when the person
     last gave their password, where the channel knows. The row's status stays "open", and its
@@ -95,12 +97,14 @@ def answer(
     """
     row = work.approvals.lock(approval_id)
     ballot = _check_person(work, by, row, signed_in)
-    chosen, reason = storable(_check_choice(choice, row)), storable(reason)
+    said = storable(questions.answers(row, choice, responses))
+    chosen, reason = questions.told(said), storable(reason)
     _check_shown(shown, row)
     _check_terms(row, chosen, ballot)
     signed = {
         "approval": row["public_id"],
         "choice": chosen,
+        "responses": said,
         "by": by.username,
         "for": ballot.instead_of,
         "roles": sorted(ballot.roles),
@@ -137,6 +141,7 @@ def _record(work: Work, row: Row, signed: Mapping[str, Any], signer: Signer) -> 
         row["id"],
         digest=row["payload_digest"],
         answer=choice,
+        responses=signed["responses"],
         reason=signed["reason"],
         by=who,
         signed=signed,
@@ -224,18 +229,6 @@ def _check_terms(row: Mapping[str, Any], choice: str, ballot: Ballot) -> None:
             f"{choice!r} needs a person who has signed in within the last {minutes} minutes:"
             " answer on its page, where you are asked for your password"
         )
-
-
-def _check_choice(choice: str, row: Mapping[str, Any]) -> str:
-    options = list(row["options"])
-    if not options:
-        if not choice.strip():
-            raise BadInput("choice", "must not be empty")
-        return choice
-    found = next((o for o in options if o.lower() == choice.strip().lower()), None)
-    if found is None:
-        raise BadInput("choice", f"{choice!r} is none of: {', '.join(options)}")
-    return str(found)
 
 
 def _check_shown(shown: str, row: Mapping[str, Any]) -> None:

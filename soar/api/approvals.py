@@ -7,7 +7,7 @@ Never: a decision by GET; who may answer what is decided in ``soar.approvals``.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from starlette.routing import Route
@@ -56,7 +56,7 @@ def shape(row: Row) -> Shape:
         "message": row["message"],
         "options": row["options"],
         "payload_digest": row["payload_digest"],
-        "responses": [] if row["answer"] is None else [row["answer"]],
+        "responses": row["responses"],
         "answered_by": row["answered_by"],
         "answered_for": row["answered_for"] or "",
         "reason": row["reason"],
@@ -71,6 +71,7 @@ def shape(row: Row) -> Shape:
     asked = row["payload"]
     return {
         **shown,
+        "questions": asked.get("questions", []),
         "payload": asked,
         "effects": asked.get("effects", {}),
         "policy": asked.get("policy", {}),
@@ -91,13 +92,17 @@ def one(call: Call) -> Shape:
 
 
 def answer(call: Call) -> Shape:
-    """Record a person's answer to an approval."""
+    """Record a person's answer to an approval: a choice, or one response to each question."""
     raw = bodies.an_object(call.body)
+    row = call.one(APPROVALS)
+    asked = [] if row["options"] else row["payload"].get("questions", [])
+    choice, responses = said_to(asked, raw)
     done = approvals.answer(
         call.work,
-        int(call.one(APPROVALS)["id"]),
+        int(row["id"]),
         by=call.person,
-        choice=choice_of(raw),
+        choice=choice,
+        responses=responses,
         signer=_signer(call.house),
         channel="rest",
         shown=bodies.text(raw, "payload_digest"),
@@ -108,10 +113,23 @@ def answer(call: Call) -> Shape:
         "id": done["id"],
         "status": done["status"],
         "choice": done["signed"]["choice"],
+        "responses": done["signed"]["responses"],
         "answered_by": done["signed"]["by"],
         "missing": done["missing"],
         "message": approvals.said(done),
     }
+
+
+def said_to(asked: Sequence[Any], raw: Mapping[str, Any]) -> tuple[str, list[Any] | None]:
+    """Return one choice, or where questions are *asked* the responses to them."""
+    if not asked:
+        return choice_of(raw), None
+    if _verdict(raw) == gate.DENY:
+        raise BadInput("status", f"{raw['status']!r} answers no question: give responses to all")
+    responses = raw.get("responses")
+    if responses is not None and not isinstance(responses, list):
+        raise BadInput("responses", "must be a list, with one answer to each question")
+    return bodies.text(raw, "choice"), responses
 
 
 def _signer(house: House) -> Signer:

@@ -294,7 +294,7 @@ APPROVALS = Listing(
     heavy="x.payload",
     columns="x.id, x.public_id, x.run_id, x.action_run_id, x.container_id, x.kind, x.name,"  # noqa: S608 - fixed texts
     f" x.assignee, x.message, x.options, x.payload_digest, {APPROVAL_STATUS} as status,"
-    " x.answer, x.reason, x.answered_by, x.signed->>'for' as answered_for,"
+    " x.answer, x.responses, x.reason, x.answered_by, x.signed->>'for' as answered_for,"
     " x.create_time, x.due_at, x.close_time,"
     " exists (select 1 from person p where p.username = x.assignee) as for_person",
     fields={

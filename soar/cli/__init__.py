@@ -66,12 +66,13 @@ COMMANDS = (
         "Examples:\n\nsoar lanes\n\nsoar lanes virustotal_prod --watch\n\nsoar lanes --call 41",
     ),
     ("doctor", doctor.doctor, "Examples:\n\nsoar doctor\n\nsoar doctor --json"),
-    ("approvals", approvals.approvals, ""),
+    ("approvals", approvals.approvals, "Examples:\n\nsoar approvals\n\nsoar approvals 3"),
     (
         "approve",
         approvals.approve,
         "Examples:\n\nsoar approve 3\n\n"
-        'soar approve 3 "Isolate Host" --reason "confirmed with the user" --yes',
+        'soar approve 3 "Isolate Host" --reason "confirmed with the user" --yes\n\n'
+        'soar approve 3 --response Yes --response "it beacons" --response 80',
     ),
     ("report", runs.report, "Examples:\n\nsoar report 12"),
     ("signing-key", keys.signing_key, "Examples:\n\nsoar signing-key signing.pem verify.pem"),

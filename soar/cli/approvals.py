@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
-from soar.cli import entry
+from soar.cli import asking, entry
 from soar.cli.screen import (
     AsJson,
     output,
@@ -24,7 +24,7 @@ from soar.cli.screen import (
     show,
     table,
 )
-from soar.domain import gate
+from soar.domain import gate, questions
 from soar.domain.errors import BadInput, Conflict, NotAllowed
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ SHOWN = (
     "assignee",
     "message",
     "options",
+    "questions",
     "payload",
     "payload_digest",
     "status",
@@ -47,23 +48,44 @@ SHOWN = (
     "create_time",
     "due_at",
 )
+ANSWERED = ("answer", "responses", "answered_by", "reason", "close_time")
 
 
-def approvals(as_json: AsJson = False) -> None:
-    """List the open questions, the most urgent first."""
+def approvals(
+    approval_id: Annotated[
+        int | None, typer.Argument(metavar="ID", min=1, help="Show this one, with its questions.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List the open questions, the most urgent first; with an id, show that one."""
     with entry.working() as (_, work):
+        if approval_id is not None:
+            row = work.approvals.get(approval_id)
+            show(as_json, entry.pick(row, *SHOWN, *ANSWERED), lambda console: _draw(console, row))
+            return
         found = work.approvals.pending()
     documents = [entry.pick(row, *SHOWN, "container_name") for row in found]
-    cells = ("id", "name", "container_name", "assignee", "options", "due_at")
-    rows = [[", ".join(d[n]) if n == "options" else d[n] for n in cells] for d in documents]
+    rows = [
+        [d["id"], d["name"], d["container_name"], d["assignee"], _offered(d), d["due_at"]]
+        for d in documents
+    ]
     columns = ("approval", "what", "container", "for", "choices", "due (UTC)")
     show(as_json, documents, table(columns, rows, empty="Nothing waits for an answer."))
+
+
+def _offered(row: Row) -> str:
+    options, asked = row["options"], row["questions"]
+    return ", ".join(options) if options or not asked else f"{len(asked)} questions"
 
 
 def approve(
     approval_id: Annotated[int, typer.Argument(metavar="ID", min=1, help="Id of the approval.")],
     choice: Annotated[
         str | None, typer.Argument(help="Your choice; without it the terminal asks.")
+    ] = None,
+    response: Annotated[
+        list[str] | None,
+        typer.Option(help="Your answer to one question; once for each, in their order."),
     ] = None,
     reason: Annotated[str, typer.Option(help="Why, for the audit trail and the report.")] = "",
     yes: Annotated[
@@ -82,11 +104,11 @@ def approve(
         shown = gate.digest(row["payload"])
         _check_open(row)
         _check_person(person, row, allowed=allowed)
-        chosen = choice if choice is not None else _ask(row)
-        _confirm(chosen, yes=yes)
-        done = _answer(house, row, person, chosen, reason, shown)
+        said = _said(row, choice, response)
+        _confirm(questions.told(said), yes=yes)
+        done = _answer(house, row, person, said, reason, shown)
     instead_of = done["signed"]["for"]
-    document = entry.pick(done, "id", "status", "answer", "answered_by", "reason", "close_time")
+    document = entry.pick(done, "id", "status", *ANSWERED)
     who = f"{done['signed']['by']}" + (f", for {instead_of}," if instead_of else "")
     sentence = f"{who} chose {done['signed']['choice']!r}: signed and recorded"
     if done["missing"]:
@@ -105,7 +127,22 @@ def _question(house: House, approval_id: int, token_file: Path | None) -> tuple[
         return person, row, stands_for(work, person, row) is not None
 
 
-def _answer(house: House, row: Row, person: Person, choice: str, reason: str, shown: str) -> Row:
+def _said(row: Row, choice: str | None, response: list[str] | None) -> list[questions.Answer]:
+    """Return what was given on the command line, or else is answered at the terminal."""
+    if choice is None and not response:
+        asked = [] if row["options"] else questions.read(row["payload"].get("questions"))
+        return asking.each(asked) if asked else questions.answers(row, _ask(row), None)
+    return questions.answers(row, choice or "", response)
+
+
+def _answer(
+    house: House,
+    row: Row,
+    person: Person,
+    said: list[questions.Answer],
+    reason: str,
+    shown: str,
+) -> Row:
     from soar.approvals import answer
 
     signer = house.signer()
@@ -114,7 +151,7 @@ def _answer(house: House, row: Row, person: Person, choice: str, reason: str, sh
             work,
             row["id"],
             by=person,
-            choice=choice,
+            responses=said,
             signer=signer,
             channel="command line",
             shown=shown,
@@ -171,6 +208,10 @@ def _draw(console: Console, row: Row) -> None:
     heading = f"Approval {row['id']} for {row['assignee']}, due {plain(row['due_at'])} UTC"
     console.print(plain(heading), style="bold")
     console.print(plain(payload.get("message", "")), soft_wrap=True)
+    asking.draw(console, questions.read(payload.get("questions")))
+    if row["status"] == "answered":
+        told = f"{row['answered_by']} answered: {row['answer']}"
+        console.print(plain(told), style="green", soft_wrap=True)
     effects: Mapping[str, Any] = payload.get("effects", {})
     for option in payload.get("options", ()):
         calls = effects.get(option, ())

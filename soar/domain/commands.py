@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from soar.domain.questions import Question
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Act:
@@ -44,13 +46,16 @@ class ActTogether:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Prompt:
-    """Ask a person or role; the answer calls the callback."""
+    """Ask people or roles; the answer calls the callback."""
 
-    to: str
+    to: tuple[str, ...]
+    """Names of people and roles, or of whose they are ("event owner"); none: the approvers."""
     message: str
     name: str
     minutes: int
     options: tuple[str, ...] = ()
+    """The choices where one choice is the whole answer: each is rehearsed."""
+    questions: tuple[Question, ...] = ()
     callback: str = ""
     handle: Any = None
 

@@ -81,15 +81,20 @@ def payload(
     due: str,
     beyond: Beyond | None = None,
     policy: Mapping[str, Sequence[Mapping[str, Any]]] = MappingProxyType({}),
+    questions: Sequence[Mapping[str, Any]] = (),
+    assignees: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """Return exactly what is asked: who, what each choice would do, until when, on which terms."""
+    """
+    Return exactly what is asked: who, what each choice would do, until when, on which terms.
+
+    *assignees* are named one by one only where they are several.
+    """
+    terms = {option: [dict(term) for term in found] for option, found in policy.items()}
     return {
         **({} if beyond is None else beyond.shape()),
-        **(
-            {"policy": {o: [dict(t) for t in terms] for o, terms in policy.items()}}
-            if policy
-            else {}
-        ),
+        **({"policy": terms} if terms else {}),
+        **({"questions": list(questions)} if questions else {}),
+        **({"assignees": list(assignees)} if len(assignees) > 1 else {}),
         "approval": approval,
         "run": run_id,
         "container": container_id,
@@ -99,6 +104,12 @@ def payload(
         "effects": {option: [c.shape() for c in calls] for option, calls in effects.items()},
         "due": due,
     }
+
+
+def addressees(approval: Mapping[str, Any]) -> frozenset[str]:
+    """Return the people and roles that an approval is for."""
+    named = approval.get("payload", {}).get("assignees")
+    return frozenset(named or [approval["assignee"]])
 
 
 def covers(shown: Mapping[str, Any], choice: str, run_ids: Sequence[int], call: HeldCall) -> bool:

@@ -203,8 +203,9 @@ class Engine:
             return answered, PromptResults(
                 message=approval.get("message", ""),
                 user=approval.get("answered_by") or "",
-                response=approval.get("answer") if answered else None,
+                responses=(approval["responses"] or [approval["answer"]]) if answered else (),
                 status="success" if answered else "failed",
+                problem=join["message"],
             )
         if join["kind"] == "playbook":
             child = work.runs.child_of(join["id"]) or {"outputs": {}}
@@ -299,7 +300,9 @@ class Engine:
             return []
         view = replace(view, delivered=view.delivered | {prompt.name})
         handle = json.loads(as_json(prompt.handle))  # as the answer will bring it, and a copy
-        results = PromptResults(message=prompt.message, response=option, user="", status="success")
+        results = PromptResults(
+            message=prompt.message, responses=[option], user="", status="success"
+        )
         action = {
             "action_name": prompt.name,
             "name": prompt.name,

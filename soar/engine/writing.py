@@ -13,12 +13,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from soar import consent
-from soar.bus.app import START_RUN
+from soar.bus.app import RESUME_RUN, START_RUN
 from soar.domain import gate
 from soar.domain.commands import AddArtifact, CallPlaybook, Prompt
 from soar.domain.errors import NotFound
 from soar.domain.model import SEVERITY_RANK, NewArtifact, severity
-from soar.engine import chords
+from soar.engine import addressees, chords
 from soar.engine.planner import Join, Member, Plan, PlannedAct
 from soar.store.rows import storable
 from soar.store.work import Work
@@ -226,14 +226,24 @@ def _write_prompt(work: Work, prompt: Prompt, at: Desk) -> None:
         handle=prompt.handle,
         remaining=1,
     )
+    to = addressees.resolve(work, prompt, at.run, at.approvers)
+    if to.note:
+        level = "warning" if to.names else "error"
+        work.runs.log(at.run["id"], [(level, prompt.name, to.note)])
+    if not to.names:
+        work.runs.end_join(join_id, succeeded=False, message=to.note)
+        work.send_task(RESUME_RUN, at.run["id"], join_id)
+        return
     open_question(
         work,
         at,
         join_id=join_id,
         kind="prompt",
         name=prompt.name,
-        to=prompt.to or at.approvers,
+        to=to.names[0],
+        also=to.names[1:],
         message=prompt.message,
+        questions=[question.shape() for question in prompt.questions],
         minutes=prompt.minutes,
         choices={option: at.rehearse(prompt, option) for option in prompt.options},
     )
@@ -250,10 +260,14 @@ def open_question(
     message: str,
     minutes: int,
     choices: Mapping[str, Sequence[Member]],
+    also: Sequence[str] = (),
+    questions: Sequence[Mapping[str, Any]] = (),
 ) -> int:
     """Open a question to people; each of its *choices* allows these calls, which need consent."""
     terms = {
-        choice: consent.terms(work, at.run["id"], [m.needs for m in members], usual=to)
+        choice: consent.terms(
+            work, at.run["id"], [m.needs for m in members], usual="|".join((to, *also))
+        )
         for choice, members in choices.items()
     }
     asked = {choice: found for choice, found in terms.items() if found}
@@ -270,6 +284,8 @@ def open_question(
         minutes=minutes,
         effects={choice: [m.held for m in members] for choice, members in choices.items()},
         policy=asked,
+        also=also,
+        questions=questions,
     )
 
 

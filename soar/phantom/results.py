@@ -5,7 +5,7 @@ In: rows of app runs, or the answer to a prompt. Out: a list of results as Splun
 
 A result is read in more than one way by playbooks in the field: ``result["summary"]``,
 ``result["data"][0]["summary"]``, ``results[0]["action_results"][0]["data"]``, and for a prompt
-``results.get("response")``. All of them work here.
+``results.get("response")`` or ``results[0]["summary"]["responses"]``. All of them work here.
 
 A result that is larger than the cap says ``truncated``: its data are whole rows from the front, and
 ``attachment_id`` names the attachment of the container that holds the whole text.
@@ -13,8 +13,10 @@ A result that is larger than the cap says ``truncated``: its data are whole rows
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
+
+from soar.domain.questions import Answer
 
 Result = dict[str, Any]
 
@@ -62,38 +64,39 @@ class Results(list[Result]):
 
 
 class PromptResults(Results):
-    """The answer to a prompt: a list of one result, and a mapping with ``response``."""
+    """
+    The answers to a prompt: a list of one result, and a mapping with ``response``, the first.
 
-    def __init__(self, *, message: str, response: str | None, user: str, status: str) -> None:
-        answered = {} if response is None else {"response": response}
-        summary = {"responses": [response] if response is not None else [], **answered}
-        data = [{"response": response, "user": user}] if response is not None else []
-        super().__init__(
-            [
-                {
-                    "action": "prompt",
-                    "name": "prompt",
-                    "status": status,
-                    "summary": summary,
-                    "message": message,
-                    "parameter": {"message": message},
-                    "data": data,
-                    "action_results": [
-                        {
-                            "status": status,
-                            "summary": summary,
-                            "data": data,
-                            "message": message,
-                            "parameter": {"message": message},
-                        }
-                    ],
-                }
-            ]
-        )
-        self._mapping: dict[str, Any] = {**answered, "status": status, "user": user}
+    Without *responses* nobody has answered, and *problem* says so in place of the message.
+    """
+
+    def __init__(
+        self,
+        *,
+        message: str,
+        responses: Sequence[Answer],
+        user: str,
+        status: str,
+        problem: str = "",
+    ) -> None:
+        given = list(responses)
+        answered = {"response": given[0]} if given else {}
+        summary = {"responses": given, **answered, **({"user": user} if given else {})}
+        data = [{"response": given[0], "responses": given, "user": user}] if given else []
+        inner = {
+            "status": status,
+            "message": message if given else problem or message,
+            "parameter": {"message": message},
+            "summary": summary,
+            "data": data,
+        }
+        rows = [_with_summary(row, summary) for row in data] or [{"summary": summary}]
+        outer = {"action": "prompt", "name": "prompt", **inner, "data": rows}
+        super().__init__([{**outer, "action_results": [inner]}])
+        self._mapping = {**answered, "responses": given, "status": status, "user": user}
 
     def get(self, key: str, default: Any = None) -> Any:
-        """Return the answer's ``response``, ``status`` or ``user``; no answer is the default."""
+        """Return ``response``, ``responses``, ``status`` or ``user``; no answer is the default."""
         return self._mapping.get(key, default)
 
 

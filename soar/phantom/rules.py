@@ -14,7 +14,12 @@ from typing import Any, NoReturn, TypeVar
 
 from soar.domain import commands as _commands
 from soar.domain.model import SEVERITY_RANK as _SEVERITIES
+from soar.phantom import prompts as _prompts
 from soar.phantom import targets as _targets
+from soar.phantom.arguments import Callback as _Callback
+from soar.phantom.arguments import callback_name as _callback_name
+from soar.phantom.arguments import reviewers as _reviewers
+from soar.phantom.arguments import texts as _texts
 from soar.phantom.desk import desk as _desk
 
 # fmt: off
@@ -27,15 +32,8 @@ __all__ = [
 ]
 # fmt: on
 
-Callback = Callable[..., Any] | str | None
 Done = tuple[bool, str]
 F = TypeVar("F", bound=Callable[..., Any])
-
-
-def _callback_name(callback: Callback) -> str:
-    if callback is None:
-        return ""
-    return callback if isinstance(callback, str) else str(getattr(callback, "__name__", callback))
 
 
 def _container_id(container: Any) -> int:
@@ -44,23 +42,11 @@ def _container_id(container: Any) -> int:
     return int(container["id"] if isinstance(container, Mapping) else container)
 
 
-def _reviewers(value: Any) -> str:
-    """Return those of whom one must agree, in the form of a policy."""
-    names = value.split(",") if isinstance(value, str) else _texts(value)
-    return "|".join(name.strip() for name in names if name.strip())
-
-
-def _texts(value: Any) -> tuple[str, ...]:
-    if value is None:
-        return ()
-    return (value,) if isinstance(value, str) else tuple(str(v) for v in value)
-
-
 def _act_command(
     action: str,
     parameters: Any = None,
     assets: Any = None,
-    callback: Callback = None,
+    callback: _Callback = None,
     handle: Any = None,
     start_time: datetime | None = None,
     name: str | None = None,
@@ -88,7 +74,7 @@ def act(
     parameters: Any = None,
     assets: Any = None,
     tags: Any = None,
-    callback: Callback = None,
+    callback: _Callback = None,
     reviewer: Any = None,
     handle: Any = None,
     start_time: datetime | None = None,
@@ -126,7 +112,7 @@ def act(
 
 def act_together(
     acts: Sequence[Mapping[str, Any]],
-    callback: Callback = None,
+    callback: _Callback = None,
     name: str = "together",
     handle: Any = None,
 ) -> None:
@@ -147,27 +133,34 @@ def act_together(
 
 def prompt(
     container: Any = None,
-    user: str = "",
+    user: Any = "",
     message: str = "",
     respond_in_mins: int = 30,
     name: str | None = None,
-    options: Iterable[str] | None = None,
-    callback: Callback = None,
+    options: Iterable[str] | Mapping[str, Any] | None = None,
+    callback: _Callback = None,
     handle: Any = None,
     parameters: Any = None,
-    role: str | None = None,
+    role: Any = None,
+    separator: str = ", ",
+    drop_none: bool = False,
     **_ignored: Any,
 ) -> None:
-    """Ask a user or role; *options* are the choices, none allows any text."""
-    if parameters:
-        _refuse("prompt(parameters=…)")
+    """
+    Ask people one thing; *options* are the choices, none allows any text.
+
+    *user*, or else *role*, is a name or a list of names. *parameters* fill ``{0}`` and so on;
+    *separator* and *drop_none* say how lists among them are written.
+    """
+    mapping = isinstance(options, Mapping)
     _desk().ask(
-        _commands.Prompt(
+        _prompts.prompt(
             to=user or role or "",
-            message=message,
+            message=_prompts.filled(message, parameters, separator=separator, drop_none=drop_none),
+            minutes=respond_in_mins,
             name=name or "prompt",
-            minutes=int(respond_in_mins),
-            options=_texts(options),
+            response_types=[{"prompt": "", "options": options}] if mapping else None,
+            options=() if mapping else _texts(options),
             callback=_callback_name(callback),
             handle=handle,
         )
@@ -176,33 +169,35 @@ def prompt(
 
 def prompt2(
     container: Any = None,
-    user: str = "",
+    user: Any = "",
     message: str = "",
     respond_in_mins: int = 30,
     name: str | None = None,
     response_types: Sequence[Mapping[str, Any]] | None = None,
-    callback: Callback = None,
-    role: str | None = None,
+    callback: _Callback = None,
+    role: Any = None,
     parameters: Any = None,
     handle: Any = None,
+    separator: str = ", ",
+    drop_none: bool = False,
     **_ignored: Any,
 ) -> None:
-    """Ask a user or role one question of Splunk's newer form."""
-    questions = list(response_types or ())
-    if len(questions) > 1:
-        _refuse("prompt2 with more than one question")
-    choices = dict(questions[0].get("options", {})).get("choices") if questions else None
-    prompt(
-        container=container,
-        user=user,
-        message=message,
-        respond_in_mins=respond_in_mins,
-        name=name,
-        options=choices,
-        callback=callback,
-        role=role,
-        parameters=parameters,
-        handle=handle,
+    """
+    Ask people the questions of *response_types*; all are answered at once.
+
+    *user*, or else *role*, is a name, a list of names, ``"event owner"`` or ``"playbook run
+    owner"``. *parameters* fill ``{0}`` and so on, as in :func:`prompt`.
+    """
+    _desk().ask(
+        _prompts.prompt(
+            to=user or role or "",
+            message=_prompts.filled(message, parameters, separator=separator, drop_none=drop_none),
+            minutes=respond_in_mins,
+            name=name or "prompt",
+            response_types=response_types,
+            callback=_callback_name(callback),
+            handle=handle,
+        )
     )
 
 
@@ -210,7 +205,7 @@ def playbook(
     playbook: str = "",
     container: Any = None,
     name: str | None = None,
-    callback: Callback = None,
+    callback: _Callback = None,
     inputs: Mapping[str, Any] | None = None,
     handle: Any = None,
     **_ignored: Any,

@@ -14,6 +14,7 @@ from typing import Any
 
 from soar.domain.errors import NotFound
 from soar.domain.gate import Beyond, HeldCall, digest, payload
+from soar.domain.questions import Answer
 from soar.store.rows import Queries, Row, as_json, storable
 
 
@@ -41,10 +42,10 @@ class Approvals(Queries):
             self._value(
                 """
                 insert into approval (public_id, run_id, action_run_id, container_id, kind, name,
-                  assignee, message, options, payload, payload_digest, due_at)
+                  assignee, message, options, questions, payload, payload_digest, due_at)
                 values (:public_id, :run_id, :action_run_id, :container_id, :kind, :name,
-                  :assignee, :message, cast(:options as jsonb), cast(:payload as jsonb),
-                  :digest, :due_at) returning id
+                  :assignee, :message, cast(:options as jsonb), cast(:questions as jsonb),
+                  cast(:payload as jsonb), :digest, :due_at) returning id
                 """,
                 public_id=public_id,
                 run_id=run_id,
@@ -55,6 +56,7 @@ class Approvals(Queries):
                 assignee=assignee,
                 message=storable(message),
                 options=as_json(options),
+                questions=as_json(payload.get("questions", [])),
                 payload=as_json(payload),
                 digest=payload_digest,
                 due_at=due_at,
@@ -76,25 +78,31 @@ class Approvals(Queries):
         effects: Mapping[str, Sequence[HeldCall]],
         beyond: Beyond | None = None,
         policy: Mapping[str, Sequence[Mapping[str, Any]]] | None = None,
+        questions: Sequence[Mapping[str, Any]] = (),
+        also: Sequence[str] = (),
     ) -> int:
         """
         Open a question to people.
 
-        *effects*: the calls that a choice allows; *policy*: the terms on which it does.
+        *effects*: the calls that a choice allows; *policy*: the terms on which it does. *also* are
+        further people and roles, each of whom may answer instead.
         """
+        assignee = ", ".join((to, *also))
         due = datetime.now(UTC) + timedelta(minutes=minutes)
         public_id = secrets.token_hex(8)
         shown = payload(
             approval=public_id,
             run_id=run_id,
             container_id=container_id,
-            assignee=to,
+            assignee=assignee,
             message=message,
             options=options,
             effects=effects,
             due=due.isoformat(),
             beyond=beyond,
             policy=policy or {},
+            questions=questions,
+            assignees=(to, *also),
         )
         shown = storable(shown)  # what is digested and signed is what the row will hold
         return self.open(
@@ -104,7 +112,7 @@ class Approvals(Queries):
             container_id=container_id,
             kind=kind,
             name=name,
-            assignee=to,
+            assignee=assignee,
             message=message,
             options=options,
             payload=shown,
@@ -142,6 +150,7 @@ class Approvals(Queries):
         *,
         digest: str,
         answer: str,
+        responses: Sequence[Answer],
         reason: str,
         by: str,
         signed: Mapping[str, Any],
@@ -151,7 +160,8 @@ class Approvals(Queries):
         """Answer an open question that is not overdue and still asks the same; else None."""
         return self._one(
             """
-            update approval set status = 'answered', answer = :answer, reason = :reason,
+            update approval set status = 'answered', answer = :answer,
+            responses = cast(:responses as jsonb), reason = :reason,
             answered_by = :by, signed = cast(:signed as jsonb), signature = :signature,
             key_id = :key_id, close_time = now()
             where id = :id and status = 'open' and due_at > now() and payload_digest = :digest
@@ -159,6 +169,7 @@ class Approvals(Queries):
             """,
             id=approval_id,
             answer=answer,
+            responses=as_json(responses),
             reason=storable(reason),
             by=by,
             digest=digest,

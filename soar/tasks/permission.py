@@ -17,7 +17,7 @@ from soar import consent
 from soar.catalog import ActionSpec
 from soar.consent import ballot_of
 from soar.domain.errors import ActionFailed, NotFound
-from soar.domain.gate import HeldCall, covers, digest, goes_beyond
+from soar.domain.gate import HeldCall, addressees, covers, digest, goes_beyond
 from soar.domain.model import Claim
 from soar.domain.policy import Asked, Ballot, Wanted, choose, unmet
 from soar.domain.states import Effect
@@ -169,7 +169,8 @@ def _spoilt(verifier: Verifier, row: Mapping[str, Any], ballot: Mapping[str, Any
 
 def _is_addressed(row: Mapping[str, Any], ballot: Ballot) -> bool:
     """Tell whether a question was put to whoever answered it; older answers name no roles."""
-    return "roles" not in row["signed"] or row["payload"]["assignee"] in ballot.names
+    asked = addressees({"assignee": row["payload"]["assignee"], "payload": row["payload"]})
+    return "roles" not in row["signed"] or not ballot.names.isdisjoint(asked)
 
 
 def uncovered(row: Mapping[str, Any], run_id: int, call: HeldCall) -> str:

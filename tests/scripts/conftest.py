@@ -156,14 +156,14 @@ class Dialogue:
         prompt = self._ended(Prompt)
         assert not prompt.options or choice in prompt.options
         results = PromptResults(
-            message=prompt.message, response=choice, user="ada", status="success"
+            message=prompt.message, responses=[choice], user="ada", status="success"
         )
         return self._told(prompt, True, results)
 
     def hears_timeout(self) -> Dialogue:
         """Tell the run that nobody answered in time."""
         prompt = self._ended(Prompt)
-        results = PromptResults(message=prompt.message, response=None, user="", status="failed")
+        results = PromptResults(message=prompt.message, responses=(), user="", status="failed")
         return self._told(prompt, False, results)
 
     def hears_playbook(self, *, success: bool, message: str = "") -> Dialogue:

@@ -21,7 +21,7 @@ def test_tier_2_is_asked_before_anything_is_contained(run):
     The first thing is a question that names host, user and threat, open for 15 minutes.
     """
     (prompt,) = run.asks
-    assert (prompt.to, prompt.minutes) == ("soc_tier2", 15)
+    assert (prompt.to, prompt.minutes) == (("soc_tier2",), 15)
     assert prompt.options == ("Isolate Host", "Disable Account", "Both", "Monitor Only")
     assert f"Host: {HOST}\nUser: {USER}\nThreat: trojan.emotet\n" in prompt.message
 

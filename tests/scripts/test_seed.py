@@ -185,7 +185,7 @@ def test_the_question_reads_the_first_result_and_the_containers_artifacts(asked)
     assert asked.error == ""
     (prompt,) = asked.asks
     assert "Host: 10.20.30.42\nThreat: trojan.emotet\n" in prompt.message
-    assert (prompt.to, prompt.minutes) == ("soc_tier2", 15)
+    assert (prompt.to, prompt.minutes) == (("soc_tier2",), 15)
 
 
 def test_a_prompts_results_are_a_mapping_with_the_response(asked):

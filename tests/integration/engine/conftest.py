@@ -331,14 +331,14 @@ class Bench:
     # What people do.
 
     def answer(self, approval_id: int, choice: str = "", **more: Any) -> Row:
-        """Answer a question as Ada: the first choice, unless told another."""
+        """Answer a question as Ada: the first choice, unless told another or its responses."""
         with self.database.begin() as work:
             row = work.approvals.get(approval_id)
             given = {"by": ADA, "shown": row["payload_digest"], **more}
             return approvals.answer(
                 work,
                 approval_id,
-                choice=choice or row["options"][0],
+                choice=choice or next(iter(row["options"]), ""),
                 signer=self.house.signer(),
                 channel="test",
                 **given,

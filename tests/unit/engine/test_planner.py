@@ -300,7 +300,7 @@ def test_every_other_command_has_its_place_in_the_plan() -> None:
     """
     Nothing that a block asks for is dropped.
     """
-    prompt = Prompt(to="a", message="m", name="n", minutes=1)
+    prompt = Prompt(to=("a",), message="m", name="n", minutes=1)
     child = CallPlaybook(playbook="p", name="p")
     update = UpdateContainer(container_id=1, changes={"status": "closed"})
     comment = AddNote(container_id=1, content="x")

@@ -14,12 +14,9 @@ from typing import Any, NoReturn, TypeVar
 
 from soar.domain import commands as _commands
 from soar.domain.model import SEVERITY_RANK as _SEVERITIES
+from soar.phantom import arguments as _arguments
 from soar.phantom import prompts as _prompts
 from soar.phantom import targets as _targets
-from soar.phantom.arguments import Callback as _Callback
-from soar.phantom.arguments import callback_name as _callback_name
-from soar.phantom.arguments import reviewers as _reviewers
-from soar.phantom.arguments import texts as _texts
 from soar.phantom.desk import desk as _desk
 
 # fmt: off
@@ -46,7 +43,7 @@ def _act_command(
     action: str,
     parameters: Any = None,
     assets: Any = None,
-    callback: _Callback = None,
+    callback: _arguments.Callback = None,
     handle: Any = None,
     start_time: datetime | None = None,
     name: str | None = None,
@@ -59,13 +56,13 @@ def _act_command(
         action=" ".join(str(action).lower().split()),
         name=name or str(action),
         parameters=None if given is None else tuple(dict(p) for p in given),
-        assets=_texts(assets),
+        assets=_arguments.texts(assets),
         sources=sources,
         context=context,
-        callback=_callback_name(callback),
+        callback=_arguments.callback_name(callback),
         handle=handle,
         start_time=start_time,
-        reviewer=_reviewers(reviewer),
+        reviewer=_arguments.reviewers(reviewer),
     )
 
 
@@ -74,7 +71,7 @@ def act(
     parameters: Any = None,
     assets: Any = None,
     tags: Any = None,
-    callback: _Callback = None,
+    callback: _arguments.Callback = None,
     reviewer: Any = None,
     handle: Any = None,
     start_time: datetime | None = None,
@@ -112,7 +109,7 @@ def act(
 
 def act_together(
     acts: Sequence[Mapping[str, Any]],
-    callback: _Callback = None,
+    callback: _arguments.Callback = None,
     name: str = "together",
     handle: Any = None,
 ) -> None:
@@ -125,7 +122,7 @@ def act_together(
         _commands.ActTogether(
             name=name,
             acts=tuple(_act_command(**dict(a)) for a in acts),
-            callback=_callback_name(callback),
+            callback=_arguments.callback_name(callback),
             handle=handle,
         )
     )
@@ -138,7 +135,7 @@ def prompt(
     respond_in_mins: int = 30,
     name: str | None = None,
     options: Iterable[str] | Mapping[str, Any] | None = None,
-    callback: _Callback = None,
+    callback: _arguments.Callback = None,
     handle: Any = None,
     parameters: Any = None,
     role: Any = None,
@@ -160,8 +157,8 @@ def prompt(
             minutes=respond_in_mins,
             name=name or "prompt",
             response_types=[{"prompt": "", "options": options}] if mapping else None,
-            options=() if mapping else _texts(options),
-            callback=_callback_name(callback),
+            options=() if mapping else _arguments.texts(options),
+            callback=_arguments.callback_name(callback),
             handle=handle,
         )
     )
@@ -174,7 +171,7 @@ def prompt2(
     respond_in_mins: int = 30,
     name: str | None = None,
     response_types: Sequence[Mapping[str, Any]] | None = None,
-    callback: _Callback = None,
+    callback: _arguments.Callback = None,
     role: Any = None,
     parameters: Any = None,
     handle: Any = None,
@@ -195,7 +192,7 @@ def prompt2(
             minutes=respond_in_mins,
             name=name or "prompt",
             response_types=response_types,
-            callback=_callback_name(callback),
+            callback=_arguments.callback_name(callback),
             handle=handle,
         )
     )
@@ -205,7 +202,7 @@ def playbook(
     playbook: str = "",
     container: Any = None,
     name: str | None = None,
-    callback: _Callback = None,
+    callback: _arguments.Callback = None,
     inputs: Mapping[str, Any] | None = None,
     handle: Any = None,
     **_ignored: Any,
@@ -216,7 +213,7 @@ def playbook(
             playbook=playbook,
             name=name or playbook,
             inputs=dict(inputs or {}),
-            callback=_callback_name(callback),
+            callback=_arguments.callback_name(callback),
             handle=handle,
         )
     )
@@ -233,7 +230,7 @@ def completed(
     """Tell whether this run has been told of the completion of all these names."""
     if custom_function_names:
         _refuse("completed(custom_function_names=…)")
-    names = {*_texts(action_names), *_texts(playbook_names)}
+    names = {*_arguments.texts(action_names), *_arguments.texts(playbook_names)}
     return names <= _desk().view.delivered
 
 
@@ -327,7 +324,7 @@ def set_owner(container: Any = None, user: str = "", role: str = "", **_ignored:
 def add_tags(container: Any = None, tags: Any = None, **_ignored: Any) -> Done:
     """Add tags to a container."""
     now = get_container(_container_id(container)).get("tags", [])
-    return _change(container, tags=sorted({*now, *_texts(tags)}))
+    return _change(container, tags=sorted({*now, *_arguments.texts(tags)}))
 
 
 def update(container: Any = None, update_data: Mapping[str, Any] | None = None, **_i: Any) -> Done:

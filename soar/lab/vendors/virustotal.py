@@ -87,7 +87,7 @@ class VirusTotal(Simulator):
         kinds = ("paid", "public")
         return {
             kind: {"calls": len(quota.taken), "refused": quota.refused}
-            for kind, quota in zip(kinds, self.quotas.values(), strict=True)
+            for kind, quota in zip(kinds, self.quotas.values(), strict=False)
         }
 
     def url(self, request: Request, identifier: str) -> Response:

@@ -21,8 +21,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from soar.domain import gate
 from soar.domain.gate import HeldCall
+from soar.domain.policy import Rule
 from soar.signing import Signer, Verifier
-from soar.tasks.permission import objection, uncovered
+from soar.tasks.permission import disagreement, objection, uncovered
 
 MUTATIONS = int(os.environ.get("MUTATIONS", "5000"))
 SIGNER, RETIRED, STRANGER = (Signer(Ed25519PrivateKey.generate()) for _ in range(3))
@@ -40,6 +41,7 @@ CALL = HeldCall(
     app_version="1.0.0",
     parameters={"device_id": "WS-0042", "minutes": 60, "hosts": ["a", "b"]},
 )
+TWO = Rule(needs="2 of soc_tier2")
 Row = dict[str, Any]
 Mutation = Callable[[Row, random.Random], HeldCall]
 
@@ -55,35 +57,40 @@ def question(number: str = "a1b2", run: int = RUN, call: HeldCall = CALL) -> dic
         options=["Isolate", "Leave"],
         effects={"Isolate": [call], "Leave": []},
         due=(NOW + timedelta(minutes=10)).isoformat(),
+        policy={"Isolate": [TWO.terms(apart=["carl"], asked_at=NOW - timedelta(minutes=5))]},
     )
 
 
 def answered(asked: dict[str, Any], by: Signer = SIGNER, **changes: Any) -> Row:
-    """Return a question as the table holds it once somebody has answered."""
+    """Return a question as the table holds it once Ada has answered, after Ben."""
+    first = ballot(asked, by, **{**changes, "by": "ben"})
+    last = ballot(asked, by, **changes)
+    return {**last, "status": "answered", "payload": asked, "ballots": [first, dict(last)]}
+
+
+def ballot(asked: dict[str, Any], signer: Signer, **changes: Any) -> Row:
+    """Return one signed ballot."""
     signed = {
         "approval": asked["approval"],
         "choice": "Isolate",
         "by": "ada",
         "for": "",
+        "roles": ["soc_tier2"],
+        "signed_in": None,
         "reason": "seen",
         "channel": "rest",
         "payload_digest": gate.digest(asked),
         "answered_at": (NOW - timedelta(minutes=1)).isoformat(),
         **changes,
     }
-    return {
-        "status": "answered",
-        "payload": asked,
-        "signed": signed,
-        "signature": by.sign(signed),
-        "key_id": by.key_id,
-    }
+    return {"signed": signed, "signature": signer.sign(signed), "key_id": signer.key_id}
 
 
 def lets_go(row: Row, call: HeldCall, run: int = RUN) -> bool:
     """Tell whether an answer lets a call go."""
     why = objection(VERIFIER, row, now=NOW, longest=timedelta(minutes=30))
-    return not (why or uncovered(row, run, call))
+    lacking = why or disagreement(VERIFIER, row, row["ballots"])
+    return not (lacking or uncovered(row, run, call))
 
 
 def test_the_true_answer_lets_its_call_go() -> None:
@@ -209,6 +216,33 @@ def _not_answered(row: Row, chance: random.Random) -> HeldCall:
     return CALL
 
 
+def _one_ballot_of_two_is_not_true(row: Row, chance: random.Random) -> HeldCall:
+    """Ben's is changed, and Ada's true one beside it must not do for both."""
+    bens, adas = row["ballots"]
+    others: list[Callable[[], Row]] = [
+        lambda: copy.deepcopy(adas),
+        lambda: {**copy.deepcopy(adas), "signed": {**adas["signed"], "by": "ben"}},
+        lambda: {**bens, "signature": adas["signature"]},
+        lambda: {**bens, "signature": bens["signature"][:-4]},
+        lambda: ballot(row["payload"], chance.choice([STRANGER, RETIRED]), by="ben"),
+        lambda: {**ballot(row["payload"], STRANGER, by="ben"), "key_id": SIGNER.key_id},
+        lambda: ballot(question(number="a1b3"), SIGNER, by="ben"),
+        lambda: ballot(row["payload"], SIGNER, by="ben", choice="Leave"),
+        lambda: ballot(row["payload"], SIGNER, by="ben", roles=["soc_tier1"]),
+        lambda: ballot(row["payload"], SIGNER, by="carl"),
+        lambda: ballot(row["payload"], SIGNER, by="ben", **{"for": "ada"}),
+        lambda: ballot(row["payload"], SIGNER, by="ben", **{"for": "carl"}),
+        lambda: ballot(
+            row["payload"], SIGNER, by="ben", answered_at=(NOW + timedelta(hours=1)).isoformat()
+        ),
+    ]
+    bens = chance.choice(others)() if chance.random() < 0.6 else copy.deepcopy(bens)
+    if bens == row["ballots"][0]:
+        _somewhere(chance, bens["signed"])
+    row["ballots"] = [bens, adas] if chance.random() < 0.9 else [adas]
+    return CALL
+
+
 MUTATIONS_OF: tuple[Mutation, ...] = (
     _question_edited,
     _question_edited_with_its_digest,
@@ -218,6 +252,7 @@ MUTATIONS_OF: tuple[Mutation, ...] = (
     _another_call,
     _another_questions_answer,
     _not_answered,
+    _one_ballot_of_two_is_not_true,
 )
 
 

@@ -9,11 +9,15 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
+from datetime import UTC, datetime
 from typing import Any
 
 import requests
 
 from soar.bootstrap import House
+from soar.domain import gate
+from soar.domain.policy import Rule
+from soar.store.rows import as_json
 from tests.integration.rest.stage import Client, Question, client_of, stored
 
 PEOPLE = 50
@@ -57,6 +61,33 @@ def test_of_fifty_answers_at_once_one_decides(
     assert trail == [(f"person{winner}",)]
     late = clients[winner - 1].post(path, bodies[winner - 1])
     assert f"already decided: person{winner} chose" in late.json()["message"]
+
+
+def test_of_fifty_consents_at_once_two_decide_where_two_are_needed(
+    house: House, url: str, analyst: Client, question: Question
+) -> None:
+    """
+    Each is kept or told that it is decided; what waited goes on once.
+    """
+    asked = stored(house, lambda work: work.approvals.get(question.id))["payload"]
+    terms = Rule(needs="2 of soc_tier2").terms(apart=(), asked_at=datetime.now(UTC))
+    asked["policy"] = {"Isolate Host": [terms]}
+    values = {"payload": as_json(asked), "digest": gate.digest(asked), "id": question.id}
+    house.database.run(
+        "update approval set payload = %(payload)s::jsonb, payload_digest = %(digest)s"
+        " where id = %(id)s returning id",
+        values,
+    )
+    clients = [client_of(house, url, f"person{n}", "soc_tier2") for n in range(PEOPLE)]
+    path = f"/rest/approval/{question.id}"
+    body = {"choice": "Isolate Host", "payload_digest": values["digest"]}
+
+    codes = at_once(clients, path, [body] * PEOPLE)
+
+    assert Counter(codes) == {200: 2, 409: PEOPLE - 2}
+    trail = house.database.run("select what from audit order by id", {})
+    assert trail == [("ballot given",), ("approval answered",)]
+    assert len(analyst.get(path).json()["ballots"]) == 2
 
 
 def test_the_same_answer_sent_fifty_times_decides_once(

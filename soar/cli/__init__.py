@@ -31,6 +31,7 @@ from soar.cli import (
     runs,
     servers,
     tokens,
+    users,
 )
 from soar.cli.exits import Front
 from soar.cli.screen import output
@@ -51,12 +52,14 @@ GROUPS = (
     ("policy", policies.app, "Who must agree before which call."),
     ("shift", policies.shifts_app, "Who is on call."),
     ("blast", blast.app, "What needs a second approval."),
+    ("user", users.app, "Who signs in."),
     ("token", tokens.app, "Who may ask."),
     ("drill", drill.app, "Prove the recovery on a live system."),
     ("vault", keys.app, "The keys that seal secrets."),
 )
 COMMANDS = (
     ("migrate", servers.migrate, "Examples:\n\nsoar migrate\n\nsoar migrate --to base --down"),
+    ("init", users.init, "Examples:\n\nsoar init\n\nsoar init --json"),
     ("worker", servers.worker, "Examples:\n\nsoar worker engine"),
     ("lab", servers.lab, "Examples:\n\nsoar lab --port 8800 --tls-port 8843"),
     ("runs", runs.runs, "Examples:\n\nsoar runs --waiting\n\nsoar runs --status failed --json"),

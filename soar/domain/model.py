@@ -143,6 +143,8 @@ class Claim:
     """The second approval that it was held for."""
     rules: Sequence[Mapping[str, Any]] | None = None
     """The blast rules that may concern a containment."""
+    shadow: bool = False
+    """Whether it is a write that is only simulated."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -38,6 +38,7 @@ from soar.store.delegations import delegation as delegation
 from soar.store.ledger_table import effect as effect
 from soar.store.people_table import person as person
 from soar.store.people_table import token as token
+from soar.store.shadow import shadow as shadow
 
 playbook = Table(
     "playbook",
@@ -51,8 +52,10 @@ playbook = Table(
     Column("manual_minutes", Integer, nullable=False, server_default="0"),
     json_column("details"),
     flag("active", True),
+    flag("candidate", False),
     now_column("created_at"),
     UniqueConstraint("name", "sha256"),
+    Index("ix_playbook_candidate", "name", unique=True, postgresql_where=text("candidate")),
 )
 
 asset = Table(
@@ -144,12 +147,15 @@ playbook_run = Table(
     json_column("outputs"),
     flag("auto_resolved", False),
     flag("finishing", False),
+    flag("shadow", False),
+    Column("beside", BigInteger),
     now_column("create_time"),
     when("start_time"),
     when("end_time"),
     now_column("update_time"),
     Index(None, "container_id"),
     Index(None, "parent_action_run_id"),
+    Index(None, "beside", postgresql_where=text("beside is not null")),
     Index(
         "ix_playbook_run_open", "status", postgresql_where=text("status in ('queued','running')")
     ),
@@ -214,6 +220,7 @@ app_run = Table(
     Column("parked_for", Text),
     Column("approval_id", BigInteger),
     Column("breaker_id", BigInteger),
+    flag("shadow", False),
     when("due_at"),
     when("waited_since"),
     when("lane_since"),

@@ -32,6 +32,7 @@ from soar.store.playbooks import Playbooks
 from soar.store.prepared import Hot
 from soar.store.reads import Reads
 from soar.store.runs import Runs
+from soar.store.shadow import Shadow
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -84,6 +85,11 @@ class Work:
     def blast(self) -> Blast:
         """The breaker: its rules, and what it holds."""
         return Blast(self.connection)
+
+    @cached_property
+    def shadow(self) -> Shadow:
+        """Where writes are only simulated."""
+        return Shadow(self.connection)
 
     @cached_property
     def assets(self) -> Assets:

@@ -50,8 +50,8 @@ def read(path: Path) -> PlaybookFile:
     return _checked(path.stem, _text(path), _text(sidecar) if sidecar.is_file() else None)
 
 
-def save(work: Work, file: PlaybookFile) -> tuple[int, bool]:
-    """Keep a playbook as a version; return its id, and whether it is a new one."""
+def save(work: Work, file: PlaybookFile, *, candidate: bool = False) -> tuple[int, bool]:
+    """Keep a playbook as a version, or as a candidate; return its id, and whether it is new."""
     return work.playbooks.save(
         name=file.name,
         title=file.title,
@@ -59,6 +59,7 @@ def save(work: Work, file: PlaybookFile) -> tuple[int, bool]:
         source=file.source,
         manual_minutes=file.manual_minutes,
         details={"labels": list(file.labels), "description": file.description},
+        candidate=candidate,
     )
 
 

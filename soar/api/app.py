@@ -26,6 +26,7 @@ from soar.api import (
     inventory,
     lanes,
     runs,
+    shadow,
 )
 from soar.api.errors import http_error, server_error
 
@@ -65,7 +66,7 @@ class Frame:
 def create(house: House) -> Starlette:
     """Return the application of a process that people and clients talk to."""
     work = (containers, artifacts, attachments, runs, actions, approvals, containments)
-    rooms = (about, *work, inventory, blast, lanes)
+    rooms = (about, *work, inventory, blast, shadow, lanes)
     app = Starlette(
         routes=[route for room in rooms for route in room.routes(house)],
         middleware=[Middleware(Frame)],

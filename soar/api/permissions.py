@@ -22,6 +22,7 @@ PERMISSIONS: Mapping[str, tuple[str, ...]] = {
     "edit assets": ADMINS,
     "edit triggers": ADMINS,
     "edit blast rules": ADMINS,
+    "switch shadow mode": ADMINS,
 }
 """What needs a role, and the roles of which one suffices; reading needs a token only."""
 

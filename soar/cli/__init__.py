@@ -29,6 +29,7 @@ from soar.cli import (
     playbooks,
     runs,
     servers,
+    shadow,
     tokens,
 )
 from soar.cli.exits import Front
@@ -48,6 +49,7 @@ GROUPS = (
     ("audit", audit.app, "Who decided or changed what."),
     ("delegation", delegations.app, "Who answers for whom while they are away."),
     ("blast", blast.app, "What needs a second approval."),
+    ("shadow", shadow.app, "Where writes are only simulated."),
     ("token", tokens.app, "Who may ask."),
     ("drill", drill.app, "Prove the recovery on a live system."),
     ("vault", keys.app, "The keys that seal secrets."),

@@ -17,9 +17,10 @@ from soar.domain.shadow import PREFIX, would_have, would_have_asked, would_have_
 if TYPE_CHECKING:
     from soar.engine.planner import Join, Member, Plan
     from soar.engine.writing import Desk
+    from soar.store.rows import Row
     from soar.store.work import Work
 
-UNASKED = "not asked in shadow"
+UNASKED = "not answered: the live run beside had no answer to it"
 
 
 def assets(work: Work, join: Join, run: Mapping[str, Any]) -> frozenset[str]:
@@ -65,8 +66,8 @@ def say_changes(work: Work, plan: Plan, at: Desk) -> None:
     work.runs.log(at.run["id"], [("info", "", PREFIX + line) for line in said])
 
 
-def ask_nobody(work: Work, prompt: Prompt, join_id: int, at: Desk) -> None:
-    """End a candidate's prompt unanswered; say whom it would have asked, and what would follow."""
+def ask_nobody(work: Work, prompt: Prompt, at: Desk) -> None:
+    """Say whom a candidate's prompt would have asked, and what each answer would lead to."""
     whom, lines = prompt.to or at.approvers, []
     lines.append(would_have_asked(whom, prompt.message))
     for option in prompt.options:
@@ -74,5 +75,22 @@ def ask_nobody(work: Work, prompt: Prompt, join_id: int, at: Desk) -> None:
             said = would_have(call.action, call.asset, call.parameters, target=())
             lines.append(f"after the answer {option!r} it {said}")
     work.runs.log(at.run["id"], [("info", prompt.name, PREFIX + line) for line in lines])
-    work.runs.end_join(join_id, succeeded=False, message=UNASKED)
-    work.send_task(RESUME_RUN, at.run["id"], join_id)
+
+
+def hear_answers(work: Work) -> None:
+    """Let candidates hear what the live runs beside them were answered, or that nobody was."""
+    for prompt in work.candidates.waiting():
+        answered = prompt["status"] == "answered"
+        if prompt["status"] == "open" or (prompt["status"] is None and prompt["live"]):
+            continue
+        said = f"the live run was answered {prompt['answer']!r}" if answered else UNASKED
+        work.runs.log(prompt["run_id"], [("info", prompt["name"], PREFIX + said)])
+        message = prompt["answer"] if answered else UNASKED
+        if work.runs.end_join(prompt["id"], succeeded=answered, message=message):
+            work.send_task(RESUME_RUN, prompt["run_id"], prompt["id"])
+
+
+def answer_of(join: Row) -> dict[str, Any]:
+    """Return a candidate's prompt as if it had been asked and answered itself."""
+    answered = join["status"] == "success"
+    return {"status": "answered" if answered else "expired", "answer": join["message"]}

@@ -20,7 +20,7 @@ from soar.domain.commands import Act, ActTogether, Command, Log, Prompt
 from soar.domain.errors import SoarError
 from soar.domain.gate import HeldCall
 from soar.domain.states import RunStatus
-from soar.engine import limits, writing
+from soar.engine import limits, shading, writing
 from soar.engine.activation import Activation, activate
 from soar.engine.planner import Situation, plan
 from soar.engine.program import BadPlaybook, Program, load
@@ -201,7 +201,7 @@ class Engine:
 
     def _results(self, work: Work, join: Row) -> tuple[bool, Results]:
         if join["kind"] == "prompt":
-            approval = work.approvals.of_action_run(join["id"]) or {}
+            approval = work.approvals.of_action_run(join["id"]) or shading.answer_of(join)
             answered = approval.get("status") == "answered"
             return answered, PromptResults(
                 message=approval.get("message", ""),

@@ -241,7 +241,7 @@ def _write_prompt(work: Work, prompt: Prompt, at: Desk) -> None:
         remaining=1,
     )
     if at.run["shadow"]:
-        shading.ask_nobody(work, prompt, join_id, at)
+        shading.ask_nobody(work, prompt, at)
         return
     open_question(
         work,

@@ -157,6 +157,17 @@ playbook_run = Table(
     Index(None, "parent_action_run_id"),
     Index(None, "beside", postgresql_where=text("beside is not null")),
     Index(
+        "ix_playbook_run_candidates",
+        "playbook_id",
+        "id",
+        postgresql_where=text("beside is not null"),
+    ),
+    Index(
+        "ix_playbook_run_shadow",
+        "id",
+        postgresql_where=text("shadow and status in ('queued','running')"),
+    ),
+    Index(
         "ix_playbook_run_open", "status", postgresql_where=text("status in ('queued','running')")
     ),
 )

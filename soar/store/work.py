@@ -22,6 +22,7 @@ from soar.store.attachments import Attachments
 from soar.store.audit import Audit, Happened, Sealer
 from soar.store.blast import Blast
 from soar.store.calls import Calls
+from soar.store.candidates import Candidates
 from soar.store.containers import Containers
 from soar.store.delegations import Delegations
 from soar.store.lanes import Lanes
@@ -90,6 +91,11 @@ class Work:
     def shadow(self) -> Shadow:
         """Where writes are only simulated."""
         return Shadow(self.connection)
+
+    @cached_property
+    def candidates(self) -> Candidates:
+        """Runs of candidates, and of live versions beside."""
+        return Candidates(self.connection)
 
     @cached_property
     def assets(self) -> Assets:

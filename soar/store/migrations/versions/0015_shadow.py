@@ -10,6 +10,7 @@ depends_on = None
 
 BESIDE = sa.text('beside is not null')
 CANDIDATE = sa.text('candidate')
+OPEN = sa.text("shadow and status in ('queued','running')")
 
 
 def upgrade() -> None:
@@ -27,6 +28,8 @@ def upgrade() -> None:
     op.add_column('playbook_run', sa.Column('shadow', sa.Boolean(), server_default=sa.text('false'), nullable=False))
     op.add_column('playbook_run', sa.Column('beside', sa.BigInteger(), nullable=True))
     op.create_index(op.f('ix_playbook_run_beside'), 'playbook_run', ['beside'], unique=False, postgresql_where=BESIDE)
+    op.create_index('ix_playbook_run_candidates', 'playbook_run', ['playbook_id', 'id'], unique=False, postgresql_where=BESIDE)
+    op.create_index('ix_playbook_run_shadow', 'playbook_run', ['id'], unique=False, postgresql_where=OPEN)
     op.add_column('playbook', sa.Column('candidate', sa.Boolean(), server_default=sa.text('false'), nullable=False))
     op.create_index('ix_playbook_candidate', 'playbook', ['name'], unique=True, postgresql_where=CANDIDATE)
 
@@ -34,6 +37,8 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.drop_index('ix_playbook_candidate', table_name='playbook', postgresql_where=CANDIDATE)
     op.drop_column('playbook', 'candidate')
+    op.drop_index('ix_playbook_run_shadow', table_name='playbook_run', postgresql_where=OPEN)
+    op.drop_index('ix_playbook_run_candidates', table_name='playbook_run', postgresql_where=BESIDE)
     op.drop_index(op.f('ix_playbook_run_beside'), table_name='playbook_run', postgresql_where=BESIDE)
     op.drop_column('playbook_run', 'beside')
     op.drop_column('playbook_run', 'shadow')

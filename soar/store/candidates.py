@@ -51,7 +51,8 @@ class Candidates(Queries):
         """
         Return open prompts of candidates, each with the question of the live run beside.
 
-        Those that were looked at longest ago. *live*: whether that run goes on, so that it may still be asked.
+        Those that were looked at longest ago come first. *live*: whether that run goes on, so
+        that it may still be asked.
         """
         return self._all(_WAITING, limit=limit)
 

@@ -103,7 +103,12 @@ class Shadow(Queries):
         )
 
     def among(self, run_id: int, assets: Iterable[str]) -> frozenset[str]:
-        """Return those of these assets on which writes of a run are only simulated."""
+        """
+        Return those of these assets on which writes of a run are only simulated.
+
+        No switch commits before this transaction has: it finds the questions that this one opens.
+        """
+        self._value(MARKING)
         switched = _SWITCHED.format(asset="a", ancestry=_ANCESTRY.format(run=":run"))
         rows = self._all(
             f"select a as slug from unnest(cast(:assets as text[])) a where {switched}",
@@ -113,7 +118,18 @@ class Shadow(Queries):
         return frozenset(row["slug"] for row in rows)
 
     def let_go(self) -> list[Row]:
-        """Free the calls that wait for a person's decision and are only simulated now."""
+        """
+        Free the calls that wait for a person's decision and are only simulated now.
+
+        Their questions are locked first, in the order of whoever answers one.
+        """
+        self._all(
+            f"""
+            select q.id from approval q where q.status = 'open' and q.kind in ('action', 'breaker')
+            and exists (select 1 from app_run c where q.id in (c.approval_id, c.breaker_id)
+                        and {_HELD} and {SHADOWED}) order by q.id for update
+            """
+        )
         return self._all(
             f"""
             update app_run c set shadow = true, rung_at = now(),

@@ -17,6 +17,7 @@ from soar import containment, report, shadow, timeline
 from soar.domain import gate
 from soar.domain.errors import Conflict
 from soar.store.effects import MARK_SENT
+from soar.store.shadow import Shadow
 from soar.store.work import Message
 from tests.integration.engine.test_gate import ISOLATE
 from tests.integration.engine.test_ledger import act, effects
@@ -386,6 +387,34 @@ def test_a_question_that_was_open_is_withdrawn(bench: Bench) -> None:
     assert bench.run(run_id)["status"] == "success"
     with pytest.raises(Conflict, match="nothing is to decide any more"):
         bench.answer(question["id"])
+
+
+def test_a_question_that_is_just_being_opened_is_withdrawn_too(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    The switch waits for whoever has looked at the switches and is about to ask.
+    """
+    among = Shadow.among
+    with ThreadPoolExecutor(1) as pool:
+
+        def looked(self: Shadow, *given: Any) -> frozenset[str]:
+            monkeypatch.setattr(Shadow, "among", among)
+            found = among(self, *given)
+            turned.append(pool.submit(switch, bench))
+            while not bench.rows("select 1 as n from pg_locks where not granted"):
+                threading.Event().wait(0.02)
+            return found
+
+        turned: list[Any] = []
+        monkeypatch.setattr(Shadow, "among", looked)
+        bench.play(ISOLATE)
+        turned[0].result(timeout=60)
+    bench.deliver_all()
+
+    assert bench.questions() == []
+    assert untouched(bench)
+    assert bench.calls()[0]["shadow"] is True
 
 
 def test_a_question_about_other_calls_stays_open(bench: Bench) -> None:

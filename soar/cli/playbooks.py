@@ -32,9 +32,18 @@ SHOWN = ("id", "name", "title", "version", "manual_minutes", "sha256", "created_
 def list_playbooks(as_json: AsJson = False) -> None:
     """List the newest version of every playbook."""
     with entry.working() as (_, work):
-        documents = [entry.pick(row, *SHOWN) for row in work.playbooks.all()]
-    rows = [(d["name"], d["title"], d["version"], d["manual_minutes"] or "") for d in documents]
-    columns = ("playbook", "title", "version", "manual minutes")
+        documents = [entry.pick(row, *SHOWN, "candidate_id") for row in work.playbooks.all()]
+    rows = [
+        (
+            d["name"],
+            d["title"],
+            d["version"],
+            d["manual_minutes"] or "",
+            "yes" if d["candidate_id"] else "",
+        )
+        for d in documents
+    ]
+    columns = ("playbook", "title", "version", "manual minutes", "candidate")
     empty = "No playbooks: register the product's own with `soar playbook import --built-in`."
     show(as_json, documents, table(columns, rows, empty=empty))
 

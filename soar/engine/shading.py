@@ -68,8 +68,7 @@ def say_changes(work: Work, plan: Plan, at: Desk) -> None:
 
 def ask_nobody(work: Work, prompt: Prompt, at: Desk) -> None:
     """Say whom a candidate's prompt would have asked, and what each answer would lead to."""
-    whom, lines = prompt.to or at.approvers, []
-    lines.append(would_have_asked(whom, prompt.message))
+    lines = [would_have_asked(prompt.to or at.approvers, prompt.message)]
     for option in prompt.options:
         for call in at.rehearse(prompt, option):
             said = would_have(call.action, call.asset, call.parameters, target=())

@@ -107,7 +107,9 @@ class Playbooks(Queries):
 
     def all(self) -> list[Row]:
         """Return the active version of every playbook."""
-        return self._all(f"select {COLUMNS} from playbook where active order by name")
+        return self._all(
+            f"select {COLUMNS}, {_CANDIDATE} from playbook p where active order by name"
+        )
 
     def source(self, playbook_id: int) -> str:
         """Return the text of one version."""

@@ -7,7 +7,7 @@ Never: a container that a candidate has changed, or a person whom it has asked.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from soar.bus.app import RESUME_RUN
@@ -15,6 +15,7 @@ from soar.domain.commands import Prompt
 from soar.domain.shadow import PREFIX, would_have, would_have_asked, would_have_changed
 
 if TYPE_CHECKING:
+    from soar.domain.gate import HeldCall
     from soar.engine.planner import Join, Member, Plan
     from soar.engine.writing import Desk
     from soar.store.rows import Row
@@ -29,6 +30,17 @@ def assets(work: Work, join: Join, run: Mapping[str, Any]) -> frozenset[str]:
     if not found or run["shadow"]:
         return frozenset(found)
     return work.shadow.among(run["id"], found)
+
+
+def real(
+    work: Work, effects: Mapping[str, Sequence[HeldCall]], run: Mapping[str, Any]
+) -> dict[str, list[HeldCall]]:
+    """Return what the answers to a prompt allow: calls that are simulated need no permission."""
+    found = {call.asset for calls in effects.values() for call in calls}
+    shaded = work.shadow.among(run["id"], found) if found else frozenset()
+    return {
+        choice: [c for c in calls if c.asset not in shaded] for choice, calls in effects.items()
+    }
 
 
 def simulates(member: Member, shaded: frozenset[str]) -> bool:

@@ -243,6 +243,7 @@ def _write_prompt(work: Work, prompt: Prompt, at: Desk) -> None:
     if at.run["shadow"]:
         shading.ask_nobody(work, prompt, at)
         return
+    effects = {option: at.rehearse(prompt, option) for option in prompt.options}
     open_question(
         work,
         at,
@@ -253,7 +254,7 @@ def _write_prompt(work: Work, prompt: Prompt, at: Desk) -> None:
         message=prompt.message,
         options=list(prompt.options),
         minutes=prompt.minutes,
-        effects={option: at.rehearse(prompt, option) for option in prompt.options},
+        effects=shading.real(work, effects, at.run),
     )
 
 

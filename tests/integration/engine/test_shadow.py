@@ -27,6 +27,16 @@ if TYPE_CHECKING:
 
 EVERYTHING = {"scope": "all"}
 WOULD = "shadow: would have run fence on sham: 4"
+PROMPT = """
+import phantom.rules as phantom
+
+def on_start(container):
+    phantom.prompt(user="soc_tier2", message="Isolate?", options=["Yes", "No"], callback=told)
+
+def told(action, success, container, results, handle):
+    if results.get("response") == "Yes":
+        phantom.act("isolate", parameters={"target": "4"})
+"""
 CALLER = """
 import phantom.rules as phantom
 
@@ -464,6 +474,37 @@ def test_a_call_whose_gate_was_left_out_never_becomes_a_real_one(bench: Bench) -
     assert untouched(bench)
     assert isinstance(member, Message)
     assert bench.calls()[0]["message"] == "isolate was refused: no person has approved it"
+
+
+def test_an_answer_to_a_prompt_in_shadow_permits_nothing(bench: Bench) -> None:
+    """
+    It was asked while its call would have been simulated: afterwards the gate asks.
+    """
+    switch(bench)
+    bench.play(PROMPT)
+    (question,) = bench.questions()
+    assert question["payload"]["effects"] == {"Yes": [], "No": []}
+    switch_off(bench)
+
+    bench.answer(question["id"], "Yes")
+    bench.deliver_all()
+
+    assert not bench.vendor.done
+    assert [q["kind"] for q in bench.questions()] == ["action"]
+
+
+def test_a_prompt_of_a_playbook_in_shadow_is_asked_and_followed(bench: Bench) -> None:
+    """
+    Its run is real in all but writes: somebody sees what would become of an answer.
+    """
+    switch(bench)
+    bench.play(PROMPT)
+
+    bench.answer(bench.questions()[0]["id"], "Yes")
+    bench.deliver_all()
+
+    assert untouched(bench)
+    assert bench.calls()[0]["message"] == "shadow: would have run isolate on sham: 4"
 
 
 def test_an_unknown_effect_that_a_person_wants_again_is_simulated(bench: Bench) -> None:

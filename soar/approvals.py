@@ -249,5 +249,5 @@ def _too_late(row: Mapping[str, Any]) -> str:
         when = f"{row['close_time']:%Y-%m-%d %H:%M:%S} UTC"
         return f"already decided: {row['answered_by']} chose {row['answer']!r} at {when}"
     if row["status"] == "cancelled":
-        return "the run was cancelled: nothing is to decide any more"
+        return "the run was cancelled, or its calls are in shadow: nothing is to decide any more"
     return "nobody answered in time: nothing was done, and a late answer does nothing"

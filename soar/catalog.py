@@ -66,6 +66,8 @@ class ActionSpec:
     target: tuple[str, ...] = ()
     """The parameters that name what is acted on, the first given one counts: calls with the same
     target share one effect. Empty: each call is an intent of its own."""
+    did: str = ""
+    """What it has done to its target, in one word: a simulated call "would have isolated" it."""
 
     @property
     def task_name(self) -> str:
@@ -172,6 +174,7 @@ def _action(app: str, raw: Mapping[str, Any]) -> ActionSpec:
         freshness=_freshness(app, raw),
         requests=raw.get("requests", 1),
         target=tuple(raw.get("target", ())),
+        did=raw.get("did", ""),
     )
 
 

@@ -135,6 +135,11 @@ def undo(work: Work, settling: Settling, effect_id: int, *, by: str) -> int:
     row = _standing(work, effect_id)
     if row["undo_run_id"]:
         raise Conflict(f"run {row['undo_run_id']} is undoing containment {effect_id} already")
+    if work.shadow.holds(row["asset"]):
+        raise Conflict(
+            f"containment {effect_id} cannot be undone: {row['asset']!r} is in shadow, so nothing"
+            " is written there: see `soar shadow list`"
+        )
     return settling.undo(work, row, by=by)
 
 

@@ -50,9 +50,11 @@ def read(path: Path) -> PlaybookFile:
     return _checked(path.stem, _text(path), _text(sidecar) if sidecar.is_file() else None)
 
 
-def save(work: Work, file: PlaybookFile, *, author: str = "") -> tuple[int, bool]:
+def save(
+    work: Work, file: PlaybookFile, *, author: str = "", candidate: bool = False
+) -> tuple[int, bool]:
     """
-    Keep a playbook as a version; return its id, and whether it is a new one.
+    Keep a playbook as a version, or as a candidate; return its id, and whether it is a new one.
 
     *author* is who wrote this version; who has written one first stays its author.
     """
@@ -64,6 +66,7 @@ def save(work: Work, file: PlaybookFile, *, author: str = "") -> tuple[int, bool
         manual_minutes=file.manual_minutes,
         details={"labels": list(file.labels), "description": file.description},
         author=author,
+        candidate=candidate,
     )
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -91,7 +91,8 @@ def _facts_of(work: Work, container_id: int) -> Facts:
 
 
 def facts(timeline: Timeline, *, catalog: Catalog, now: datetime) -> Facts:
-    """Say what a timeline comes to; *now* ends what still goes on."""
+    """Say what a timeline comes to; *now* ends what still goes on. Candidates are no part of it."""
+    timeline = _without_candidates(timeline)
     top = [run for run in timeline.runs if run.parent is None]
     steps = [entry for entry in timeline.entries if entry.kind in STEP_KINDS]
     return Facts(
@@ -104,6 +105,17 @@ def facts(timeline: Timeline, *, catalog: Catalog, now: datetime) -> Facts:
         disposition=_disposition(timeline, steps, catalog),
         finished=not any(run.unfinished for run in timeline.runs),
         errors=tuple(_flat(run.error) for run in timeline.runs if run.error),
+    )
+
+
+def _without_candidates(timeline: Timeline) -> Timeline:
+    left_out = {run.id for run in timeline.runs if run.shadow}
+    if not left_out:
+        return timeline
+    return replace(
+        timeline,
+        runs=tuple(run for run in timeline.runs if run.id not in left_out),
+        entries=tuple(e for e in timeline.entries if e.ids.get("run") not in left_out),
     )
 
 
@@ -258,7 +270,7 @@ def _answer(entry: Entry) -> str:
         case "expired":
             return NO_ANSWER
         case "cancelled":
-            return "Withdrawn — the run was cancelled"
+            return "Withdrawn — nothing was to decide any more"
     return f"Waiting for an answer{_until(entry.due)}"
 
 
@@ -292,7 +304,7 @@ def _disposition(timeline: Timeline, steps: Sequence[Entry], catalog: Catalog) -
     calls = [entry for entry in steps if entry.kind == "action"]
     lookups = [entry for entry in calls if entry.title.endswith("reputation")]
     ended = [entry for entry in lookups if entry.status in ENDED]
-    done = [entry for entry in calls if entry.status == "success"]
+    done = [entry for entry in calls if entry.status == "success" and not entry.shadow]
     handling = verdict.Handling(
         contained=any(_kind(entry, catalog) == "contain" for entry in done),
         ticketed=any(entry.title == "create ticket" for entry in done),

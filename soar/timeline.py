@@ -46,6 +46,8 @@ class Entry:
     due: datetime | None = None
     attachment: int | None = None
     """Where the whole text of a truncated result is."""
+    shadow: bool = False
+    """Whether it was only simulated, or belongs to a candidate's run."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -63,6 +65,8 @@ class RunLine:
     started: datetime | None
     ended: datetime | None
     created: datetime
+    shadow: bool = False
+    """Whether a candidate ran, beside the live version."""
 
     @property
     def unfinished(self) -> bool:
@@ -127,8 +131,14 @@ def of_run(work: Work, run_id: int) -> Timeline:
 
 
 def _entries(work: Work, container: Row, runs: list[Row]) -> Iterator[Entry]:
-    number = container["id"]
     yield from _opened_and_closed(container)
+    candidates = {run["id"] for run in runs if run["shadow"]}
+    for entry in _happened(work, container["id"], runs):
+        of_candidate = entry.ids.get("run") in candidates
+        yield replace(entry, shadow=True) if of_candidate else entry
+
+
+def _happened(work: Work, number: int, runs: list[Row]) -> Iterator[Entry]:
     yield from (_run(row) for row in runs)
     yield from (_call(row) for row in work.reads.calls_of(number))
     yield from (_uncalled(row) for row in work.reads.uncalled_of(number))
@@ -171,6 +181,7 @@ def _run_line(row: Row) -> RunLine:
         started=row["start_time"],
         ended=row["end_time"],
         created=row["create_time"],
+        shadow=row["shadow"],
     )
 
 
@@ -203,6 +214,7 @@ def _call(row: Row) -> Entry:
         waits_for=row["parked_for"] or "",
         due=row["due_at"],
         attachment=row.get("attachment_id"),
+        shadow=row["shadow"],
     )
 
 

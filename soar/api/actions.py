@@ -83,6 +83,7 @@ def call_shape(row: Row) -> Shape:
         "message": row["message"],
         "effective_user": row["run_as"],
         "effect": row["effect"],
+        "shadow": row["shadow"],
         "parked_for": row["parked_for"],
         "approval": row["approval_id"],
         "truncated": row["attachment_id"] is not None,

@@ -29,6 +29,7 @@ from soar.api import (
     lanes,
     policies,
     runs,
+    shadow,
 )
 from soar.api.errors import http_error, server_error
 
@@ -70,7 +71,7 @@ class Frame:
 def create(house: House, *, pages: Sequence[BaseRoute] = ()) -> Starlette:
     """Return the application of a process that clients talk to, and people by its *pages*."""
     work = (containers, artifacts, attachments, runs, actions, approvals, containments)
-    rooms = (about, *work, inventory, blast, policies, lanes)
+    rooms = (about, *work, inventory, blast, policies, shadow, lanes)
     app = Starlette(
         routes=[*(route for room in rooms for route in room.routes(house)), *pages],
         middleware=[Middleware(Frame)],

@@ -142,18 +142,13 @@ RUNS = Listing(
     " join container c on c.id = x.container_id"
     " left join action_run pa on pa.id = x.parent_action_run_id",
     columns="x.id, x.container_id, x.playbook_id, x.error, x.started_by, x.run_as, x.inputs,"
-    " x.outputs, x.auto_resolved, x.create_time, x.start_time, x.end_time, x.update_time,"
-    f" {RUN_STATUS} as status, p.name as playbook_name, p.version as playbook_version,"
-    " pa.run_id as parent_run",
+    " x.outputs, x.auto_resolved, x.shadow, x.beside, x.create_time, x.start_time, x.end_time,"
+    f" x.update_time, {RUN_STATUS} as status, p.name as playbook_name,"
+    " p.version as playbook_version, pa.run_id as parent_run",
     fields={
         **_OF_CONTAINER,
-        **columns_of(
-            "int",
-            id="x.id",
-            playbook="x.playbook_id",
-            playbook_id="x.playbook_id",
-            parent_run="pa.run_id",
-        ),
+        **columns_of("int", id="x.id", playbook="x.playbook_id", playbook_id="x.playbook_id"),
+        **columns_of("int", parent_run="pa.run_id", beside="x.beside"),
         **columns_of(
             "text",
             status=RUN_STATUS,
@@ -165,6 +160,7 @@ RUNS = Listing(
             version="p.version",
         ),
         **columns_of("bool", auto_resolved="x.auto_resolved", cancelled="(x.status = 'cancelled')"),
+        **columns_of("bool", shadow="x.shadow"),
         **columns_of("json", inputs="x.inputs", outputs="x.outputs"),
         **columns_of(
             "time",
@@ -231,7 +227,8 @@ CALLS = Listing(
     source=f"app_run x{_WITH_RUN}",
     columns="x.id, x.action_run_id, x.run_id, x.container_id, x.app, x.app_version, x.action,"
     f" x.asset, {CALL_STATUS} as status, x.message, x.summary, x.effect, x.parked_for, x.due_at,"
-    " x.crashes, x.approval_id, x.attachment_id, x.create_time, x.start_time, x.end_time, r.run_as",
+    " x.crashes, x.shadow, x.approval_id, x.attachment_id, x.create_time, x.start_time, x.end_time,"
+    " r.run_as",
     heavy="x.data, x.parameters, x.context",
     fields={
         **_OF_CONTAINER,
@@ -240,7 +237,7 @@ CALLS = Listing(
             "int", id="x.id", action_run="x.action_run_id", action_run_id="x.action_run_id"
         ),
         **columns_of("int", approval="x.approval_id", attachment="x.attachment_id"),
-        **columns_of("bool", truncated="(x.attachment_id is not null)"),
+        **columns_of("bool", truncated="(x.attachment_id is not null)", shadow="x.shadow"),
         **columns_of(
             "text",
             action="x.action",

@@ -23,6 +23,7 @@ PERMISSIONS: Mapping[str, tuple[str, ...]] = {
     "edit triggers": ADMINS,
     "edit blast rules": ADMINS,
     "edit approval policies": ADMINS,
+    "switch shadow mode": ADMINS,
 }
 """What needs a role, and the roles of which one suffices; reading needs a token only."""
 

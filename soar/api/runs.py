@@ -59,6 +59,8 @@ def shape(row: Row, when: When = shapes.stamp) -> Shape:
         "end_time": when(row["end_time"]),
         "update_time": when(row["update_time"]),
         "auto_resolved": row["auto_resolved"],
+        "shadow": row["shadow"],
+        "beside": row["beside"],
         "owner": row["started_by"],
         "effective_user": row["run_as"],
         "run_as": row["run_as"],

@@ -30,6 +30,7 @@ from soar.cli import (
     policies,
     runs,
     servers,
+    shadow,
     tokens,
     users,
 )
@@ -53,6 +54,7 @@ GROUPS = (
     ("shift", policies.shifts_app, "Who is on call."),
     ("blast", blast.app, "What needs a second approval."),
     ("user", users.app, "Who signs in."),
+    ("shadow", shadow.app, "Where writes are only simulated."),
     ("token", tokens.app, "Who may ask."),
     ("drill", drill.app, "Prove the recovery on a live system."),
     ("vault", keys.app, "The keys that seal secrets."),

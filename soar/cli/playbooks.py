@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
-from soar.cli import entry
+from soar.cli import candidates, entry
 from soar.cli.screen import AsJson, plain, say, show, table
 from soar.domain.errors import BadInput, NotFound
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True)
 triggers_app = typer.Typer(no_args_is_help=True)
+candidates.register(app)
 Name = Annotated[str, typer.Argument(help="Name of the playbook.")]
 SHOWN = ("id", "name", "title", "version", "manual_minutes", "sha256", "created_at")
 
@@ -31,9 +32,18 @@ SHOWN = ("id", "name", "title", "version", "manual_minutes", "sha256", "created_
 def list_playbooks(as_json: AsJson = False) -> None:
     """List the newest version of every playbook."""
     with entry.working() as (_, work):
-        documents = [entry.pick(row, *SHOWN) for row in work.playbooks.all()]
-    rows = [(d["name"], d["title"], d["version"], d["manual_minutes"] or "") for d in documents]
-    columns = ("playbook", "title", "version", "manual minutes")
+        documents = [entry.pick(row, *SHOWN, "candidate_id") for row in work.playbooks.all()]
+    rows = [
+        (
+            d["name"],
+            d["title"],
+            d["version"],
+            d["manual_minutes"] or "",
+            "yes" if d["candidate_id"] else "",
+        )
+        for d in documents
+    ]
+    columns = ("playbook", "title", "version", "manual minutes", "candidate")
     empty = "No playbooks: register the product's own with `soar playbook import --built-in`."
     show(as_json, documents, table(columns, rows, empty=empty))
 

@@ -36,6 +36,8 @@ RUN = (
     "start_time",
     "end_time",
     "auto_resolved",
+    "shadow",
+    "beside",
 )
 
 
@@ -61,7 +63,7 @@ def runs(
             r["container_id"],
             r["container_name"],
             r["severity"],
-            "waiting" if r["waiting"] else r["status"],
+            _status(r),
             r["create_time"],
             r["error"],
         )
@@ -144,10 +146,17 @@ def _wanted(run: Mapping[str, Any], status: str, waiting: bool) -> bool:
     return (not status or run["status"] == status) and (not waiting or bool(run["waiting"]))
 
 
+def _status(run: Mapping[str, Any]) -> str:
+    status = "waiting" if run["waiting"] else run["status"]
+    return f"{status} (shadow)" if run["shadow"] else str(status)
+
+
 def _draw(console: Console, document: Mapping[str, Any], found: Timeline) -> None:
     title = f"Run {document['id']}: {document['playbook']} on {found.case} ({found.name})"
     console.print(plain(title), style="bold")
     console.print(cell(document["status"]), plain(document["error"]))
+    if document["shadow"]:
+        console.print(f"in shadow, beside run {document['beside']}", style="magenta")
     for sentence in document["failures"]:
         console.print(f"failed: {plain(sentence)}", style="red")
     rows = [

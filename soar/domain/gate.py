@@ -107,9 +107,9 @@ def payload(
 
 
 def addressees(approval: Mapping[str, Any]) -> frozenset[str]:
-    """Return the people and roles that an approval is for."""
-    named = approval.get("payload", {}).get("assignees")
-    return frozenset(named or [approval["assignee"]])
+    """Return the people and roles that an approval is for, by what is shown and signed."""
+    shown = approval["payload"]
+    return frozenset(shown.get("assignees") or [shown.get("assignee", approval["assignee"])])
 
 
 def covers(shown: Mapping[str, Any], choice: str, run_ids: Sequence[int], call: HeldCall) -> bool:

@@ -147,6 +147,8 @@ class Claim:
     """Seconds since a request for its effect may have left that nobody has seen the answer of."""
     governed: bool = False
     """Whether an approval policy may concern it."""
+    shadow: bool = False
+    """Whether it is a write that is only simulated."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

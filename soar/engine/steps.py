@@ -21,7 +21,7 @@ from soar.domain import shapes
 from soar.domain.commands import Act, ActTogether, Command, Log, Prompt
 from soar.domain.errors import SoarError
 from soar.domain.states import RunStatus
-from soar.engine import limits, writing
+from soar.engine import limits, shading, writing
 from soar.engine.activation import Activation, activate
 from soar.engine.planner import Member, Situation, plan
 from soar.engine.program import BadPlaybook, Program, load
@@ -44,14 +44,18 @@ def queue_run(
     started_by: str,
     run_as: str = "automation",
 ) -> int:
-    """Queue a run of a playbook on a container; its start leaves with the commit."""
-    run_id = work.runs.add(
-        container_id=container_id,
-        playbook_id=playbook["id"],
-        started_by=started_by,
-        run_as=run_as,
-    )
+    """
+    Queue a run of a playbook on a container; its start leaves with the commit.
+
+    Where the playbook has a candidate, a run of it begins beside, in shadow.
+    """
+    who: dict[str, Any] = {"container_id": container_id, "started_by": started_by, "run_as": run_as}
+    run_id = work.runs.add(**who, playbook_id=playbook["id"])
     work.send_task(START_RUN, run_id)
+    if playbook.get("candidate_id") is not None:
+        candidate = playbook["candidate_id"]
+        beside = work.runs.add(**who, playbook_id=candidate, shadow=True, beside=run_id)
+        work.send_task(START_RUN, beside)
     return run_id
 
 
@@ -198,7 +202,7 @@ class Engine:
 
     def _results(self, work: Work, join: Row) -> tuple[bool, Results]:
         if join["kind"] == "prompt":
-            approval = work.approvals.of_action_run(join["id"]) or {}
+            approval = work.approvals.of_action_run(join["id"]) or shading.answer_of(join)
             answered = approval.get("status") == "answered"
             return answered, PromptResults(
                 message=approval.get("message", ""),
@@ -345,6 +349,8 @@ class Engine:
         """End a run; tell its parent, or have the report written."""
         error = work.runs.ended(run["id"])
         parent = run["parent_action_run_id"]
+        if parent is None and run["shadow"]:
+            return True
         if parent is None:
             work.send_task(WRITE_REPORT, run["container_id"], run["id"], queue=REPORT_QUEUE)
         elif work.runs.end_join(parent, succeeded=not error, message=error):

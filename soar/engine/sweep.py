@@ -14,6 +14,7 @@ from soar import parking
 from soar.bus.app import RESUME_RUN, START_RUN
 from soar.bus.relay import Relay
 from soar.domain.model import Outcome
+from soar.engine import shading
 from soar.engine.settling import Settling
 from soar.settings import Settings
 from soar.store import outbox
@@ -51,6 +52,7 @@ class Sweep:
             self.end_miscounted_joins,
             self.move_stuck_runs,
             self.settle_effects,
+            self.answer_candidates,
         ):
             try:
                 rule()
@@ -129,6 +131,11 @@ class Sweep:
             self.settling.ask_people(work)
         with self.database.begin() as work:
             self.settling.undo_overdue(work)
+
+    def answer_candidates(self) -> None:
+        """Let candidates go on with what the live runs beside them were answered."""
+        with self.database.begin() as work:
+            shading.hear_answers(work)
 
     def ring_lost_bells(self) -> None:
         """Ring again for calls that nobody claimed and joins that nobody delivered."""

@@ -2,7 +2,7 @@
 Writes a plan: every row that a block asked for, in the transaction of its event.
 
 In: a plan and the run it belongs to. Out: rows, opened approvals, and chords in the outbox.
-Never: a high-impact call that may start before a person has decided.
+Never: a high-impact call that may start before a person has decided, or a candidate's change.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from soar.domain import gate
 from soar.domain.commands import AddArtifact, CallPlaybook, Prompt
 from soar.domain.errors import NotFound
 from soar.domain.model import SEVERITY_RANK, NewArtifact, severity
-from soar.engine import addressees, chords
+from soar.engine import addressees, chords, shading
 from soar.engine.planner import Join, Member, Plan, PlannedAct
 from soar.store.rows import storable
 from soar.store.work import Work
@@ -43,7 +43,21 @@ class Desk:
 
 
 def write(work: Work, plan: Plan, at: Desk) -> None:
-    """Write everything of a plan."""
+    """Write everything of a plan; what a candidate would have changed is only said."""
+    if at.run["shadow"]:
+        shading.say_changes(work, plan, at)
+    else:
+        _change(work, plan, at)
+    for join in plan.joins:
+        _write_join(work, join, at)
+    for prompt in plan.prompts:
+        _write_prompt(work, prompt, at)
+    for child in plan.children:
+        _write_child(work, child, at)
+
+
+def _change(work: Work, plan: Plan, at: Desk) -> None:
+    """Write what a block has changed of containers."""
     for update in plan.updates:
         changes = dict(update.changes)
         if "container_type" in changes:
@@ -61,12 +75,6 @@ def write(work: Work, plan: Plan, at: Desk) -> None:
             author=at.run["playbook"],
             run_id=at.run["id"],
         )
-    for join in plan.joins:
-        _write_join(work, join, at)
-    for prompt in plan.prompts:
-        _write_prompt(work, prompt, at)
-    for child in plan.children:
-        _write_child(work, child, at)
 
 
 def _write_artifact(work: Work, artifact: AddArtifact, at: Desk) -> None:
@@ -100,11 +108,13 @@ def _write_join(work: Work, join: Join, at: Desk) -> None:
         failed="" if open_calls else problems or "no calls",
     )
     rows: list[tuple[Member, dict[str, Any]]] = []
+    shaded = shading.assets(work, join, at.run)
     for act in join.acts:
         act_id = join_id if not join.together else _write_act(work, act, join_id, at)
-        rows += [(m, _row(m, act_id, at)) for m in act.members]
+        rows += [(m, _row(m, act_id, at, shaded)) for m in act.members]
     ready, held = _write_members(work, rows, join_id, at)
     _hold(work, join_id, held, ready, at)
+    shading.say_asked(work, join, shaded, at)
     _log_failed(work, join, at)
     if ready:
         work.send("chord", chords.message(at.run["id"], join_id, ready))
@@ -139,12 +149,13 @@ def _write_members(
     return ready, held
 
 
-def _row(member: Member, act_id: int, at: Desk) -> dict[str, Any]:
-    waits = member.needs.gated and not member.failed
-    rank = SEVERITY_RANK.get(at.container["severity"], 2)
+def _row(member: Member, act_id: int, at: Desk, shaded: frozenset[str]) -> dict[str, Any]:
+    shadow = shading.simulates(member, shaded)
+    waits = member.needs.gated and not member.failed and not shadow
+    rank = SEVERITY_RANK["low"] if at.run["shadow"] else _rank(member, at)
     return {
         "action_run_id": act_id,
-        "severity_rank": 0 if member.urgent else rank,
+        "severity_rank": rank,
         "action": member.action,
         "asset": member.asset,
         "app": member.app,
@@ -157,7 +168,12 @@ def _row(member: Member, act_id: int, at: Desk) -> dict[str, Any]:
         "target": member.target,
         "due_at": member.due_at,
         "parked_for": "approval" if waits else member.parked_for,
+        "shadow": shadow,
     }
+
+
+def _rank(member: Member, at: Desk) -> int:
+    return 0 if member.urgent else SEVERITY_RANK.get(at.container["severity"], 2)
 
 
 def _hold(
@@ -226,6 +242,10 @@ def _write_prompt(work: Work, prompt: Prompt, at: Desk) -> None:
         handle=prompt.handle,
         remaining=1,
     )
+    if at.run["shadow"]:
+        shading.ask_nobody(work, prompt, at)
+        return
+    choices = {option: at.rehearse(prompt, option) for option in prompt.options}
     to = addressees.resolve(work, prompt, at.run, at.approvers)
     if to.note:
         level = "warning" if to.names else "error"
@@ -245,7 +265,7 @@ def _write_prompt(work: Work, prompt: Prompt, at: Desk) -> None:
         message=prompt.message,
         questions=[question.shape() for question in prompt.questions],
         minutes=prompt.minutes,
-        choices={option: at.rehearse(prompt, option) for option in prompt.options},
+        choices=shading.real(work, choices, at.run),
     )
 
 
@@ -314,6 +334,7 @@ def _write_child(work: Work, child: CallPlaybook, at: Desk) -> None:
         run_as=at.run["run_as"],
         inputs=child.inputs,
         parent_action_run_id=join_id,
+        shadow=at.run["shadow"],
     )
     work.send_task(START_RUN, run_id)
 

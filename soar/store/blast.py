@@ -11,6 +11,7 @@ from collections.abc import Mapping
 
 from soar.store.effects import CLAIMABLE_EFFECT
 from soar.store.rows import Queries, Row, storable
+from soar.store.shadow import MARKING, SHADOWED
 
 RULES = "select * from blast_rule r"
 
@@ -28,7 +29,8 @@ _ROOM = f"""
         select c.id, c.asset, c.action, p.name as playbook,
         exists (select 1 from blast_pass b where b.app_run_id = c.id) as passed
         from app_run c join playbook_run r on r.id = c.run_id
-        join playbook p on p.id = r.playbook_id where c.id = %(id)s and {_OURS}),
+        join playbook p on p.id = r.playbook_id where c.id = %(id)s and {_OURS}
+        and not {SHADOWED}),
     full_up as (
         select l.number, n.sent from call cross join moment
         cross join jsonb_to_recordset(%(limits)s::jsonb) as l(number int, action text,
@@ -42,6 +44,7 @@ _ROOM = f"""
 """
 
 LET_GO = f"""
+    {MARKING};
     {_LOCKED};
     with {_ROOM},
     marked as (
@@ -61,7 +64,8 @@ LET_GO = f"""
     union all select full_up.number, full_up.sent, call.playbook from call, full_up
 """
 """
-Marks a containment as sent, unless a limit is full; then it returns which, and how full.
+Marks a containment as sent, unless a limit is full; then it returns which, and how full. One that
+is only simulated now is neither marked nor counted.
 
 The locks come in a statement of their own: what it counts afterwards is what others, who held
 them, have committed. Both go in one message, and end together. What was let go once is let go.

@@ -61,7 +61,7 @@ class Calls(Queries):
             Hot("""
             insert into app_run (action_run_id, join_id, run_id, container_id, severity_rank,
               lane_turn, lookup, target, app, app_version, action, asset, task, parameters, context,
-              status, message, parked_for, due_at, approval_id, rung_at, end_time)
+              status, message, parked_for, due_at, approval_id, shadow, rung_at, end_time)
             select m.action_run_id, cast(:join_id as bigint), cast(:run_id as bigint),
               cast(:container_id as bigint), m.severity_rank,
               coalesce(m.turn, 0) + coalesce((select w.lane_turn from app_run w
@@ -72,12 +72,14 @@ class Calls(Queries):
               coalesce(m.parameters, '{}'), coalesce(m.context, '{}'),
               case when m.failed <> '' then 'failed' when m.parked_for is not null then 'parked'
                 else 'pending' end, coalesce(m.failed, ''), m.parked_for, m.due_at,
-              m.approval_id, now(), case when m.failed <> '' then now() end
+              m.approval_id, coalesce(m.shadow, false), now(),
+              case when m.failed <> '' then now() end
             from jsonb_to_recordset(cast(:members as jsonb)) as m(number int,
               action_run_id bigint, severity_rank int, turn bigint, lookup text,
               target text, app text, app_version text, action text, asset text, task text,
               parameters jsonb,
-              context jsonb, failed text, parked_for text, due_at timestamptz, approval_id bigint)
+              context jsonb, failed text, parked_for text, due_at timestamptz, approval_id bigint,
+              shadow boolean)
             order by m.number returning id
             """),
             members=as_json([{**m, "number": n} for n, m in enumerate(members)]),

@@ -54,7 +54,7 @@ CLAIMED = f"""
 
 CLAIM = f"""
     update app_run c set {TAKEN}, status = 'running', owner = %(owner)s, parked_for = null
-    where {CLAIMABLE} returning {CLAIMED}, null, null, null, null, null, null, false
+    where {CLAIMABLE} returning {CLAIMED}, null, null, null, null, null, null, false, false
 """
 
 LAZILY = "set_config('synchronous_commit', 'off', true)"
@@ -94,7 +94,7 @@ CLAIM_LOOKUP = f"""
     follows = case when flight.app_run_id <> c.id then flight.app_run_id end,
     owner = case when flight.app_run_id <> c.id then null else %(owner)s end
     from call left join flight on true where c.id = call.id
-    returning {CLAIMED}, c.follows, {_FRESH}, null, null, null, null, false, {LAZILY}
+    returning {CLAIMED}, c.follows, {_FRESH}, null, null, null, null, false, false, {LAZILY}
 """
 """Claims a lookup that others may ask for as well. The first of them flies; the others follow
 it: they wait for its answer. A newer one of higher severity lends it its place in the lane."""
@@ -152,7 +152,9 @@ def claim_of(row: tuple[Any, ...]) -> Claim:
         "rules",
         "sent_ago",
         "governed",
+        "shadow",
     )
     values = dict(zip(names, row, strict=False))  # what follows told the server how to commit
+    values["shadow"] = bool(values["shadow"])
     values["held"] = asset_of(values["held"]) if values["held"] else None
     return Claim(**values)

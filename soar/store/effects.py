@@ -3,12 +3,13 @@ The single statements of writes: claim one with its intent, mark it sent, end it
 
 In: a call's id and attempt. Out: its row and its intent's, moved together, in one commit.
 Never: two calls that hold one intent: the unique index of the ledger lets one in, the others
-follow it, or find the effect confirmed.
+follow it, or find the effect confirmed; and none for a call that is only simulated.
 """
 
 from __future__ import annotations
 
 from soar.store.claims import CLAIMABLE, CLAIMED, PARKED, TAKEN
+from soar.store.shadow import MARKING, SHADOWED
 
 _LIVE = """
     exists (select 1 from app_run l where l.id = e.app_run_id
@@ -23,13 +24,14 @@ _FOLLOWS = "held.app_run_id <> c.id and held.status <> 'confirmed'"
 CLAIM_WRITE = f"""
     with call as (
         select c.id, c.asset, c.action, c.run_id, c.container_id, coalesce(c.target, '') as target,
-        case when c.target is null then 'call ' || c.id else 'standing' end as intent
+        case when c.target is null then 'call ' || c.id else 'standing' end as intent,
+        c.shadow or (c.effect = 'none' and {SHADOWED}) as shadowed
         from app_run c where {CLAIMABLE} for update),
     held as (
         insert into effect as e
           (asset, action, target, intent, undo, status, app_run_id, run_id, container_id)
         select asset, action, target, intent, %(undo)s, 'claimed', id, run_id, container_id
-        from call
+        from call where not shadowed
         on conflict (asset, action, target, intent) where ended_at is null and status <> 'failed'
         do update set
           status = case when e.status = 'planned' and (e.app_run_id = excluded.app_run_id
@@ -38,7 +40,7 @@ CLAIM_WRITE = f"""
           run_id = case when {_LEFT} then excluded.run_id else e.run_id end,
           container_id = case when {_LEFT} then excluded.container_id else e.container_id end
         returning e.*)
-    update app_run c set {TAKEN},
+    update app_run c set {TAKEN}, shadow = call.shadowed,
     status = case when {_FOLLOWS} then 'parked' else 'running' end,
     parked_for = case when {_FOLLOWS} then 'effect' end,
     follows = case when {_FOLLOWS} then held.app_run_id end,
@@ -47,28 +49,32 @@ CLAIM_WRITE = f"""
               else c.message end,
     effect = case when held.app_run_id = c.id and held.status in ('sent', 'unknown') then 'sent'
              else c.effect end
-    from call, held where c.id = call.id
+    from call left join held on true where c.id = call.id
     returning {CLAIMED}, c.follows, null,
     case when held.app_run_id <> c.id and held.status = 'confirmed' then to_jsonb(held) end,
     c.breaker_id, case when %(containment)s then (
       select jsonb_agg(r) from blast_rule r where r.asset in ('*', c.asset)) end,
     coalesce(extract(epoch from now() - held.sent_at)::float8, 'infinity'),
-    exists (select 1 from policy p where p.asset in ('*', c.asset) and p.action in ('*', c.action))
+    exists (select 1 from policy p where p.asset in ('*', c.asset) and p.action in ('*', c.action)),
+    c.shadow
 """
 """Claims a write together with its intent. Another call that holds the intent is followed; an
-effect that stands comes back with the claim; one that was left unknown is this call's to settle."""
+effect that stands comes back with the claim; one that was left unknown is this call's to settle.
+A call in shadow takes none; one that may have been sent already is asked about first, as ever."""
 
 CLAIMABLE_EFFECT = "e.ended_at is null and e.status in ('claimed', 'sent', 'unknown')"
 
 MARK_SENT = f"""
+    {MARKING};
     with marked as (
         update app_run c set effect = 'sent' where c.id = %(id)s and c.status = 'running'
         and c.attempt = %(attempt)s and c.effect in ('none', 'sent') and exists (
           select 1 from effect e where e.app_run_id = c.id and {CLAIMABLE_EFFECT})
-        returning c.id)
+        and not {SHADOWED} returning c.id)
     update effect e set status = 'sent', sent_at = now() from marked
     where e.app_run_id = marked.id and {CLAIMABLE_EFFECT} returning e.id
 """
+"""Two statements in one message: see :data:`soar.store.shadow.MARKING`."""
 
 TAKE_OVER = """
     with call as (

@@ -117,13 +117,15 @@ class Ledger(Queries):
         )
 
     def overdue(self, limit: int = 50) -> list[Row]:
-        """Return leases whose time is over and whose undo is not under way."""
+        """Return leases whose time is over and whose undo may begin; in shadow it may not."""
         return self._all(
             f"""
             select e.*, c.parameters, c.app from effect e join app_run c on c.id = e.app_run_id
             where e.expires_at <= now() and {_STANDS} and e.status = 'confirmed'
             and not e.vendor_ends and e.undo_run_id is null
             and (e.undo_at is null or e.undo_at <= now())
+            and not exists (select 1 from shadow s where s.scope = 'all'
+                            or (s.scope = 'asset' and s.name = e.asset))
             order by e.expires_at limit :limit for update of e skip locked
             """,
             limit=limit,

@@ -28,7 +28,8 @@ class Reads(Queries):
         return self._all(
             """
             select r.id, r.container_id, r.status, r.error, r.create_time, r.start_time, r.end_time,
-            r.auto_resolved, p.name as playbook, p.title, p.version, c.name as container_name,
+            r.auto_resolved, r.shadow, p.name as playbook, p.title, p.version,
+            c.name as container_name,
             c.severity, exists (select 1 from approval a where a.run_id = r.id
                                 and a.status = 'open') as waiting
             from playbook_run r join playbook p on p.id = r.playbook_id
@@ -50,7 +51,7 @@ class Reads(Queries):
             select c.id, c.action_run_id, c.join_id, c.run_id, c.app, c.action, c.asset,
             c.parameters, c.status, c.message, c.summary, c.effect, c.parked_for, c.due_at,
             c.attempt, c.tries, c.create_time, c.start_time, c.end_time, c.approval_id,
-            c.attachment_id, c.target, f.run_id as reused_run,
+            c.attachment_id, c.target, c.shadow, f.run_id as reused_run,
             c.end_time - f.end_time as reused_age,
             array(select distinct s.run_id from app_run s where s.reused_from = c.id
                   and s.target is not null and c.target is not null order by 1) as shared_by
@@ -100,8 +101,8 @@ class Reads(Queries):
         return self._all(
             """
             select r.id, r.status, r.error, r.started_by, r.auto_resolved, r.create_time,
-            r.start_time, r.end_time, p.name as playbook, p.title, p.version, p.manual_minutes,
-            a.run_id as parent_run_id
+            r.start_time, r.end_time, r.shadow, r.beside, p.name as playbook, p.title, p.version,
+            p.manual_minutes, a.run_id as parent_run_id
             from playbook_run r join playbook p on p.id = r.playbook_id
             left join action_run a on a.id = r.parent_action_run_id
             where r.container_id = :id order by r.id
@@ -130,7 +131,7 @@ class Reads(Queries):
         return self._one(
             """
             select t.* from report t where t.container_id = :id and not exists (
-              select 1 from playbook_run r where r.container_id = t.container_id
+              select 1 from playbook_run r where r.container_id = t.container_id and not r.shadow
               and (r.status in ('queued', 'running') or r.end_time > t.create_time))
             """,
             id=container_id,

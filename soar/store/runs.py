@@ -50,15 +50,17 @@ class Runs(Queries):
         run_as: str,
         inputs: Mapping[str, Any] | None = None,
         parent_action_run_id: int | None = None,
+        shadow: bool = False,
+        beside: int | None = None,
     ) -> int:
-        """Queue a run of one playbook version on one container."""
+        """Queue a run of one playbook version on one container; in shadow, it is a candidate's."""
         return int(
             self._value(
                 Hot("""
                 insert into playbook_run (container_id, playbook_id, started_by, run_as, inputs,
-                                          parent_action_run_id)
+                                          parent_action_run_id, shadow, beside)
                 values (:container_id, :playbook_id, :started_by, :run_as,
-                        cast(:inputs as jsonb), :parent) returning id
+                        cast(:inputs as jsonb), :parent, :shadow, :beside) returning id
                 """),
                 container_id=container_id,
                 playbook_id=playbook_id,
@@ -66,6 +68,8 @@ class Runs(Queries):
                 run_as=run_as,
                 inputs=as_json(inputs or {}),
                 parent=parent_action_run_id,
+                shadow=shadow,
+                beside=beside,
             )
         )
 
@@ -232,7 +236,7 @@ class Runs(Queries):
                 Hot("""
                 update playbook_run r set update_time = now(), end_time = now(),
                 status = case when r.error = '' then :succeeded else :failed end,
-                auto_resolved = r.error = '' and exists (
+                auto_resolved = r.error = '' and not r.shadow and exists (
                   select 1 from container c where c.id = r.container_id and c.status = 'closed')
                   and not exists (select 1 from approval a
                     where a.container_id = r.container_id and a.status = 'answered')

@@ -42,6 +42,7 @@ from soar.store.ledger_table import effect as effect
 from soar.store.people_table import person as person
 from soar.store.people_table import token as token
 from soar.store.policies import policy as policy
+from soar.store.shadow import shadow as shadow
 
 playbook = Table(
     "playbook",
@@ -56,8 +57,10 @@ playbook = Table(
     json_column("details"),
     flag("active", True),
     text_column("author"),
+    flag("candidate", False),
     now_column("created_at"),
     UniqueConstraint("name", "sha256"),
+    Index("ix_playbook_candidate", "name", unique=True, postgresql_where=text("candidate")),
 )
 
 asset = Table(
@@ -149,12 +152,26 @@ playbook_run = Table(
     json_column("outputs"),
     flag("auto_resolved", False),
     flag("finishing", False),
+    flag("shadow", False),
+    Column("beside", BigInteger),
     now_column("create_time"),
     when("start_time"),
     when("end_time"),
     now_column("update_time"),
     Index(None, "container_id"),
     Index(None, "parent_action_run_id"),
+    Index(None, "beside", postgresql_where=text("beside is not null")),
+    Index(
+        "ix_playbook_run_candidates",
+        "playbook_id",
+        "id",
+        postgresql_where=text("beside is not null"),
+    ),
+    Index(
+        "ix_playbook_run_shadow",
+        "id",
+        postgresql_where=text("shadow and status in ('queued','running')"),
+    ),
     Index(
         "ix_playbook_run_open", "status", postgresql_where=text("status in ('queued','running')")
     ),
@@ -219,6 +236,7 @@ app_run = Table(
     Column("parked_for", Text),
     Column("approval_id", BigInteger),
     Column("breaker_id", BigInteger),
+    flag("shadow", False),
     when("due_at"),
     when("waited_since"),
     when("lane_since"),

@@ -22,6 +22,7 @@ from soar.store.attachments import Attachments
 from soar.store.audit import Audit, Happened, Sealer
 from soar.store.blast import Blast
 from soar.store.calls import Calls
+from soar.store.candidates import Candidates
 from soar.store.containers import Containers
 from soar.store.credentials import Credentials
 from soar.store.delegations import Delegations
@@ -36,6 +37,7 @@ from soar.store.prepared import Hot
 from soar.store.reads import Reads
 from soar.store.runs import Runs
 from soar.store.sessions import Sessions
+from soar.store.shadow import Shadow
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -88,6 +90,16 @@ class Work:
     def blast(self) -> Blast:
         """The breaker: its rules, and what it holds."""
         return Blast(self.connection)
+
+    @cached_property
+    def shadow(self) -> Shadow:
+        """Where writes are only simulated."""
+        return Shadow(self.connection)
+
+    @cached_property
+    def candidates(self) -> Candidates:
+        """Runs of candidates, and of live versions beside."""
+        return Candidates(self.connection)
 
     @cached_property
     def assets(self) -> Assets:

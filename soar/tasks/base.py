@@ -3,8 +3,8 @@ ActionTask: claim, admit (or park), open the asset, call, record.
 
 In: the id of an app run. Out: its :class:`Outcome`, which the result backend writes and counts;
 a call that waits is parked and its task ignored.
-Never: an effect without a claim, a high-impact one without a signed answer, one beyond the usual
-without a second, or a second effect before the vendor was asked whether the first took place.
+Never: an effect without a claim or in shadow, a high-impact one without a signed answer, one beyond
+the usual without a second, or a second before the vendor was asked whether the first took place.
 """
 
 from __future__ import annotations
@@ -39,10 +39,10 @@ from soar.store.claims import CLAIM_LOOKUP, CLAIM_READ, claim_of
 from soar.store.errors import UNREACHABLE
 from soar.store.patience import patiently
 from soar.store.rows import as_json
-from soar.tasks import breaker, overdue, permission
+from soar.tasks import breaker, overdue, permission, shadow
 from soar.tasks.results import answered
 from soar.tasks.shop import Shop
-from soar.tasks.visit import Visit, Withdrawn
+from soar.tasks.visit import InShadow, Visit, Withdrawn
 from soar.tasks.write import Write
 from soar.telemetry import log
 
@@ -141,6 +141,9 @@ class ActionTask(Task):  # type: ignore[type-arg]
         visit: Visit | None = None
         try:
             visit = Visit(claim=claim, asset=self._asset(claim))
+            if claim.shadow:
+                self._checked(claim)
+                return shadow.simulated(self.spec, visit)
             if claim.behind:
                 raise self._park(claim, ParkedFor.BUDGET, TURN, f"waits its turn on {claim.asset}")
             visit.beyond = permission.show(self.shop, self.spec, claim)
@@ -253,6 +256,8 @@ class ActionTask(Task):  # type: ignore[type-arg]
             if output is None and not self.spec.read_only:
                 breaker.send(self.shop, write, visit)
             output = output or self._act(visit, context, params)
+        except InShadow:
+            return shadow.simulated(self.spec, visit)
         except OutcomeUnknown as lost:
             return self._unknown(visit, lost)
         except (SoarError, Withdrawn, *UNREACHABLE):

@@ -2,7 +2,7 @@
 The last look before a containment leaves: is its target protected, is it one too many?
 
 In: a claimed call that is about to be sent. Out: its row says that it was sent; or it is parked,
-and people are asked a second time.
+and people are asked a second time. One that is in shadow by now is not.
 Never: an answer to another question taken for the second, or two calls in the last free place.
 """
 
@@ -37,14 +37,15 @@ def send(shop: Shop, write: Write, visit: Visit) -> None:
     rules = blast.read(claim.rules or ())
     trips = [trip for trip in blast.tripped(rules, asked) if trip.rule not in visit.beyond]
     limits = [limit for limit in blast.limits(rules, asked) if limit.name not in visit.beyond]
-    trips += _full(shop, visit, asked, limits, held=bool(trips))
+    trips += _full(shop, write, asked, limits, held=bool(trips))
     if trips:
+        write.stop_in_shadow()
         _hold(shop, write, visit, trips)
         raise Withdrawn
 
 
 def _full(
-    shop: Shop, visit: Visit, asked: Asked, limits: Sequence[Limit], *, held: bool
+    shop: Shop, write: Write, asked: Asked, limits: Sequence[Limit], *, held: bool
 ) -> list[Trip]:
     """Let a call go where no limit is full; else, or if it is *held*, return what is full."""
     wanted = [
@@ -59,15 +60,15 @@ def _full(
         for number, limit in enumerate(limits)
     ]
     values = {
-        "id": visit.claim.id,
-        "attempt": visit.claim.attempt,
+        "id": write.claim.id,
+        "attempt": write.claim.attempt,
         "held": held,
         "limits": as_json(wanted),
         "scopes": [_scope(limit, asked) for limit in limits],
     }
     rows = shop.database.run_together(LET_GO, values)
     if not rows and not held:
-        raise Withdrawn
+        write.unsent()
     return [
         limits[number].trip(asked, sent=sent, playbook=playbook)
         for number, sent, playbook in rows

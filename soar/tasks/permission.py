@@ -169,8 +169,7 @@ def _spoilt(verifier: Verifier, row: Mapping[str, Any], ballot: Mapping[str, Any
 
 def _is_addressed(row: Mapping[str, Any], ballot: Ballot) -> bool:
     """Tell whether a question was put to whoever answered it; older answers name no roles."""
-    asked = addressees({"assignee": row["payload"]["assignee"], "payload": row["payload"]})
-    return "roles" not in row["signed"] or not ballot.names.isdisjoint(asked)
+    return "roles" not in row["signed"] or not ballot.names.isdisjoint(addressees(row))
 
 
 def uncovered(row: Mapping[str, Any], run_id: int, call: HeldCall) -> str:

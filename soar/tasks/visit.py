@@ -18,6 +18,10 @@ class Withdrawn(Exception):
     """The call waits or belongs to another delivery: nothing is recorded here."""
 
 
+class InShadow(Exception):
+    """The call was about to be sent, and is only simulated now."""
+
+
 @dataclass(kw_only=True)
 class Visit:
     """One try to make a claimed call: what was admitted, and whether the vendor was called."""

@@ -2,8 +2,8 @@
 A write's dealings with the ledger: before it is sent, when it stands already, when nobody knows.
 
 In: a claimed call of an action that writes. Out: rows of the ledger, moved.
-Never: a write that is sent without its row saying so, or a second one for an intent whose effect
-stands or may stand.
+Never: a write that is sent without its row saying so, a second one for an intent whose effect
+stands or may stand, or any once it is in shadow.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ from soar.domain.model import Claim, Outcome
 from soar.domain.states import Effect
 from soar.store import effects
 from soar.store.database import Database
-from soar.tasks.visit import Visit, Withdrawn
+from soar.store.shadow import SHADE
+from soar.tasks.visit import InShadow, Visit, Withdrawn
 from soar.telemetry import log
 
 SETTLING = timedelta(seconds=2)
@@ -102,8 +103,18 @@ class Write:
 
     def mark_sent(self) -> None:
         """Write down that it is about to be sent; without that row it is not sent."""
-        if not self.database.run(effects.MARK_SENT, self._key):
-            raise Withdrawn
+        if not self.database.run_together(effects.MARK_SENT, self._key):
+            self.unsent()
+
+    def unsent(self) -> NoReturn:
+        """Leave a call that could not be marked: it is in shadow since, or not ours any more."""
+        self.stop_in_shadow()
+        raise Withdrawn
+
+    def stop_in_shadow(self) -> None:
+        """Raise if the call is only simulated since it was claimed."""
+        if self.database.run(SHADE, self._key):
+            raise InShadow
 
     def ask_people(self, visit: Visit | None, why: str) -> NoReturn:
         """Park it until a person tells whether it took effect; the sweep asks them."""

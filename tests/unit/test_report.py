@@ -351,6 +351,21 @@ def test_the_disposition_follows_from_the_lookups_and_what_was_done(entries, sta
     assert facts(*entries, status=status).disposition == disposition
 
 
+def test_what_was_only_simulated_has_escalated_nothing():
+    """
+    A containment in shadow, and a ticket in shadow, need a responder as before.
+    """
+    would = "shadow: would have blocked 203.0.113.66"
+    entries = [
+        engines(43),
+        call("block ip", "palo_alto", would, shadow=True),
+        call("create ticket", "servicenow", "shadow: would have", shadow=True),
+    ]
+
+    assert facts(*entries).disposition == "True Positive — Needs a responder"
+    assert any(would in line for line in lines(*entries))
+
+
 def test_a_failed_run_says_its_error():
     """
     A run's error stands in the report, on one line.

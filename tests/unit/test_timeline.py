@@ -28,6 +28,7 @@ def run_row(number, *, parent=None, begin=0.0, end=None, status="success"):
         "error": "",
         "started_by": "trigger",
         "create_time": at(begin),
+        "shadow": False,
         "start_time": at(begin),
         "end_time": None if end is None else at(end),
     }
@@ -48,6 +49,7 @@ def call_row(number, action_run, *, run=1, begin=1.0):
         "parked_for": None,
         "due_at": None,
         "reused_run": None,
+        "shadow": False,
         "target": "ip=203.0.113.66",
         "shared_by": [7, 9] if number == 2 else [],
         "create_time": at(begin),

@@ -13,7 +13,7 @@ import sys
 import types
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
@@ -88,6 +88,7 @@ CATALOG = Catalog(
             settings=(),
             actions=(
                 _action("look up", "look_up", "investigate"),
+                replace(_action("ip reputation", "judge", "investigate"), freshness={"any": 3600}),
                 _action("block", "block", "contain"),
                 _action("isolate", "isolate", "contain", "high", undo="free"),
                 _action("free", "free", "correct", undo="isolate"),

@@ -15,7 +15,7 @@ import pytest
 from soar import delegation, policy
 from soar.domain.errors import BadInput, Conflict, NotAllowed
 from soar.domain.model import Person
-from soar.store.rows import Row
+from soar.store.rows import Row, as_json
 from tests.integration.engine.conftest import CATALOG
 from tests.integration.engine.test_gate import ASK, IMPORT, ISOLATE, forged, refusal
 
@@ -213,12 +213,23 @@ def test_a_policy_that_became_stricter_after_the_answer_counts(bench: Bench) -> 
 
 def test_an_answer_signed_by_somebody_the_question_was_not_for_is_refused(bench: Bench) -> None:
     """
-    Also where the door that took the answer did not look.
+    By the door, whatever the row says beside what is signed; and by the last hop, had the door
+    not looked.
     """
     bench.play(ISOLATE)
     bench.do("update approval set assignee = 'visitor'")
-    bench.answer(asked(bench)["id"], by=EVE)
-    bench.deliver_all()
+    with pytest.raises(NotAllowed):
+        bench.answer(asked(bench)["id"], by=EVE)
+    row, signer = bench.answer(asked(bench)["id"]), bench.house.signer()
+    bench.pending.clear()
+    bench.do("delete from ballot")
+    signed = {**row["signed"], "by": "eve", "roles": ["visitor"]}
+    bench.do(
+        "update approval set signed = cast(:signed as jsonb), signature = :signature",
+        signed=as_json(signed),
+        signature=signer.sign(signed),
+    )
+    bench.deliver(forged(bench))
 
     assert "lacks the consent of soc_tier2" in refusal(bench)
 

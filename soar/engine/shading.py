@@ -1,0 +1,105 @@
+"""
+What is different when a run, or a part of it, is in shadow.
+
+In: the plan of a block. Out: lines in the run's log that say what would have been.
+Never: a container that a candidate has changed, or a person whom it has asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from soar.bus.app import RESUME_RUN
+from soar.domain.commands import Prompt
+from soar.domain.shadow import PREFIX, would_have, would_have_asked, would_have_changed
+
+if TYPE_CHECKING:
+    from soar.engine.planner import Join, Member, Plan
+    from soar.engine.writing import Desk
+    from soar.store.rows import Row
+    from soar.store.work import Work
+
+UNASKED = "not answered: the live run beside had no answer to it"
+
+
+def assets(work: Work, join: Join, run: Mapping[str, Any]) -> frozenset[str]:
+    """Return the assets on which high-impact calls of a join are only simulated."""
+    found = {m.asset for act in join.acts for m in act.members if _gated(m)}
+    if not found or run["shadow"]:
+        return frozenset(found)
+    return work.shadow.among(run["id"], found)
+
+
+def real(
+    work: Work, choices: Mapping[str, Sequence[Member]], run: Mapping[str, Any]
+) -> dict[str, list[Member]]:
+    """Return what the answers to a prompt allow: calls that are simulated need no permission."""
+    found = {member.asset for members in choices.values() for member in members}
+    shaded = work.shadow.among(run["id"], found) if found else frozenset()
+    return {choice: [m for m in ms if m.asset not in shaded] for choice, ms in choices.items()}
+
+
+def simulates(member: Member, shaded: frozenset[str]) -> bool:
+    """Tell whether a call would be held at its gate, were it not simulated."""
+    return _gated(member) and member.asset in shaded
+
+
+def _gated(member: Member) -> bool:
+    return member.needs.gated and not member.failed
+
+
+def say_asked(work: Work, join: Join, shaded: frozenset[str], at: Desk) -> None:
+    """Say whom the gates of simulated calls would have asked."""
+    lines = [
+        ("info", join.name, PREFIX + would_have_asked(at.approvers, f"approve {_call(m)}"))
+        for act in join.acts
+        for m in act.members
+        if simulates(m, shaded)
+    ]
+    work.runs.log(at.run["id"], lines)
+
+
+def _call(member: Member) -> str:
+    shown = ", ".join(f"{name}={value}" for name, value in member.parameters.items())
+    return f"{member.action} on {member.asset}: {shown}"
+
+
+def say_changes(work: Work, plan: Plan, at: Desk) -> None:
+    """Say how a candidate would have changed its container."""
+    said = [would_have_changed(update.changes) for update in plan.updates]
+    for artifact in plan.artifacts:
+        cef = ", ".join(f"{name}={value}" for name, value in artifact.fields["cef"].items())
+        said.append(f"would have added the artifact {artifact.fields['name']}: {cef}")
+    said += [f"would have written: {note.title or note.content}" for note in plan.notes]
+    work.runs.log(at.run["id"], [("info", "", PREFIX + line) for line in said])
+
+
+def ask_nobody(work: Work, prompt: Prompt, at: Desk) -> None:
+    """Say whom a candidate's prompt would have asked, and what each answer would lead to."""
+    lines = [would_have_asked(", ".join(prompt.to) or at.approvers, prompt.message)]
+    for option in prompt.options:
+        for call in at.rehearse(prompt, option):
+            said = would_have(call.action, call.asset, call.parameters, target=())
+            lines.append(f"after the answer {option!r} it {said}")
+    work.runs.log(at.run["id"], [("info", prompt.name, PREFIX + line) for line in lines])
+
+
+def hear_answers(work: Work) -> None:
+    """Let candidates hear what the live runs beside them were answered, or that nobody was."""
+    for prompt in work.candidates.waiting():
+        answered = prompt["status"] == "answered"
+        if prompt["status"] == "open" or (prompt["status"] is None and prompt["live"]):
+            continue
+        said = f"the live run was answered {prompt['answer']!r}" if answered else UNASKED
+        work.runs.log(prompt["run_id"], [("info", prompt["name"], PREFIX + said)])
+        message = prompt["answer"] if answered else UNASKED
+        if work.runs.end_join(prompt["id"], succeeded=answered, message=message):
+            work.send_task(RESUME_RUN, prompt["run_id"], prompt["id"])
+
+
+def answer_of(join: Row) -> dict[str, Any]:
+    """Return a candidate's prompt as if it had been asked and answered itself."""
+    answered = join["status"] == "success"
+    status = "answered" if answered else "expired"
+    return {"status": status, "answer": join["message"], "responses": []}

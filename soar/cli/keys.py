@@ -30,16 +30,21 @@ def new_key(as_json: AsJson = False) -> None:
 
 @app.command("rotate")
 def rotate(as_json: AsJson = False) -> None:
-    """Seal the secrets of every asset again with the newest key."""
+    """Seal the secrets of every asset and channel again with the newest key."""
     from soar import inventory
+    from soar.notify import kinds
 
     with entry.working() as (house, work):
         vault = house.vault()
         assets = work.assets.all()
         for asset in assets:
             inventory.rotate(work, asset, vault)
-    names = [asset.slug for asset in assets]
-    say(as_json, {"rotated": names}, f"{len(names)} assets are sealed with the newest key")
+        channels = work.channels.all()
+        for row in channels:
+            work.channels.reseal(row["id"], kinds.resealed(row["configuration"], vault))
+    document = {"rotated": [a.slug for a in assets], "channels": [c["name"] for c in channels]}
+    counted = f"{len(assets)} assets and {len(channels)} channels"
+    say(as_json, document, f"{counted} are sealed with the newest key")
 
 
 def signing_key(

@@ -51,6 +51,8 @@ class Sweep:
             self.end_miscounted_joins,
             self.move_stuck_runs,
             self.settle_effects,
+            self.remind_people,
+            self.send_due_notices,
         ):
             try:
                 rule()
@@ -129,6 +131,17 @@ class Sweep:
             self.settling.ask_people(work)
         with self.database.begin() as work:
             self.settling.undo_overdue(work)
+
+    def remind_people(self) -> None:
+        """Plan reminders of questions that are still open at half of their time."""
+        with self.database.begin() as work:
+            work.notices.remind()
+
+    def send_due_notices(self) -> None:
+        """Send notices whose time has come and that nobody took; forget what came in long ago."""
+        with self.database.begin() as work:
+            work.notices.ring_due()
+            work.channels.forget()
 
     def ring_lost_bells(self) -> None:
         """Ring again for calls that nobody claimed and joins that nobody delivered."""

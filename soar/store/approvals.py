@@ -8,17 +8,24 @@ Never: a second answer: the status moves by compare-and-set.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from sqlalchemy import Connection
+
 from soar.domain.errors import NotFound
 from soar.domain.gate import Beyond, HeldCall, digest, payload
+from soar.domain.notices import Event
 from soar.store.rows import Queries, Row, as_json, storable
 
 
 class Approvals(Queries):
-    """Named queries on approvals."""
+    """Named queries on approvals; *tell* plans the notices of what happens to them."""
+
+    def __init__(self, connection: Connection, tell: Callable[[Sequence[int], str], None]) -> None:
+        super().__init__(connection)
+        self._tell = tell
 
     def open(
         self,
@@ -37,7 +44,7 @@ class Approvals(Queries):
         due_at: datetime,
     ) -> int:
         """Open a question."""
-        return int(
+        number = int(
             self._value(
                 """
                 insert into approval (public_id, run_id, action_run_id, container_id, kind, name,
@@ -60,6 +67,8 @@ class Approvals(Queries):
                 due_at=due_at,
             )
         )
+        self._tell([number], Event.OPENED)
+        return number
 
     def ask(
         self,
@@ -136,7 +145,7 @@ class Approvals(Queries):
         key_id: str,
     ) -> Row | None:
         """Answer an open question that is not overdue and still asks the same; else None."""
-        return self._one(
+        row = self._one(
             """
             update approval set status = 'answered', answer = :answer, reason = :reason,
             answered_by = :by, signed = cast(:signed as jsonb), signature = :signature,
@@ -153,10 +162,12 @@ class Approvals(Queries):
             signature=signature,
             key_id=key_id,
         )
+        self._tell([approval_id] if row else [], Event.DECIDED)
+        return row
 
     def expire(self, limit: int = 200) -> list[Row]:
         """Close the overdue questions and return them."""
-        return self._all(
+        rows = self._all(
             """
             update approval set status = 'expired', close_time = now() where id = any(array(
               select id from approval where status = 'open' and due_at <= now()
@@ -164,6 +175,8 @@ class Approvals(Queries):
             """,
             limit=limit,
         )
+        self._tell([row["id"] for row in rows], Event.EXPIRED)
+        return rows
 
     def cancel(self, run_ids: list[int]) -> list[int]:
         """Close the open questions of cancelled runs and return their ids."""
@@ -172,6 +185,7 @@ class Approvals(Queries):
             " where run_id = any(:ids) and status = 'open' returning id",
             ids=run_ids,
         )
+        self._tell([row["id"] for row in rows], Event.CANCELLED)
         return [row["id"] for row in rows]
 
     def granting(self, run_id: int, limit: int = 50) -> list[Row]:

@@ -22,10 +22,12 @@ from soar.store.attachments import Attachments
 from soar.store.audit import Audit, Happened, Sealer
 from soar.store.blast import Blast
 from soar.store.calls import Calls
+from soar.store.channels import Channels
 from soar.store.containers import Containers
 from soar.store.delegations import Delegations
 from soar.store.lanes import Lanes
 from soar.store.ledger import Ledger
+from soar.store.notices import Notices
 from soar.store.overdue import Overdue
 from soar.store.people import People
 from soar.store.playbooks import Playbooks
@@ -98,7 +100,17 @@ class Work:
     @cached_property
     def approvals(self) -> Approvals:
         """Questions to humans."""
-        return Approvals(self.connection)
+        return Approvals(self.connection, self.notices.plan)
+
+    @cached_property
+    def notices(self) -> Notices:
+        """Who is told what about an approval."""
+        return Notices(self.connection, self.send_task)
+
+    @cached_property
+    def channels(self) -> Channels:
+        """The ways on which people are told."""
+        return Channels(self.connection)
 
     @cached_property
     def people(self) -> People:

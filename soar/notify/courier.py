@@ -18,7 +18,7 @@ from typing import Any
 from soar.catalog import Catalog
 from soar.deadline import within
 from soar.domain.notices import LONGEST_WAIT, MOST_TRIES, WHILE_OPEN, Event, NoticeStatus, backoff
-from soar.notify import links, webhook
+from soar.notify import links, mail, webhook
 from soar.notify.errand import Errand, Moot, NotSent, NotYet
 from soar.notify.telling import tell
 from soar.store.database import Database
@@ -27,8 +27,9 @@ from soar.telemetry import log
 from soar.vault import Vault, VaultClosed
 
 Carry = Callable[[Errand], str]
-CARRIERS: Mapping[str, Carry] = {"webhook": webhook.carry}
-PROBES: Mapping[str, Callable[[Mapping[str, Any], str], str]] = {"webhook": webhook.probe}
+CARRIERS: Mapping[str, Carry] = {"email": mail.carry, "webhook": webhook.carry}
+Probe = Callable[[Mapping[str, Any], str], str]
+PROBES: Mapping[str, Probe] = {"email": mail.probe, "webhook": webhook.probe}
 MOST_SECONDS = 20.0
 """Longest that one message may take, from the name of its server to the last byte."""
 BUSY_SECONDS = 15.0

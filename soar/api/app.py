@@ -23,6 +23,7 @@ from soar.api import (
     blast,
     containers,
     containments,
+    hooks,
     inventory,
     lanes,
     runs,
@@ -65,7 +66,7 @@ class Frame:
 def create(house: House) -> Starlette:
     """Return the application of a process that people and clients talk to."""
     work = (containers, artifacts, attachments, runs, actions, approvals, containments)
-    rooms = (about, *work, inventory, blast, lanes)
+    rooms = (about, *work, inventory, blast, lanes, hooks)
     app = Starlette(
         routes=[route for room in rooms for route in room.routes(house)],
         middleware=[Middleware(Frame)],

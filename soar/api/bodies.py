@@ -21,13 +21,14 @@ LARGEST = 10 * 1024 * 1024
 DEEPEST = 50
 
 
-async def read(request: Request) -> bytes:
-    """Return the body, or refuse it as soon as it is too large."""
+async def read(request: Request, most: int = LARGEST) -> bytes:
+    """Return the body, or refuse it as soon as it is larger than *most* bytes."""
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
-        if len(body) > LARGEST:
-            raise TooLarge(f"the body is larger than {LARGEST // 2**20} MiB")
+        if len(body) > most:
+            size = f"{most // 2**20} MiB" if most >= 2**20 else f"{most // 2**10} KiB"
+            raise TooLarge(f"the body is larger than {size}")
     return bytes(body)
 
 

@@ -18,7 +18,7 @@ from typing import Any
 from soar.catalog import Catalog
 from soar.deadline import within
 from soar.domain.notices import LONGEST_WAIT, MOST_TRIES, WHILE_OPEN, Event, NoticeStatus, backoff
-from soar.notify import links, mail, webhook
+from soar.notify import links, mail, slack, webhook
 from soar.notify.errand import Errand, Moot, NotSent, NotYet
 from soar.notify.telling import tell
 from soar.store.database import Database
@@ -27,9 +27,17 @@ from soar.telemetry import log
 from soar.vault import Vault, VaultClosed
 
 Carry = Callable[[Errand], str]
-CARRIERS: Mapping[str, Carry] = {"email": mail.carry, "webhook": webhook.carry}
+CARRIERS: Mapping[str, Carry] = {
+    "email": mail.carry,
+    "slack": slack.carry,
+    "webhook": webhook.carry,
+}
 Probe = Callable[[Mapping[str, Any], str], str]
-PROBES: Mapping[str, Probe] = {"email": mail.probe, "webhook": webhook.probe}
+PROBES: Mapping[str, Probe] = {
+    "email": mail.probe,
+    "slack": slack.probe,
+    "webhook": webhook.probe,
+}
 MOST_SECONDS = 20.0
 """Longest that one message may take, from the name of its server to the last byte."""
 BUSY_SECONDS = 15.0

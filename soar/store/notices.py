@@ -12,6 +12,7 @@ from datetime import timedelta
 
 from sqlalchemy import Connection
 
+from soar.domain.errors import NotFound
 from soar.domain.notices import Event
 from soar.store.rows import Queries, Row
 
@@ -196,6 +197,13 @@ class Notices(Queries):
             approval=approval_id,
             channel=channel_id,
         )
+
+    def asked(self, public_id: str) -> int:
+        """Return the number of the question that a message names."""
+        found = self._value("select id from approval where public_id = :id", id=public_id)
+        if found is None:
+            raise NotFound(f"there is no approval {public_id[:40]!r}")
+        return int(found)
 
     def question(self, approval_id: int) -> Row | None:
         """Return an approval with the name of its container, as a notice tells of it."""

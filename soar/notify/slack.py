@@ -93,7 +93,12 @@ def _close(errand: Errand) -> str:
         "text": _escaped(f"{told.headline}. {told.outcome}"),
         "blocks": _blocks(told),
     }
-    _call(errand.settings, "chat.update", message)
+    try:
+        _call(errand.settings, "chat.update", message)
+    except NotSent as error:
+        if error.final:  # somebody deleted the message
+            raise Moot from None
+        raise
     return "/".join(first)
 
 

@@ -13,7 +13,7 @@ from datetime import timedelta
 from sqlalchemy import Connection
 
 from soar.domain.errors import NotFound
-from soar.domain.notices import Event
+from soar.domain.notices import ENDINGS, Event
 from soar.store.rows import Queries, Row
 
 SEND_NOTICE = "soar.notify.send"
@@ -56,6 +56,13 @@ PLAN_REMINDERS = """
     where a.id = any(:ids) and exists (select 1 from channel where 'reminder' = any(events))
     on conflict (approval_id) do update set at = excluded.at
 """
+CLOSE = """
+    with gone as (delete from reminder where approval_id = any(:ids))
+    update notice set status = 'moot', end_time = now() where approval_id = any(:ids)
+    and status = 'planned' and event in ('opened', 'reminder')
+    and (claimed_at is null or claimed_at < now() - make_interval(secs => :lease))
+"""
+"""Nobody is asked any more, but by a message that is just being sent."""
 CLAIM = """
     update notice n set tries = n.tries + 1, rings = 0, claimed_at = now(),
     next_try_at = now() + make_interval(secs => :lease)
@@ -81,6 +88,8 @@ class Notices(Queries):
         self._ring([row["id"] for row in self._all(PLAN, ids=ids, event=event)])
         if event == Event.OPENED:
             self._do(PLAN_REMINDERS, ids=ids)
+        elif event in ENDINGS.values():
+            self._do(CLOSE, ids=ids, lease=LEASE_SECONDS)
 
     def remind(self, limit: int = 200) -> int:
         """Plan reminders of questions that are open past their half; return how many those are."""

@@ -162,6 +162,24 @@ def test_a_question_that_was_answered_first_is_not_announced(
     assert [got.document["type"] for got in receiver.got] == ["approval.decided"]
 
 
+def test_a_question_that_is_answered_while_it_is_announced_is_not_announced_again(
+    office: Office, receiver: Receiver, hook: Row
+) -> None:
+    """
+    Its sender had claimed the notice and failed: the next try sees that nothing is asked any more.
+    """
+    question = office.ask()
+    office.do("update notice set claimed_at = now()")
+    office.answer(question)
+    assert office.statuses()["opened"] == "planned"
+
+    office.do("update notice set claimed_at = null")
+    office.send_all()
+
+    assert office.statuses() == {"opened": "moot", "decided": "sent"}
+    assert [got.document["type"] for got in receiver.got] == ["approval.decided"]
+
+
 def test_a_reminder_comes_once_at_half_time(office: Office, house: House, hook: Row) -> None:
     """
     Not before half of the time, and not twice.
@@ -415,3 +433,23 @@ def test_a_notice_that_waits_too_long_is_a_finding(office: Office, house: House,
         found = {f.kind: f for f in health.findings(work, house.settings)}
 
     assert found["notice unsent"].severity == "warning"
+
+
+def test_what_came_in_long_ago_is_forgotten(office: Office, house: House, hook: Row) -> None:
+    """
+    Far longer than a signature counts; what is younger stays, and so does a link that still leads.
+    """
+    office.ask()
+    with house.database.begin() as work:
+        (notice,) = office.notices()
+        work.channels.add_link(notice, "a" * 64, purpose="page")
+        work.channels.add_link(notice, "b" * 64, purpose="page")
+        work.channels.receive("slack trigger", "old")
+        work.channels.receive("slack trigger", "young")
+    office.do("update received set time = now() - interval '2 h' where key = 'old'")
+    office.do("update link set expires_at = now() - interval '2 d' where hash like 'a%'")
+
+    sweep(house).send_due_notices()
+
+    assert [row["key"] for row in office.rows("select key from received")] == ["young"]
+    assert [row["hash"][0] for row in office.rows("select hash from link")] == ["b"]

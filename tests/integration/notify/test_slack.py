@@ -318,6 +318,7 @@ def test_a_member_of_another_team_is_not_ours(
     """
     In a shared channel somebody of another company presses, with the same member id.
     """
+    slack.set_up(office, name="other", team="T0OTHER")
     (_, button, _) = slack.buttons().values()
     payload = slack.payload(button)
     payload["user"]["team_id"] = "T0OTHER"

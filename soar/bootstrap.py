@@ -34,6 +34,7 @@ from soar.engine.steps import Engine
 from soar.engine.sweep import Sweep
 from soar.ingest.stream import StreamReader
 from soar.limiter import Breaker, Limiter
+from soar.notify.courier import Courier
 from soar.pump import Pump
 from soar.settings import Settings
 from soar.signing import Signer, load_signer, load_verifier
@@ -67,6 +68,15 @@ class House:
     def vault(self) -> Vault:
         """Return the vault; only action workers, http and the command line ask for it."""
         return Vault(self.settings.vault_key_list())
+
+    def courier(self) -> Courier:
+        """Return what sends notices; only action workers, which hold the vault, ask for it."""
+        return Courier(
+            database=self.database,
+            vault=self.vault(),
+            catalog=self.catalog,
+            public_url=self.settings.public_url,
+        )
 
     def limiter(self, *, patient: bool = True) -> Limiter:
         """Return the door to the budgets of assets; who only looks need not be *patient*."""
@@ -142,6 +152,7 @@ def for_actions(settings: Settings) -> House:
     notice_stalls(made.app, settings)
     _leave_when_hung(settings)
     made.app.soar_ended = shop.making.end
+    _task(made.app, bus.SEND_NOTICE, made.courier().send)
     lease = settings.worker_lease_seconds
     _be_present(Presence(made.database, "actions", seconds=lease, making=shop.making), shop)
     return made

@@ -28,6 +28,8 @@ MOST = 50
 SLACK = 3.0
 """Seconds that the sweep has beyond its own threshold: it comes each second."""
 SKEW = 2.0
+NOTICE_SECONDS = 30.0
+"""A notice that is due is sent at once, where a worker is free."""
 CRITICAL, WARNING, NOTICE = "critical", "warning", "notice"
 SEVERITIES = (CRITICAL, WARNING, NOTICE)
 
@@ -87,6 +89,12 @@ RULES: Mapping[str, Rule] = {
         allowed=0, then="correct the playbook; its run goes on without the block", severity=WARNING
     ),
     "asset closed": Rule(allowed=0, then="correct it, then `soar asset enable`", severity=WARNING),
+    "notice unsent": Rule(
+        allowed=NOTICE_SECONDS, then="the sweep rings for it again; `soar worker actions` sends it"
+    ),
+    "notice failed": Rule(
+        allowed=0, then="see `soar channel list`, then `soar channel test`", severity=WARNING
+    ),
     "no worker": Rule(
         allowed=sweep.UNHEARD_SECONDS, then="start `soar worker actions`", severity=CRITICAL
     ),

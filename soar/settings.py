@@ -34,6 +34,7 @@ class Settings(BaseSettings):
     http_host: str = "127.0.0.1"
     http_port: int = 8080
     trusted_proxies: str = ""
+    public_url: str = Field(default="", pattern=r"^(https?://[^\s?#@]+)?$")
     flower_port: int = 5555
     flower_basic_auth: SecretStr = SecretStr("")
     log_level: str = "INFO"

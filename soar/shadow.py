@@ -23,6 +23,7 @@ from typing import Any
 
 from soar import parking
 from soar.domain.errors import BadInput, NotFound
+from soar.domain.notices import Event
 from soar.domain.shadow import SCOPES
 from soar.store.rows import Row
 from soar.store.work import Work
@@ -40,6 +41,7 @@ def on(work: Work, raw: Mapping[str, Any], *, by: str) -> tuple[Row, bool]:
     freed = work.shadow.let_go()
     parking.send(work, [row for row in freed if row["status"] == "pending"])
     questions = work.shadow.withdraw_questions()
+    work.notices.plan(questions, Event.CANCELLED)
     detail = {**shape(made), "calls": len(freed), "approvals": questions}
     work.audit(by, "shadow switched on", detail)
     return made, True

@@ -25,6 +25,7 @@ from soar.api import (
     blast,
     containers,
     containments,
+    hooks,
     inventory,
     lanes,
     policies,
@@ -71,7 +72,7 @@ class Frame:
 def create(house: House, *, pages: Sequence[BaseRoute] = ()) -> Starlette:
     """Return the application of a process that clients talk to, and people by its *pages*."""
     work = (containers, artifacts, attachments, runs, actions, approvals, containments)
-    rooms = (about, *work, inventory, blast, policies, shadow, lanes)
+    rooms = (about, *work, inventory, blast, policies, shadow, lanes, hooks)
     app = Starlette(
         routes=[*(route for room in rooms for route in room.routes(house)), *pages],
         middleware=[Middleware(Frame)],

@@ -22,12 +22,13 @@ DEEPEST = 50
 
 
 async def read(request: Request, *, largest: int = LARGEST) -> bytes:
-    """Return the body, or refuse it as soon as it is too large."""
+    """Return the body, or refuse it as soon as it is larger than so many bytes."""
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
         if len(body) > largest:
-            raise TooLarge(f"the body is larger than {largest / 2**20:g} MiB")
+            size = f"{largest // 2**20} MiB" if largest >= 2**20 else f"{largest // 2**10} KiB"
+            raise TooLarge(f"the body is larger than {size}")
     return bytes(body)
 
 

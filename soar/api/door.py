@@ -118,7 +118,7 @@ def _respond(
 def _call(house: House, work: Work, request: Request, body: bytes, shown: str) -> Call:
     if request.method in ("GET", "HEAD"):
         lists(work).forbid_changes()
-    person = access.authenticate(work, shown, address=_address(request))
+    person = access.authenticate(work, shown, address=address(request))
     return Call(
         house=house,
         work=work,
@@ -130,7 +130,7 @@ def _call(house: House, work: Work, request: Request, body: bytes, shown: str) -
     )
 
 
-def _address(request: Request) -> str:
+def address(request: Request) -> str:
     """Return who is asking; a trusted proxy has said for whom it asks."""
     return request.client.host if request.client else "unknown"
 

@@ -15,6 +15,8 @@ from celery import Celery, Signature
 from soar import sentinel
 from soar.bus.guard import refuse_long_wait, time_limits
 from soar.settings import Settings
+from soar.store.notices import NOTIFY_QUEUE as NOTIFY_QUEUE
+from soar.store.notices import SEND_NOTICE as SEND_NOTICE
 
 START_RUN = "soar.engine.start_run"
 RESUME_RUN = "soar.engine.resume_run"

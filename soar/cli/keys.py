@@ -30,8 +30,9 @@ def new_key(as_json: AsJson = False) -> None:
 
 @app.command("rotate")
 def rotate(as_json: AsJson = False) -> None:
-    """Seal the secrets of every asset, and of everybody's codes, again with the newest key."""
+    """Seal the secrets of assets and channels, and everybody's codes, again with the newest key."""
     from soar import inventory, users
+    from soar.notify import kinds
 
     with entry.working() as (house, work):
         vault = house.vault()
@@ -39,9 +40,18 @@ def rotate(as_json: AsJson = False) -> None:
         for asset in assets:
             inventory.rotate(work, asset, vault)
         people = users.rotate(work, vault)
-    names = [asset.slug for asset in assets]
-    told = f"{len(names)} assets and the codes of {len(people)} people are sealed"
-    say(as_json, {"rotated": names, "people": people}, f"{told} with the newest key")
+        channels = work.channels.all()
+        for row in channels:
+            work.channels.reseal(row["id"], kinds.resealed(row["configuration"], vault))
+    document = {
+        "rotated": [a.slug for a in assets],
+        "channels": [c["name"] for c in channels],
+        "people": people,
+    }
+    counted = (
+        f"{len(assets)} assets, {len(channels)} channels and the codes of {len(people)} people"
+    )
+    say(as_json, document, f"{counted} are sealed with the newest key")
 
 
 def signing_key(

@@ -181,6 +181,13 @@ def opens(terms: Sequence[Mapping[str, Any]], ballot: Ballot) -> bool:
     )
 
 
+def names(shown: Mapping[str, Any]) -> frozenset[str]:
+    """Return every name and role that the terms of a question ask for, at any of their steps."""
+    terms = [term for found in shown.get("policy", {}).values() for term in found]
+    steps = [step["needs"] for term in terms for step in term["steps"]]
+    return frozenset(name for needs in steps for place in places_of(needs) for name in place.names)
+
+
 def _met(term: Mapping[str, Any], ballots: Sequence[Ballot]) -> bool:
     steps: list[Mapping[str, Any]] = list(term["steps"])
     return any(

@@ -53,6 +53,8 @@ class Sweep:
             self.move_stuck_runs,
             self.settle_effects,
             self.answer_candidates,
+            self.remind_people,
+            self.send_due_notices,
         ):
             try:
                 rule()
@@ -136,6 +138,17 @@ class Sweep:
         """Let candidates go on with what the live runs beside them were answered."""
         with self.database.begin() as work:
             shading.hear_answers(work)
+
+    def remind_people(self) -> None:
+        """Plan reminders of questions that are still open at half of their time."""
+        with self.database.begin() as work:
+            work.notices.remind()
+
+    def send_due_notices(self) -> None:
+        """Send notices whose time has come and that nobody took; forget what came in long ago."""
+        with self.database.begin() as work:
+            work.notices.ring_due()
+            work.channels.forget()
 
     def ring_lost_bells(self) -> None:
         """Ring again for calls that nobody claimed and joins that nobody delivered."""

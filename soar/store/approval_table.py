@@ -16,6 +16,7 @@ from soar.store.columns import (
     now_column,
     ref,
     text_column,
+    texts,
     when,
 )
 
@@ -30,6 +31,7 @@ approval = Table(
     text_column("kind"),
     text_column("name"),
     text_column("assignee"),
+    texts("addressees"),
     text_column("message"),
     json_column("options", "[]"),
     json_column("questions", "[]"),

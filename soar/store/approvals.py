@@ -8,18 +8,26 @@ Never: a second answer: the status moves by compare-and-set.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from sqlalchemy import Connection
+
 from soar.domain.errors import NotFound
 from soar.domain.gate import Beyond, HeldCall, digest, payload
+from soar.domain.notices import Event
+from soar.domain.policy import names as names_in
 from soar.domain.questions import Answer
 from soar.store.rows import Queries, Row, as_json, storable
 
 
 class Approvals(Queries):
-    """Named queries on approvals."""
+    """Named queries on approvals; *tell* plans the notices of what happens to them."""
+
+    def __init__(self, connection: Connection, tell: Callable[[Sequence[int], str], None]) -> None:
+        super().__init__(connection)
+        self._tell = tell
 
     def open(
         self,
@@ -38,13 +46,13 @@ class Approvals(Queries):
         due_at: datetime,
     ) -> int:
         """Open a question."""
-        return int(
+        number = int(
             self._value(
                 """
                 insert into approval (public_id, run_id, action_run_id, container_id, kind, name,
-                  assignee, message, options, questions, payload, payload_digest, due_at)
+                  assignee, addressees, message, options, questions, payload, payload_digest, due_at)
                 values (:public_id, :run_id, :action_run_id, :container_id, :kind, :name,
-                  :assignee, :message, cast(:options as jsonb), cast(:questions as jsonb),
+                  :assignee, :addressees, :message, cast(:options as jsonb), cast(:questions as jsonb),
                   cast(:payload as jsonb), :digest, :due_at) returning id
                 """,
                 public_id=public_id,
@@ -54,6 +62,7 @@ class Approvals(Queries):
                 kind=kind,
                 name=storable(name),
                 assignee=assignee,
+                addressees=sorted({*names_in(payload), *payload.get("assignees", [assignee])}),
                 message=storable(message),
                 options=as_json(options),
                 questions=as_json(payload.get("questions", [])),
@@ -62,6 +71,8 @@ class Approvals(Queries):
                 due_at=due_at,
             )
         )
+        self._tell([number], Event.OPENED)
+        return number
 
     def ask(
         self,
@@ -158,7 +169,7 @@ class Approvals(Queries):
         key_id: str,
     ) -> Row | None:
         """Answer an open question that is not overdue and still asks the same; else None."""
-        return self._one(
+        row = self._one(
             """
             update approval set status = 'answered', answer = :answer,
             responses = cast(:responses as jsonb), reason = :reason,
@@ -177,10 +188,12 @@ class Approvals(Queries):
             signature=signature,
             key_id=key_id,
         )
+        self._tell([approval_id] if row else [], Event.DECIDED)
+        return row
 
     def expire(self, limit: int = 200) -> list[Row]:
         """Close the overdue questions and return them."""
-        return self._all(
+        rows = self._all(
             """
             update approval set status = 'expired', close_time = now() where id = any(array(
               select id from approval where status = 'open' and due_at <= now()
@@ -188,6 +201,8 @@ class Approvals(Queries):
             """,
             limit=limit,
         )
+        self._tell([row["id"] for row in rows], Event.EXPIRED)
+        return rows
 
     def cancel(self, run_ids: list[int]) -> list[int]:
         """Close the open questions of cancelled runs and return their ids."""
@@ -196,6 +211,7 @@ class Approvals(Queries):
             " where run_id = any(:ids) and status = 'open' returning id",
             ids=run_ids,
         )
+        self._tell([row["id"] for row in rows], Event.CANCELLED)
         return [row["id"] for row in rows]
 
     def granting(self, run_id: int, limit: int = 50) -> list[Row]:

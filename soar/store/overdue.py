@@ -90,6 +90,18 @@ KINDS: Mapping[str, str] = {
         from effect e where e.expires_at is not null and e.ended_at is null
         and e.expires_at <= now()
     """,
+    "notice unsent": """
+        select n.id, n.next_try_at as since, format('%s of approval %s on %s%s', n.event,
+          n.approval_id, ch.name, case when n.error = '' then '' else ': ' || n.error end) as detail
+        from notice n join channel ch on ch.id = n.channel_id
+        where n.status = 'planned' and n.next_try_at <= now()
+    """,
+    "notice failed": """
+        select n.id, n.end_time as since, format('%s of approval %s on %s, tried %s times: %s',
+          n.event, n.approval_id, ch.name, n.tries, n.error) as detail
+        from notice n join channel ch on ch.id = n.channel_id
+        where n.status = 'failed' and n.end_time > now() - interval '1 day'
+    """,
     "call poisoned": f"""
         select c.id, c.end_time as since, format('%s on %s', c.action, c.asset) as detail
         from {RECENT_CALLS} where c.crashes >= 2 and c.status = 'failed'

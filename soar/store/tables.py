@@ -39,6 +39,12 @@ from soar.store.identity_tables import credential as credential
 from soar.store.identity_tables import login_failure as login_failure
 from soar.store.identity_tables import session as session
 from soar.store.ledger_table import effect as effect
+from soar.store.notice_tables import channel as channel
+from soar.store.notice_tables import link as link
+from soar.store.notice_tables import notice as notice
+from soar.store.notice_tables import person_address as person_address
+from soar.store.notice_tables import received as received
+from soar.store.notice_tables import reminder as reminder
 from soar.store.people_table import person as person
 from soar.store.people_table import token as token
 from soar.store.policies import policy as policy

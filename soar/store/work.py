@@ -23,12 +23,14 @@ from soar.store.audit import Audit, Happened, Sealer
 from soar.store.blast import Blast
 from soar.store.calls import Calls
 from soar.store.candidates import Candidates
+from soar.store.channels import Channels
 from soar.store.containers import Containers
 from soar.store.credentials import Credentials
 from soar.store.delegations import Delegations
 from soar.store.lanes import Lanes
 from soar.store.ledger import Ledger
 from soar.store.login_failures import LoginFailures
+from soar.store.notices import Notices
 from soar.store.overdue import Overdue
 from soar.store.people import People
 from soar.store.playbooks import Playbooks
@@ -114,7 +116,17 @@ class Work:
     @cached_property
     def approvals(self) -> Approvals:
         """Questions to humans."""
-        return Approvals(self.connection)
+        return Approvals(self.connection, self.notices.plan)
+
+    @cached_property
+    def notices(self) -> Notices:
+        """Who is told what about an approval."""
+        return Notices(self.connection, self.send_task)
+
+    @cached_property
+    def channels(self) -> Channels:
+        """The ways on which people are told."""
+        return Channels(self.connection)
 
     @cached_property
     def policies(self) -> Policies:

@@ -66,9 +66,15 @@ def upgrade() -> None:
     )
     op.create_index(op.f('ix_shift_person_ends'), 'shift', ['person', 'ends'], unique=False)
     op.add_column('playbook', _text('author'))
+    op.add_column(
+        'approval',
+        sa.Column('addressees', postgresql.ARRAY(sa.Text()), server_default='{}', nullable=False),
+    )
+    op.execute('update approval set addressees = array[assignee]')
 
 
 def downgrade() -> None:
+    op.drop_column('approval', 'addressees')
     op.drop_column('playbook', 'author')
     op.drop_index(op.f('ix_shift_person_ends'), table_name='shift')
     op.drop_table('shift')

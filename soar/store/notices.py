@@ -1,0 +1,226 @@
+"""
+Notices: who is told what about an approval, and how far that is.
+
+In: approvals to which something happened. Out: one row per channel and recipient, planned in the
+same transaction, and a message with its id. Never: a wait: what failed is due again later.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+
+from sqlalchemy import Connection
+
+from soar.domain.errors import NotFound
+from soar.domain.notices import ENDINGS, Event
+from soar.store.rows import Queries, Row
+
+SEND_NOTICE = "soar.notify.send"
+NOTIFY_QUEUE = "notify"
+LEASE_SECONDS = 60
+"""A notice whose sender died is due again after so long."""
+AT_ONCE = 2
+"""So many notices of one channel are sent at the same time: a dead server holds no more threads."""
+RING_SECONDS = 5
+
+# An e-mail goes to the addresses that the channel names for the role or person who is asked, and
+# to everybody who may answer: the person, who holds the role, who stands in for one of them.
+ADDRESSED = """
+    select lower(t.address) as recipient, '' as person
+    from unnest(a.addressees) n(name),
+    jsonb_array_elements_text(ch.configuration->'recipients'->n.name) t(address)
+    union all
+    select d.address, p.username from person_address d
+    join person p on p.id = d.person_id and p.active and p.kind <> 'automation'
+    where d.kind = 'email' and (p.username = any(a.addressees) or p.roles && a.addressees
+      or exists (select 1 from shift s where s.person = p.username and s.begins <= now()
+        and s.ends > now() and '@' || s.team = any(a.addressees))
+      or exists (select 1 from delegation g
+        join person q on q.username = g.giver and q.active and q.kind <> 'automation'
+        where g.taker = p.username and g.until > now()
+        and (q.username = any(a.addressees) or q.roles && a.addressees)))
+"""
+PLAN = f"""
+    insert into notice (approval_id, channel_id, event, recipient, person)
+    select a.id, ch.id, :event, r.recipient, r.person from approval a
+    join channel ch on :event = any(ch.events)
+      and (ch.assignees = '{{}}' or a.addressees && ch.assignees)
+    cross join lateral (
+      select '' as recipient, '' as person where ch.kind <> 'email' union all
+      select x.recipient, max(x.person) from ({ADDRESSED}) x where ch.kind = 'email'
+      group by x.recipient) r
+    where a.id = any(:ids)
+    on conflict do nothing returning id
+"""
+PLAN_REMINDERS = """
+    insert into reminder (approval_id, at)
+    select a.id, a.create_time + (a.due_at - a.create_time) / 2 from approval a
+    where a.id = any(:ids) and exists (select 1 from channel where 'reminder' = any(events))
+    on conflict (approval_id) do update set at = excluded.at
+"""
+CLOSE = """
+    with gone as (delete from reminder where approval_id = any(:ids))
+    update notice set status = 'moot', end_time = now() where approval_id = any(:ids)
+    and status = 'planned' and event in ('opened', 'reminder')
+    and (claimed_at is null or claimed_at < now() - make_interval(secs => :lease))
+"""
+"""Nobody is asked any more, but by a message that is just being sent."""
+CLAIM = """
+    update notice n set tries = n.tries + 1, rings = 0, claimed_at = now(),
+    next_try_at = now() + make_interval(secs => :lease)
+"""
+UNDER_WAY = """
+    (select count(*) from notice o where o.channel_id = n.channel_id and o.status = 'planned'
+    and o.claimed_at > now() - make_interval(secs => :lease))
+"""
+
+
+class Notices(Queries):
+    """Named queries on notices."""
+
+    def __init__(self, connection: Connection, send: Callable[..., None]) -> None:
+        super().__init__(connection)
+        self._send = send
+
+    def plan(self, approval_ids: Sequence[int], event: str) -> None:
+        """Plan to tell what happened to these approvals, on every channel that wants to hear."""
+        ids = list(approval_ids)
+        if not ids:
+            return
+        self._ring([row["id"] for row in self._all(PLAN, ids=ids, event=event)])
+        if event == Event.OPENED:
+            self._do(PLAN_REMINDERS, ids=ids)
+        elif event in ENDINGS.values():
+            self._do(CLOSE, ids=ids, lease=LEASE_SECONDS)
+
+    def remind(self, limit: int = 200) -> int:
+        """Plan reminders of questions that are open past their half; return how many those are."""
+        rows = self._all(
+            """
+            with due as (delete from reminder where approval_id = any(array(
+              select approval_id from reminder where at <= now() order by at limit :limit
+              for update skip locked)) returning approval_id)
+            select a.id from due join approval a on a.id = due.approval_id
+            where a.status = 'open' and a.due_at > now() order by a.id
+            """,
+            limit=limit,
+        )
+        self.plan([row["id"] for row in rows], Event.REMINDER)
+        return len(rows)
+
+    def reply(self, approval_id: int, channel_id: int, recipient: str, detail: str) -> None:
+        """Plan to tell one person of a channel what became of their answer."""
+        number = self._value(
+            """
+            insert into notice (approval_id, channel_id, event, recipient, detail)
+            values (:approval, :channel, 'reply', :recipient, :detail)
+            on conflict (approval_id, channel_id, event, recipient) do update
+            set detail = excluded.detail, status = 'planned', tries = 0, rings = 0,
+            next_try_at = now(), rung_at = now(), claimed_at = null, error = '' returning id
+            """,
+            approval=approval_id,
+            channel=channel_id,
+            recipient=recipient,
+            detail=detail,
+        )
+        self._ring([int(number)])
+
+    def ring_due(self, limit: int = 200) -> int:
+        """Ring again for what is due and nobody took; each ring waits twice as long."""
+        rows = self._all(
+            """
+            update notice set rings = rings + 1, rung_at = now() where id = any(array(
+              select id from notice where status = 'planned' and next_try_at <= now()
+              and rung_at < now() - make_interval(secs => :wait * 2 ^ least(rings, 8))
+              order by next_try_at limit :limit for update skip locked)) returning id
+            """,
+            wait=RING_SECONDS,
+            limit=limit,
+        )
+        self._ring(sorted(row["id"] for row in rows))
+        return len(rows)
+
+    def _ring(self, ids: Sequence[int]) -> None:
+        for number in ids:
+            self._send(SEND_NOTICE, number, queue=NOTIFY_QUEUE)
+
+    def claim(self, notice_id: int) -> Row | None:
+        """Take a notice that is due, unless enough of its channel are under way."""
+        return self._one(
+            f"{CLAIM} where n.id = :id and n.status = 'planned' and n.next_try_at <= now()"
+            f" and {UNDER_WAY} < :most returning *",
+            id=notice_id,
+            lease=LEASE_SECONDS,
+            most=AT_ONCE,
+        )
+
+    def claim_next(self, channel_id: int) -> Row | None:
+        """Take the next notice of a channel that is due; for who has just ended one of it."""
+        return self._one(
+            f"{CLAIM} where n.id = (select id from notice where channel_id = :channel"
+            " and status = 'planned' and next_try_at <= now() order by next_try_at, id limit 1"
+            " for update skip locked) returning *",
+            channel=channel_id,
+            lease=LEASE_SECONDS,
+        )
+
+    def ended(
+        self, notice_id: int, tries: int, status: str, *, reference: str = "", error: str = ""
+    ) -> bool:
+        """Write how the try of a notice ended, unless somebody else has tried since."""
+        return bool(
+            self._do(
+                """
+                update notice set status = :status, error = :error, claimed_at = null,
+                end_time = now(), reference = :reference
+                where id = :id and tries = :tries and status = 'planned'
+                """,
+                id=notice_id,
+                tries=tries,
+                status=status,
+                reference=reference,
+                error=error,
+            )
+        )
+
+    def later(
+        self, notice_id: int, tries: int, wait: timedelta, *, error: str = "", counts: bool = True
+    ) -> None:
+        """Let a notice be tried again after *wait*; *counts*: that it was one of its tries."""
+        self._do(
+            """
+            update notice set next_try_at = now() + make_interval(secs => :wait), error = :error,
+            claimed_at = null, tries = tries - :uncounted
+            where id = :id and tries = :tries and status = 'planned'
+            """,
+            id=notice_id,
+            tries=tries,
+            wait=wait.total_seconds(),
+            error=error,
+            uncounted=0 if counts else 1,
+        )
+
+    def first(self, approval_id: int, channel_id: int) -> Row | None:
+        """Return the notice that told a channel of a question first."""
+        return self._one(
+            "select status, reference from notice where approval_id = :approval"
+            " and channel_id = :channel and event = 'opened' and recipient = ''",
+            approval=approval_id,
+            channel=channel_id,
+        )
+
+    def asked(self, public_id: str) -> int:
+        """Return the number of the question that a message names."""
+        found = self._value("select id from approval where public_id = :id", id=public_id)
+        if found is None:
+            raise NotFound(f"there is no approval {public_id[:40]!r}")
+        return int(found)
+
+    def question(self, approval_id: int) -> Row | None:
+        """Return an approval with the name of its container, as a notice tells of it."""
+        return self._one(
+            "select a.*, c.name as container_name, c.severity from approval a"
+            " join container c on c.id = a.container_id where a.id = :id",
+            id=approval_id,
+        )

@@ -46,5 +46,13 @@ approval = Table(
     when("close_time"),
     Index(None, "run_id"),
     Index(None, "container_id"),
-    Index("ix_approval_open", "due_at", postgresql_where=text("status = 'open'")),
+    Index("ix_approval_open", "due_at", "id", postgresql_where=text("status = 'open'")),
+    Index(
+        "ix_approval_open_of",
+        "assignee",
+        "due_at",
+        "id",
+        postgresql_where=text("status = 'open'"),
+    ),
+    Index("ix_approval_closed", "close_time", "id", postgresql_where=text("status <> 'open'")),
 )

@@ -24,6 +24,7 @@ from soar.store.blast import Blast
 from soar.store.calls import Calls
 from soar.store.containers import Containers
 from soar.store.delegations import Delegations
+from soar.store.desk import Desk
 from soar.store.lanes import Lanes
 from soar.store.ledger import Ledger
 from soar.store.overdue import Overdue
@@ -99,6 +100,11 @@ class Work:
     def approvals(self) -> Approvals:
         """Questions to humans."""
         return Approvals(self.connection)
+
+    @cached_property
+    def desk(self) -> Desk:
+        """What those see who answer."""
+        return Desk(self.connection)
 
     @cached_property
     def people(self) -> People:

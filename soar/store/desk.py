@@ -18,6 +18,10 @@ from soar.store.rows import Queries, Row
 MOST = 1000
 """How far open questions are counted: beyond it "more than that" says enough."""
 
+WALK = "set local enable_sort = off; set local enable_seqscan = off"
+"""Lists are walked in the order of their index, also where the server knows little of the table
+and would rather read all that is open, and sort it."""
+
 _LINE = """
     a.id, a.public_id, a.kind, a.name, a.assignee, a.status, a.answer, a.answered_by,
     a.signed->>'for' as answered_for, a.reason, a.create_time, a.due_at, a.close_time, a.run_id,
@@ -75,6 +79,7 @@ class Desk(Queries):
             where += " and (a.due_at, a.id) > (:time, :id)"
             values |= {"time": after.time, "id": after.id}
         order = "order by a.due_at, a.id limit :limit"
+        self._do(WALK)
         if names is None:
             return self._all(f"select {_LINE} {_OPEN}{where} {order}", **values)
         # One ordered walk of the index for each name: their first rows hold the first of all.
@@ -101,6 +106,7 @@ class Desk(Queries):
 
     def decided(self, *, before: Place | None = None, limit: int = 10) -> list[Row]:
         """Return the questions that are closed, the newest decision first."""
+        self._do(WALK)
         where, values = "", dict[str, Any]()
         if before is not None:
             where = " and (a.close_time, a.id) < (:time, :id)"

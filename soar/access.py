@@ -33,6 +33,14 @@ class NotAuthenticated(NotAllowed):
     """Nobody known is asking."""
 
 
+class Throttled(NotAuthenticated):
+    """Too many attempts: the next one counts after so many seconds."""
+
+    def __init__(self, seconds: int) -> None:
+        super().__init__(f"Too many attempts to sign in: try again in {seconds} s")
+        self.seconds = seconds
+
+
 def token_hash(token: str) -> str:
     """Return what is kept of a token; it is 256 random bits, so a plain hash suffices."""
     return hashlib.sha256(token.encode()).hexdigest()

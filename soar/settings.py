@@ -57,6 +57,8 @@ class Settings(BaseSettings):
     action_gate_minutes: int = 60
     grant_minutes: int = 60
     approvers: str = "soc_tier2"
+    session_idle_minutes: int = Field(default=30, ge=1, le=1440)
+    session_hours: int = Field(default=12, ge=1, le=168)
     visibility_timeout: int = 180
     stall_seconds: int = 20
     token: SecretStr = SecretStr("")

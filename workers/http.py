@@ -7,8 +7,8 @@ from typing import Any
 import uvicorn
 
 from soar import bootstrap
-from soar.api.app import create
 from soar.settings import Settings
+from soar.web.app import create
 
 
 def main(settings: Settings) -> None:

@@ -6,12 +6,14 @@ In: a house. Out: a Starlette application. Never: a page or an answer without it
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
+from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from soar.api import (
@@ -55,19 +57,21 @@ class Frame:
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                MutableHeaders(scope=message).update(HEADERS)
+                headers = MutableHeaders(scope=message)
+                for name, value in HEADERS.items():
+                    headers.setdefault(name, value)
             await send(message)
 
         path = scope["path"].rstrip("/") or "/"
         await self._app({**scope, "path": path}, receive, send_with_headers)
 
 
-def create(house: House) -> Starlette:
-    """Return the application of a process that people and clients talk to."""
+def create(house: House, *, pages: Sequence[BaseRoute] = ()) -> Starlette:
+    """Return the application of a process that clients talk to, and people by its *pages*."""
     work = (containers, artifacts, attachments, runs, actions, approvals, containments)
     rooms = (about, *work, inventory, blast, lanes)
     app = Starlette(
-        routes=[route for room in rooms for route in room.routes(house)],
+        routes=[*(route for room in rooms for route in room.routes(house)), *pages],
         middleware=[Middleware(Frame)],
         exception_handlers={HTTPException: http_error, Exception: server_error},
     )

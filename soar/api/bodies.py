@@ -21,13 +21,13 @@ LARGEST = 10 * 1024 * 1024
 DEEPEST = 50
 
 
-async def read(request: Request) -> bytes:
+async def read(request: Request, *, largest: int = LARGEST) -> bytes:
     """Return the body, or refuse it as soon as it is too large."""
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
-        if len(body) > LARGEST:
-            raise TooLarge(f"the body is larger than {LARGEST // 2**20} MiB")
+        if len(body) > largest:
+            raise TooLarge(f"the body is larger than {largest / 2**20:g} MiB")
     return bytes(body)
 
 

@@ -15,7 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from soar.access import NotAuthenticated
+from soar.access import NotAuthenticated, Throttled
 from soar.domain.errors import BadInput, Conflict, IllegalMove, NotAllowed, NotFound, SoarError
 from soar.store.listing import is_unreachable
 from soar.telemetry import log
@@ -38,6 +38,7 @@ class Duplicate(SoarError):
 
 
 STATUSES: Mapping[type[Exception], int] = {
+    Throttled: 429,
     NotAuthenticated: 401,
     BadInput: 400,
     Duplicate: 400,
@@ -57,12 +58,17 @@ def refusal(status: int, message: str, **more: Any) -> JSONResponse:
 
 def answer_to(error: Exception, where: str) -> JSONResponse:
     """Return the answer to an exception; what is a bug is logged and not told."""
+    more = error.existing if isinstance(error, Duplicate) else {}
+    return refusal(*told(error, where), **more)
+
+
+def told(error: Exception, where: str) -> tuple[int, str]:
+    """Return the status of an exception, and the sentence that its reader may see."""
     status = next((s for kind, s in STATUSES.items() if isinstance(error, kind)), 500)
     if status != 500:
-        more = error.existing if isinstance(error, Duplicate) else {}
-        return refusal(status, str(error), **more)
+        return status, str(error)
     if is_unreachable(error):
-        return refusal(503, "the database cannot be reached")
+        return 503, "the database cannot be reached"
     frame = traceback.extract_tb(error.__traceback__)[-1]
     log.error(
         "request_failed",
@@ -70,7 +76,7 @@ def answer_to(error: Exception, where: str) -> JSONResponse:
         error=type(error).__name__,
         at=f"{frame.filename}:{frame.lineno}",
     )
-    return refusal(500, "the server could not answer: its log says where it failed")
+    return 500, "the server could not answer: its log says where it failed"
 
 
 async def http_error(request: Request, error: Exception) -> Response:

@@ -52,7 +52,7 @@ approval = Table(
         "assignee",
         "due_at",
         "id",
-        postgresql_where=text("status = 'open'"),
+        postgresql_where=text("close_time is null"),
     ),
     Index("ix_approval_closed", "close_time", "id", postgresql_where=text("status <> 'open'")),
 )

@@ -15,13 +15,13 @@ class People(Queries):
     """Named queries on people."""
 
     def save(self, username: str, roles: list[str], kind: str = "normal") -> int:
-        """Add a person or give them these roles."""
+        """Add a person or give them these roles; who is disabled stays so."""
         return int(
             self._value(
                 """
                 insert into person (username, roles, kind) values (:username, :roles, :kind)
-                on conflict (username) do update set roles = excluded.roles, kind = excluded.kind,
-                active = true returning id
+                on conflict (username) do update set roles = excluded.roles, kind = excluded.kind
+                returning id
                 """,
                 username=username,
                 roles=roles,
@@ -33,8 +33,16 @@ class People(Queries):
         """Return one person."""
         row = self._one("select * from person where username = :name", name=username)
         if row is None:
-            raise NotFound(f"there is no person {username!r}: see `soar token create`")
+            raise NotFound(f"there is no person {username!r}: see `soar user list`")
         return row
+
+    def set_roles(self, person_id: int, roles: list[str]) -> None:
+        """Give a person exactly these roles."""
+        self._do("update person set roles = :roles where id = :id", id=person_id, roles=roles)
+
+    def set_active(self, person_id: int, active: bool) -> None:
+        """Let a person in, or keep them out."""
+        self._do("update person set active = :on where id = :id", id=person_id, on=active)
 
     def all(self) -> list[Row]:
         """Return everybody."""

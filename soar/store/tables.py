@@ -35,6 +35,9 @@ from soar.store.columns import (
 )
 from soar.store.columns import metadata as metadata
 from soar.store.delegations import delegation as delegation
+from soar.store.identity_tables import credential as credential
+from soar.store.identity_tables import login_failure as login_failure
+from soar.store.identity_tables import session as session
 from soar.store.ledger_table import effect as effect
 from soar.store.people_table import person as person
 from soar.store.people_table import token as token

@@ -23,16 +23,19 @@ from soar.store.audit import Audit, Happened, Sealer
 from soar.store.blast import Blast
 from soar.store.calls import Calls
 from soar.store.containers import Containers
+from soar.store.credentials import Credentials
 from soar.store.delegations import Delegations
 from soar.store.desk import Desk
 from soar.store.lanes import Lanes
 from soar.store.ledger import Ledger
+from soar.store.login_failures import LoginFailures
 from soar.store.overdue import Overdue
 from soar.store.people import People
 from soar.store.playbooks import Playbooks
 from soar.store.prepared import Hot
 from soar.store.reads import Reads
 from soar.store.runs import Runs
+from soar.store.sessions import Sessions
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -110,6 +113,21 @@ class Work:
     def people(self) -> People:
         """People, and their tokens."""
         return People(self.connection)
+
+    @cached_property
+    def credentials(self) -> Credentials:
+        """What people must know to sign in."""
+        return Credentials(self.connection)
+
+    @cached_property
+    def sessions(self) -> Sessions:
+        """Where people are signed in."""
+        return Sessions(self.connection)
+
+    @cached_property
+    def login_failures(self) -> LoginFailures:
+        """Who failed to sign in, and how often."""
+        return LoginFailures(self.connection)
 
     @cached_property
     def delegations(self) -> Delegations:

@@ -18,11 +18,11 @@ import requests
 import uvicorn
 
 from soar import access
-from soar.api.app import create
 from soar.bootstrap import House
 from soar.domain import gate
 from soar.domain.gate import HeldCall
 from soar.store.work import Work
+from soar.web.app import create
 from workers import http
 
 T = TypeVar("T")

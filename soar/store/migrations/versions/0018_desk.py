@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = '0018'
-down_revision = '0011'
+down_revision = '0012'
 branch_labels = None
 depends_on = None
 
@@ -16,7 +16,8 @@ def upgrade() -> None:
     op.drop_index('ix_approval_open', table_name='approval')
     op.create_index('ix_approval_open', 'approval', ['due_at', 'id'], unique=False, postgresql_where=OPEN)
     op.create_index(
-        'ix_approval_open_of', 'approval', ['assignee', 'due_at', 'id'], unique=False, postgresql_where=OPEN
+        'ix_approval_open_of', 'approval', ['assignee', 'due_at', 'id'], unique=False,
+        postgresql_where=sa.text('close_time is null'),
     )
     op.create_index('ix_approval_closed', 'approval', ['close_time', 'id'], unique=False, postgresql_where=CLOSED)
 

@@ -98,12 +98,16 @@ class Desk(Queries):
 
     def count(self, names: Sequence[str] | None) -> int:
         """Count the open questions to these names (None: all), up to :data:`MOST`."""
-        whose = (
-            "status = 'open'" if names is None else "assignee = any(:names) and close_time is null"
+        self._do(WALK)
+        every = "approval a where a.status = 'open' order by a.due_at, a.id limit :most"
+        of = (
+            "unnest(cast(:names as text[])) n(name) cross join lateral (select 1 from approval a"
+            " where a.assignee = n.name and a.close_time is null order by a.due_at, a.id"
+            " limit :most) a limit :most"
         )
         return int(
             self._value(
-                f"select count(*) from (select 1 from approval where {whose} limit :most) a",
+                f"select count(*) from (select 1 from {every if names is None else of}) a",
                 most=MOST,
                 **({} if names is None else {"names": sorted(set(names))}),
             )
@@ -117,7 +121,8 @@ class Desk(Queries):
             where = " and (a.close_time, a.id) < (:time, :id)"
             values = {"time": before.time, "id": before.id}
         return self._all(
-            f"select {_LINE} {_FROM} a.status <> 'open'{where} order by a.close_time desc, a.id desc limit :limit",
+            f"select {_LINE} {_FROM} a.status <> 'open'{where}"
+            " order by a.close_time desc, a.id desc limit :limit",
             limit=limit,
             **values,
         )

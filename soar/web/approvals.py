@@ -16,10 +16,12 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from soar import approvals, dossier
+from soar.api.errors import Unavailable, told
 from soar.domain import gate
 from soar.domain.errors import BadInput, Conflict, NotAllowed, SoarError
 from soar.domain.model import SEVERITIES
 from soar.dossier import Dossier
+from soar.signing import Signer
 from soar.store.desk import MOST, Place, Wanted
 from soar.store.rows import Row
 from soar.web.guard import Visit, page, render
@@ -37,7 +39,6 @@ KINDS: Mapping[str, str] = {
     gate.BREAKER: "a second approval",
     "effect": "an unknown effect",
 }
-STATUSES: Mapping[type[SoarError], int] = {BadInput: 400, NotAllowed: 403, Conflict: 409}
 
 
 def routes(house: House) -> list[Route]:
@@ -100,10 +101,8 @@ def answer(visit: Visit) -> Response:
     try:
         _check_meant(found, visit.form)
         _record(visit, number)
-    except (BadInput, NotAllowed, Conflict) as error:
+    except (BadInput, NotAllowed, Conflict, Unavailable) as error:
         return _in_full(visit, number, refused=error)
-    except SoarError:
-        return _in_full(visit, number, refused=_no_key())
     return RedirectResponse(f"/approvals/{found.public_id}", status_code=303)
 
 
@@ -114,15 +113,18 @@ def _record(visit: Visit, number: int) -> None:
         number,
         by=visit.session.person,
         choice=visit.form.get("choice", ""),
-        signer=visit.house.signer(),
+        signer=_signer(visit.house),
         channel="web",
         shown=visit.form.get("payload_digest", ""),
         reason=visit.form.get("reason", "").strip(),
     )
 
 
-def _no_key() -> SoarError:
-    return SoarError("this server has no key to sign answers: ask its operator")
+def _signer(house: House) -> Signer:
+    try:
+        return house.signer()
+    except SoarError:
+        raise Unavailable("this server has no key to sign answers: ask its operator") from None
 
 
 def _check_meant(found: Dossier, form: Mapping[str, str]) -> None:
@@ -160,15 +162,16 @@ def _of(visit: Visit, number: int) -> Dossier:
 def _in_full(visit: Visit, number: int, *, refused: SoarError | None = None) -> Response:
     """Show a question as it stands now; a changed one must be read and chosen anew."""
     found = _of(visit, number)
+    status, sentence = told(refused, "/approvals/{id}") if refused else (200, "")
     unchanged = visit.form.get("payload_digest") == found.digest
     return render(
         visit,
         "approval.html",
-        status=200 if refused is None else STATUSES.get(type(refused), 503),
+        status,
         asked=found,
         kind=KINDS.get(found.kind, found.kind),
         left=span(found.left),
-        refused="" if refused is None else str(refused),
+        refused=sentence,
         chosen=visit.form.get("choice", "") if unchanged else "",
         reason=visit.form.get("reason", "")[:LONGEST_REASON],
         machine=visit.session.person.kind == "automation",

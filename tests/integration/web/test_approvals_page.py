@@ -181,7 +181,9 @@ def test_the_evidence_is_shown_with_its_verdicts(house: House, mine: Browser, ab
     shown = text_of(mine.get(at(house, number)))
 
     assert "True Positive" in shown
-    assert re.search(r"hxxp://login\[\.\]evil\[\.\]example/ 14/90 engines malicious malicious", shown)
+    assert re.search(
+        r"hxxp://login\[\.\]evil\[\.\]example/ 14/90 engines malicious malicious", shown
+    )
     assert re.search(r"hxxp://fine\[\.\]example/ 0/90 engines malicious clean", shown)
     assert re.search(r"hxxp://silent\[\.\]example/ FAILED: .{0,60} failed", shown)
     assert "requestURL http://login.evil.example/" in shown
@@ -256,8 +258,8 @@ def test_a_question_whose_record_was_edited_has_no_form(
     form = hidden(mine.get(at(house, number)))
     run_sql(
         house,
-        "update approval set payload = jsonb_set(payload, '{effects,Approve,0,parameters,hostname}',"
-        " '\"DC01\"') where id = :id",
+        "update approval set payload = jsonb_set(payload, '{effects,Approve,0,parameters}',"
+        ' \'{"hostname": "DC01"}\') where id = :id',
         id=number,
     )
 
@@ -293,7 +295,9 @@ def test_the_late_one_reads_who_decided_what_and_when(
     assert (kept["answer"], kept["answered_by"]) == ("Deny", "ada")
 
 
-@pytest.mark.parametrize(("status", "said"), [("expired", "Nobody answered"), ("cancelled", "Withdr")])
+@pytest.mark.parametrize(
+    ("status", "said"), [("expired", "Nobody answered"), ("cancelled", "Withdr")]
+)
 def test_a_question_that_is_over_says_why(
     house: House, mine: Browser, about: Case, status: str, said: str
 ) -> None:
@@ -437,9 +441,7 @@ def test_a_target_that_nobody_can_type_is_confirmed_by_a_tick(
     assert (refused.status_code, approved.status_code) == (400, 303)
 
 
-def test_of_fifty_answers_at_once_one_decides(
-    house: House, mine: Browser, about: Case
-) -> None:
+def test_of_fifty_answers_at_once_one_decides(house: House, mine: Browser, about: Case) -> None:
     """
     The others read that it is decided.
     """
@@ -462,8 +464,8 @@ def test_of_fifty_answers_at_once_one_decides(
 
     assert statuses == {303: 1, 409: 49}
     with house.database.begin() as work:
-        answers = [h for h in work.trail.read() if h["what"] == "approval answered"]
-    assert len(answers) == 1
+        told = work.trail._all("select 1 from audit where what = 'approval answered'")
+    assert len(told) == 1
 
 
 HEADERS: tuple[dict[str, str], ...] = (

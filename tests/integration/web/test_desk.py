@@ -53,7 +53,11 @@ def fill(house: House) -> None:
     values = {"id": ask(house, case(house)), "roles": ROLES}
     with house.database.begin() as work:
         work.calls._do("alter table approval set (autovacuum_enabled = off)")
-        for status, count, moments in (("open", OPEN, 1), ("open", OPEN, 5000), ("expired", CLOSED, 1)):
+        for status, count, moments in (
+            ("open", OPEN, 1),
+            ("open", OPEN, 5000),
+            ("expired", CLOSED, 1),
+        ):
             work.calls._do(COPY, status=status, count=count, moments=moments, **values)
 
 

@@ -35,9 +35,9 @@ LONGEST_REASON = 4000
 LONGEST_SEARCH = 100
 KINDS: Mapping[str, str] = {
     "prompt": "a playbook asks",
-    "action": "a high-impact action",
-    gate.BREAKER: "a second approval",
-    "effect": "an unknown effect",
+    "action": "an action is held",
+    gate.BREAKER: "an action beyond the usual",
+    "effect": "an action of unknown effect",
 }
 
 

@@ -203,7 +203,7 @@ def test_the_blast_radius_is_shown(house: House, mine: Browser, about: Case) -> 
 
     assert "2 actions on 2 targets" in shown
     assert "DC-01 is protected (domain controller)" in shown
-    assert re.search(r"limit of quarantine device .* 9 in hour \+2 10 — full", shown)
+    assert re.search(r"limit of quarantine device .* 9 in the last hour \+2 10 — full", shown)
     assert "a second approval will be asked for" in shown
 
 

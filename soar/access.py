@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import Any
 
-from soar.domain.errors import BadInput, NotAllowed
+from soar.domain.errors import BadInput, Conflict, NotAllowed
 from soar.domain.model import Person
 from soar.domain.reach import stretch
 from soar.store.work import Work
@@ -88,6 +88,9 @@ def create_token(
         raise BadInput("user", f"{username!r} must be letters, digits and . _ @ - only")
     if kind not in KINDS:
         raise BadInput("kind", f"{kind!r} is none of {', '.join(KINDS)}")
+    known = work.credentials.of(username)
+    if known is not None and not known["active"]:
+        raise Conflict(f"{username!r} is disabled: `soar user enable {username}` comes first")
     token = secrets.token_urlsafe(32)
     work.people.add_token(
         work.people.save(username, roles, kind),

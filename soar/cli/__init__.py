@@ -30,6 +30,7 @@ from soar.cli import (
     runs,
     servers,
     tokens,
+    users,
 )
 from soar.cli.exits import Front
 from soar.cli.screen import output
@@ -48,12 +49,14 @@ GROUPS = (
     ("audit", audit.app, "Who decided or changed what."),
     ("delegation", delegations.app, "Who answers for whom while they are away."),
     ("blast", blast.app, "What needs a second approval."),
+    ("user", users.app, "Who signs in."),
     ("token", tokens.app, "Who may ask."),
     ("drill", drill.app, "Prove the recovery on a live system."),
     ("vault", keys.app, "The keys that seal secrets."),
 )
 COMMANDS = (
     ("migrate", servers.migrate, "Examples:\n\nsoar migrate\n\nsoar migrate --to base --down"),
+    ("init", users.init, "Examples:\n\nsoar init\n\nsoar init --json"),
     ("worker", servers.worker, "Examples:\n\nsoar worker engine"),
     ("lab", servers.lab, "Examples:\n\nsoar lab --port 8800 --tls-port 8843"),
     ("runs", runs.runs, "Examples:\n\nsoar runs --waiting\n\nsoar runs --status failed --json"),

@@ -30,16 +30,18 @@ def new_key(as_json: AsJson = False) -> None:
 
 @app.command("rotate")
 def rotate(as_json: AsJson = False) -> None:
-    """Seal the secrets of every asset again with the newest key."""
-    from soar import inventory
+    """Seal the secrets of every asset, and of everybody's codes, again with the newest key."""
+    from soar import inventory, users
 
     with entry.working() as (house, work):
         vault = house.vault()
         assets = work.assets.all()
         for asset in assets:
             inventory.rotate(work, asset, vault)
+        people = users.rotate(work, vault)
     names = [asset.slug for asset in assets]
-    say(as_json, {"rotated": names}, f"{len(names)} assets are sealed with the newest key")
+    told = f"{len(names)} assets and the codes of {len(people)} people are sealed"
+    say(as_json, {"rotated": names, "people": people}, f"{told} with the newest key")
 
 
 def signing_key(

@@ -23,6 +23,7 @@ from rich.live import Live
 from rich.prompt import Prompt
 from rich.table import Table
 
+from soar import users
 from soar.demo.furnish import furnish, running_lab
 from soar.demo.script import DemoFailed, Progress, Script
 from soar.demo.stack import Stack
@@ -54,7 +55,7 @@ def up(
     ):
         stack.start_processes(flower=flower)
         stack.remember()
-        _print_doors(stack, flower=flower, as_json=as_json)
+        _print_doors(stack, _first_person(stack), flower=flower, as_json=as_json)
         deaths = 0
         while not stopped.is_set():
             ended = stack.supervisor.watch(timeout=0.5)
@@ -186,18 +187,30 @@ def _with_data_dir(settings: Settings, data_dir: Path | None) -> Settings:
     return settings.model_copy(update={"data_dir": data_dir}) if data_dir else settings
 
 
-def _print_doors(stack: Stack, *, flower: bool, as_json: bool) -> None:
+def _first_person(stack: Stack) -> dict[str, str]:
+    """Make the first administrator of a new installation; of an older one, nobody."""
+    with stack.house.database.begin() as work:
+        password = users.first(work, by="soar up")
+    return {"user": users.FIRST, "one_time_password": password} if password else {}
+
+
+def _print_doors(stack: Stack, first: dict[str, str], *, flower: bool, as_json: bool) -> None:
     doors = {"web": f"{stack.web_url}/", "rest": f"{stack.web_url}/rest/"}
     if flower:
         doors["flower"] = stack.flower_url
     if as_json:
-        print(json.dumps(doors), flush=True)
+        print(json.dumps(doors | first), flush=True)
         return
     console = Console()
     for name, url in doors.items():
         console.print(f"{name:8} {url}")
     if flower and not stack.given.flower_basic_auth.get_secret_value():
         console.print(f"         user soar, password {stack.flower_password}")
+    if first:
+        console.print(
+            f"sign in as {first['user']} with the one-time password"
+            f" {first['one_time_password']} (shown only now)"
+        )
     console.print("stop with Ctrl-C; make a token with `soar token create NAME --role admin`")
 
 

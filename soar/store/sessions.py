@@ -56,11 +56,14 @@ class Sessions(Queries):
             hash=secret_hash,
         )
 
-    def touch(self, session_id: int) -> None:
-        """Note that a session is in use; one that was noted a moment ago is left alone."""
-        self._do(
-            f"update session set seen_at = now() where id = :id and seen_at < now() - {SEEN_EVERY}",
-            id=session_id,
+    def touch(self, session_id: int) -> bool:
+        """Note that a session is in use, and tell so; one noted a moment ago is left alone."""
+        return bool(
+            self._do(
+                f"update session set seen_at = now() where id = :id"
+                f" and seen_at < now() - {SEEN_EVERY}",
+                id=session_id,
+            )
         )
 
     def authenticated(self, session_id: int) -> None:

@@ -44,14 +44,16 @@ ASSET = {
 
 
 @contextmanager
-def serving(house: House, **settings: Any) -> Iterator[str]:
-    """A real server of the application on a free port, with other settings if given."""
+def serving(house: House, *, app: Any = None, **settings: Any) -> Iterator[str]:
+    """A real server of the application (or *app*) on a free port, with other settings if given."""
     believed = http.believed(house.settings.model_copy(update=settings))
     with closing(socket.socket()) as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen(64)
         server = uvicorn.Server(
-            uvicorn.Config(create(house), log_level="error", lifespan="off", ws="none", **believed)
+            uvicorn.Config(
+                app or create(house), log_level="error", lifespan="off", ws="none", **believed
+            )
         )
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
         thread.start()

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import ipaddress
+import math
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -208,7 +209,7 @@ def _counted(work: Work, username: str, address: str) -> Attempt:
         wait = max(waits, default=0.0)
         if wait > 0:
             log.warning("sign_in_throttled", address=address)
-            raise Throttled(int(wait) + 1)
+            raise Throttled(math.ceil(wait))
         return Attempt(name=name, counted=failures.count(list(free)))
 
 

@@ -4,11 +4,13 @@ What the image, Flower's options, the lock file, the Makefile and the CI script 
 
 from __future__ import annotations
 
+import configparser
 import os
 import re
 import stat
 import subprocess
 import sys
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
@@ -109,6 +111,28 @@ def test_constraints_pin_everything_exactly() -> None:
     for line in lines:
         assert re.fullmatch(r'[\w.-]+==[\w.+!-]+( ; python_full_version < "[\d.]+")?', line), line
     assert lines == sorted(lines, key=str.casefold)
+
+
+def test_the_wheel_holds_what_the_packages_read() -> None:
+    """
+    Every file below soar that is no module matches a pattern of its package's data.
+    """
+    setup = configparser.ConfigParser()
+    setup.read(ROOT / "setup.cfg")
+    patterns = re.split(r",\s*", setup["options.package_data"]["*"])
+    files = [
+        f for f in (ROOT / "soar").rglob("*") if f.is_file() and not f.suffix.startswith(".py")
+    ]
+    files += [ROOT / "soar" / "py.typed"]
+    lost = []
+    for file in files:
+        package = next(folder for folder in file.parents if (folder / "__init__.py").exists())
+        inside = file.relative_to(package).as_posix()
+        if not any(inside.count("/") == p.count("/") and fnmatch(inside, p) for p in patterns):
+            lost.append(file.relative_to(ROOT).as_posix())
+
+    assert len(files) > 20
+    assert lost == []
 
 
 def test_the_makefile_explains_every_target() -> None:

@@ -3,6 +3,6 @@ The fixtures of the page tests, from their stage.
 """
 
 from tests.integration.rest.stage import url
-from tests.integration.web.stage import ada, browser
+from tests.integration.web.stage import ada, browser, quick_hashes
 
-__all__ = ["ada", "browser", "url"]
+__all__ = ["ada", "browser", "quick_hashes", "url"]

@@ -5,7 +5,7 @@ What the page tests stand on: people with passwords, and a browser that keeps co
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from html import unescape
 from typing import Any
@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import requests
 
-from soar import users
+from soar import passwords, users
 from soar.bootstrap import House
 
 PASSWORD = "correct horse battery staple"
@@ -47,6 +47,10 @@ class Browser:
         """Fill in the form to sign in."""
         return self.fill(path, username=username, password=password, code=code)
 
+    def take(self, secret: str, name: str = "soar") -> None:
+        """Hold a cookie that somebody else got, or made up."""
+        self.session.cookies.set(name, secret, domain="127.0.0.1", path="/")
+
     @property
     def cookie(self) -> str:
         """The session's secret."""
@@ -72,13 +76,25 @@ def person(house: House, username: str, *roles: str, password: str = PASSWORD) -
     return username
 
 
+QUICK = passwords.PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
+
+
 @pytest.fixture
-def ada(house: House) -> str:
+def quick_hashes(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Hashes that cost next to nothing; a unit test looks at those that people get."""
+    passwords._nobodys.cache_clear()
+    monkeypatch.setattr(passwords, "HASHER", QUICK)
+    yield
+    passwords._nobodys.cache_clear()
+
+
+@pytest.fixture
+def ada(house: House, quick_hashes: None) -> str:
     """Somebody with a password."""
     return person(house, "ada", "soc_tier2")
 
 
 @pytest.fixture
-def browser(url: str) -> Callable[[], Browser]:
+def browser(url: str, quick_hashes: None) -> Callable[[], Browser]:
     """Make browsers."""
     return lambda: Browser(url)

@@ -203,7 +203,7 @@ class Outcome:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Person:
-    """Somebody who has shown a token; kind "automation" is a machine."""
+    """Somebody who has shown a token or a password; kind "automation" is a machine."""
 
     username: str
     roles: tuple[str, ...]

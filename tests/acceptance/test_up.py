@@ -67,6 +67,23 @@ def test_the_doors_that_up_prints_are_open(up: tuple[Path, dict[str, str]]) -> N
     assert session.get(doors["flower"], timeout=10).status_code == 401
 
 
+def test_the_first_start_makes_an_administrator(up: tuple[Path, dict[str, str]]) -> None:
+    """
+    Its one-time password, printed once, leads to the page that sets a password of one's own.
+    """
+    folder, doors = up
+    session = requests.Session()
+    session.trust_env = False
+
+    page = session.get(doors["web"] + "login", timeout=10).text
+    csrf = page.partition('name="csrf" value="')[2].partition('"')[0]
+    form = {"csrf": csrf, "username": doors["user"], "password": doors["one_time_password"]}
+    answer = session.post(doors["web"] + "login", data=form, allow_redirects=False, timeout=30)
+
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/password")
+    assert soar(folder, "init") == {"user": None, "one_time_password": None}
+
+
 def test_every_asset_of_the_lab_passes_its_connectivity_test(
     up: tuple[Path, dict[str, str]],
 ) -> None:

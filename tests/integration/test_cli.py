@@ -199,7 +199,7 @@ def test_secrets_open_with_the_new_key_after_rotation(soar, tmp_path, house):
 
     rotated = soar("vault", "rotate", "--json", SOAR_VAULT_KEYS=f"{new},{old}")
 
-    assert json.loads(rotated.stdout) == {"rotated": ["virustotal_prod"]}
+    assert json.loads(rotated.stdout) == {"rotated": ["virustotal_prod"], "people": []}
     only_new = soar("asset", "test", "virustotal_prod", SOAR_VAULT_KEYS=old)
     assert "sealed with a key that is not in the vault" in only_new.stderr
 

@@ -170,6 +170,7 @@ def test_a_form_from_another_site_does_nothing(
         {"Sec-Fetch-Site": "cross-site"},
         {"Sec-Fetch-Site": "same-site"},
         {"Sec-Fetch-Site": "cross-site", "Origin": "null"},
+        {"Sec-Fetch-Site": "cross-site", "Origin": mine.url},
     ):
         assert mine.post("/logout", form, **headers).status_code == 403
         assert out.post("/login", entering, **headers).status_code == 403
@@ -186,6 +187,7 @@ def test_our_own_forms_are_taken(mine: Browser) -> None:
         {"Origin": "null"},
         {"Origin": mine.url, "Sec-Fetch-Site": "same-origin"},
         {"Origin": "null", "Sec-Fetch-Site": "same-origin"},
+        {"Origin": "https://behind.a.proxy.test", "Sec-Fetch-Site": "same-origin"},
         {"Sec-Fetch-Site": "none"},
     ):
         form = {**hidden(mine.get("/confirm")), "password": PASSWORD}

@@ -20,6 +20,7 @@ from soar import timeline as timelines
 from soar.catalog import Catalog
 from soar.domain import verdict
 from soar.domain.errors import NotFound
+from soar.domain.verdict import Verdict
 from soar.store.work import Work
 from soar.timeline import Entry, RunLine, Timeline
 
@@ -43,6 +44,17 @@ class Step:
     indicator: str = ""
     """Which one it was about, defanged; empty where nothing could be confused."""
     seconds: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Finding:
+    """What one call brought, and what is to be thought of it."""
+
+    time: datetime
+    step: Step
+    status: str
+    verdict: Verdict | None
+    """None where it gives no opinion."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -117,6 +129,20 @@ def _without_candidates(timeline: Timeline) -> Timeline:
         runs=tuple(run for run in timeline.runs if run.id not in left_out),
         entries=tuple(e for e in timeline.entries if e.ids.get("run") not in left_out),
     )
+
+
+def findings(timeline: Timeline, *, catalog: Catalog) -> list[Finding]:
+    """Return what every call brought, each with its verdict."""
+    return [
+        Finding(
+            time=entry.time.astimezone(UTC),
+            step=_call_step(entry, catalog, alone=False),
+            status=entry.status,
+            verdict=verdict.opinion(_result(entry, catalog)).verdict,
+        )
+        for entry in timeline.entries
+        if entry.kind == "action"
+    ]
 
 
 def compose(found: Facts) -> str:

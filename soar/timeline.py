@@ -89,6 +89,23 @@ class Timeline:
     runs: tuple[RunLine, ...]
     entries: tuple[Entry, ...]
 
+    def of_root(self, run_id: int) -> Timeline:
+        """Return the part of a run, of the runs that led to it, and of all that these started."""
+        parents = {run.id: run.parent for run in self.runs}
+        root = run_id
+        while (parent := parents.get(root)) in parents and parent is not None:
+            root = parent
+        return self.of_family(root)
+
+    def of_family(self, run_id: int) -> Timeline:
+        """Return the part of a run and of the playbooks that it started."""
+        family = {run_id}
+        # Runs come in the order they were made, so a parent is always seen before its child.
+        for run in self.runs:
+            if run.parent in family:
+                family.add(run.id)
+        return self.only(family)
+
     def only(self, run_ids: Iterable[int]) -> Timeline:
         """Return the part that belongs to these runs."""
         wanted = frozenset(run_ids)
@@ -121,13 +138,7 @@ def of_container(work: Work, container_id: int) -> Timeline:
 
 def of_run(work: Work, run_id: int) -> Timeline:
     """Return what happened in a run and in the playbooks that it started."""
-    whole = of_container(work, work.runs.get(run_id)["container_id"])
-    family = {run_id}
-    # Runs come in the order they were made, so a parent is always seen before its child.
-    for run in whole.runs:
-        if run.parent in family:
-            family.add(run.id)
-    return whole.only(family)
+    return of_container(work, work.runs.get(run_id)["container_id"]).of_family(run_id)
 
 
 def _entries(work: Work, container: Row, runs: list[Row]) -> Iterator[Entry]:

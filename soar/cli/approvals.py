@@ -24,7 +24,7 @@ from soar.cli.screen import (
     show,
     table,
 )
-from soar.domain import gate, questions
+from soar.domain import gate, policy, questions
 from soar.domain.errors import BadInput, Conflict, NotAllowed
 
 if TYPE_CHECKING:
@@ -221,17 +221,8 @@ def _draw(console: Console, row: Row) -> None:
         if not calls:
             console.print("  no high-impact action", style="dim")
         for term in payload.get("policy", {}).get(option, ()):
-            console.print(f"  needs {plain(_ladder(term))}", style="yellow", soft_wrap=True)
+            console.print(f"  needs {plain(policy.spoken(term))}", style="yellow", soft_wrap=True)
     console.print()
-
-
-def _ladder(term: Mapping[str, Any]) -> str:
-    """Say in words whose consent a term asks for."""
-    first, *later = term["steps"]
-    then = "".join(f", from {s['from'][:16].replace('T', ' ')} on {s['needs']}" for s in later)
-    apart = f"; not {', '.join(term['apart'])}" if term["apart"] else ""
-    fresh = f"; signed in within {term['fresh']} minutes" if term["fresh"] else ""
-    return f"{first['needs']}{then}{apart}{fresh}"
 
 
 def _sentence(call: Mapping[str, Any]) -> str:

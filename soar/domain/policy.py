@@ -181,6 +181,19 @@ def opens(terms: Sequence[Mapping[str, Any]], ballot: Ballot) -> bool:
     )
 
 
+def spoken(term: Mapping[str, Any]) -> str:
+    """Say in words whose consent a term asks for."""
+    first, *later = term["steps"]
+    then = "".join(f", from {_clock(step['from'])} on {step['needs']}" for step in later)
+    apart = f"; not {', '.join(term['apart'])}" if term["apart"] else ""
+    fresh = f"; signed in within {term['fresh']} minutes" if term["fresh"] else ""
+    return f"{first['needs']}{then}{apart}{fresh}"
+
+
+def _clock(moment: str) -> str:
+    return f"{datetime.fromisoformat(moment):%Y-%m-%d %H:%M} UTC"
+
+
 def names(shown: Mapping[str, Any]) -> frozenset[str]:
     """Return every name and role that the terms of a question ask for, at any of their steps."""
     terms = [term for found in shown.get("policy", {}).values() for term in found]

@@ -20,6 +20,9 @@ from soar.store.columns import (
     when,
 )
 
+SPECIAL = "addressees <> '{}' and addressees <> array[assignee]"
+"""Which questions are to more than one name: to several, or on the terms of a policy."""
+
 approval = Table(
     "approval",
     metadata,
@@ -50,5 +53,19 @@ approval = Table(
     when("close_time"),
     Index(None, "run_id"),
     Index(None, "container_id"),
-    Index("ix_approval_open", "due_at", postgresql_where=text("status = 'open'")),
+    Index("ix_approval_open", "due_at", "id", postgresql_where=text("status = 'open'")),
+    Index(
+        "ix_approval_open_special",
+        "due_at",
+        "id",
+        postgresql_where=text(f"close_time is null and {SPECIAL}"),
+    ),
+    Index(
+        "ix_approval_open_of",
+        "assignee",
+        "due_at",
+        "id",
+        postgresql_where=text("close_time is null"),
+    ),
+    Index("ix_approval_closed", "close_time", "id", postgresql_where=text("status <> 'open'")),
 )

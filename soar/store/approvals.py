@@ -50,10 +50,11 @@ class Approvals(Queries):
             self._value(
                 """
                 insert into approval (public_id, run_id, action_run_id, container_id, kind, name,
-                  assignee, addressees, message, options, questions, payload, payload_digest, due_at)
+                  assignee, addressees, message, options, questions, payload, payload_digest,
+                  due_at)
                 values (:public_id, :run_id, :action_run_id, :container_id, :kind, :name,
-                  :assignee, :addressees, :message, cast(:options as jsonb), cast(:questions as jsonb),
-                  cast(:payload as jsonb), :digest, :due_at) returning id
+                  :assignee, :addressees, :message, cast(:options as jsonb),
+                  cast(:questions as jsonb), cast(:payload as jsonb), :digest, :due_at) returning id
                 """,
                 public_id=public_id,
                 run_id=run_id,

@@ -27,6 +27,7 @@ from soar.store.channels import Channels
 from soar.store.containers import Containers
 from soar.store.credentials import Credentials
 from soar.store.delegations import Delegations
+from soar.store.desk import Desk
 from soar.store.lanes import Lanes
 from soar.store.ledger import Ledger
 from soar.store.login_failures import LoginFailures
@@ -132,6 +133,11 @@ class Work:
     def policies(self) -> Policies:
         """Who must agree, and who has."""
         return Policies(self.connection)
+
+    @cached_property
+    def desk(self) -> Desk:
+        """What those see who answer."""
+        return Desk(self.connection)
 
     @cached_property
     def people(self) -> People:

@@ -8,7 +8,6 @@ what a text says, or a write.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -22,6 +21,7 @@ from soar.domain.differences import NOTHING, Difference, differences, likeness
 from soar.domain.errors import NotFound
 from soar.domain.model import Person
 from soar.domain.questions import Question
+from soar.domain.visible import visible
 from soar.radius import Radius
 from soar.report import ENDED, Finding
 from soar.store.rows import Row
@@ -253,18 +253,6 @@ def of(work: Work, approval_id: int, person: Person, *, catalog: Catalog) -> Dos
         compared=_compared(earlier, payload),
         decision=_decision(row),
     )
-
-
-def visible(value: Any) -> str:
-    """Return a text in which nothing hides: what cannot be seen stands there as its number."""
-    text = value if isinstance(value, str) else _written(value)
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() or c in "\n\t" else f"\\u{ord(c):04x}" for c in text)
-
-
-def _written(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, indent=2, default=str)
 
 
 def _due(row: Row) -> datetime:

@@ -109,7 +109,8 @@ def payload(
 def addressees(approval: Mapping[str, Any]) -> frozenset[str]:
     """Return the people and roles that an approval is for, by what is shown and signed."""
     shown = approval["payload"]
-    return frozenset(shown.get("assignees") or [shown.get("assignee", approval["assignee"])])
+    one = shown if "assignee" in shown else approval
+    return frozenset(shown.get("assignees") or [one["assignee"]])
 
 
 def covers(shown: Mapping[str, Any], choice: str, run_ids: Sequence[int], call: HeldCall) -> bool:

@@ -20,6 +20,7 @@ from soar.api.errors import Unavailable, told
 from soar.domain import gate
 from soar.domain.errors import BadInput, Conflict, NotAllowed, SoarError
 from soar.domain.model import SEVERITIES
+from soar.domain.visible import visible
 from soar.dossier import Dossier
 from soar.signing import Signer
 from soar.store.desk import MOST, Place, Wanted
@@ -191,13 +192,13 @@ def _in_full(visit: Visit, number: int, *, refused: SoarError | None = None) -> 
 def _line(row: Row) -> Line:
     return Line(
         href=f"/approvals/{row['public_id']}",
-        what=dossier.visible(row["name"]),
+        what=visible(row["name"]),
         kind=KINDS.get(row["kind"], row["kind"]),
         second=row["kind"] == gate.BREAKER,
         dangerous=row["dangerous"],
-        container=dossier.visible(row["container_name"]),
+        container=visible(row["container_name"]),
         severity=row["severity"],
-        assignee=dossier.visible(row["assignee"]),
+        assignee=visible(row["assignee"]),
         due=row["due_at"].astimezone(UTC),
         left=span(row["due_at"] - datetime.now(UTC)),
         outcome=_outcome(row),
@@ -208,7 +209,7 @@ def _outcome(row: Row) -> str:
     if row["status"] == "answered":
         when = f"{row['close_time'].astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
         instead = f" for {row['answered_for']}" if row["answered_for"] else ""
-        return dossier.visible(f"{row['answer']}, by {row['answered_by']}{instead} at {when}")
+        return visible(f"{row['answer']}, by {row['answered_by']}{instead} at {when}")
     return {"expired": "nobody answered in time", "cancelled": "withdrawn"}.get(row["status"], "")
 
 

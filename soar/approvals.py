@@ -132,7 +132,7 @@ def _record(work: Work, row: Row, signed: Mapping[str, Any], signer: Signer) -> 
     if not work.policies.cast(
         row["id"], person=who, choice=choice, signed=signed, signature=signature, key_id=key_id
     ):
-        raise Conflict(_too_late(work.approvals.get(row["id"])))
+        raise Conflict(too_late(work.approvals.get(row["id"])))
     missing = _missing(work, row, choice)
     if missing:
         work.audit(who, "ballot given", signed, sealer=signer)
@@ -149,7 +149,7 @@ def _record(work: Work, row: Row, signed: Mapping[str, Any], signer: Signer) -> 
         key_id=key_id,
     )
     if done is None:
-        raise Conflict(_too_late(work.approvals.get(row["id"])))
+        raise Conflict(too_late(work.approvals.get(row["id"])))
     work.audit(who, "approval answered", signed, sealer=signer)
     _go_on(work, done)
     return {**done, "missing": []}
@@ -244,10 +244,11 @@ def _check_shown(shown: str, row: Mapping[str, Any]) -> None:
         raise Conflict(f"approval {row['id']} has changed since it was shown: read it again")
 
 
-def _too_late(row: Mapping[str, Any]) -> str:
+def too_late(row: Mapping[str, Any]) -> str:
+    """Say why a question can no longer be answered."""
     if row["status"] == "answered":
         when = f"{row['close_time']:%Y-%m-%d %H:%M:%S} UTC"
         return f"already decided: {row['answered_by']} chose {row['answer']!r} at {when}"
     if row["status"] == "cancelled":
-        return "the run was cancelled, or its calls are in shadow: nothing is to decide any more"
+        return "withdrawn, the run was cancelled, or its calls are in shadow: nothing is to decide"
     return "nobody answered in time: nothing was done, and a late answer does nothing"

@@ -98,7 +98,7 @@ class Decision:
             instead = f", for {self.instead_of}" if self.instead_of else ""
             return f"Already decided by {self.by}{instead} at {when}: {self.choice}"
         if self.status == "cancelled":
-            return f"Withdrawn at {when}: the run was cancelled, and nothing is to decide any more"
+            return f"Withdrawn at {when}: nothing is to decide any more"
         return f"Nobody answered by {when}: nothing was done, and a late answer does nothing"
 
 

@@ -23,7 +23,7 @@ import structlog
 from soar import bootstrap
 from soar.bootstrap import House
 from soar.demo.stack import keys
-from soar.embedded import EmbeddedServers, Servers
+from soar.embedded import EmbeddedServers, Servers, cluster
 from soar.settings import Settings
 from soar.store import migrate
 
@@ -56,10 +56,18 @@ def _own_logging() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def servers() -> Iterator[Servers]:
-    """One PostgreSQL and one Valkey for all tests of the session."""
+    """
+    One PostgreSQL and one Valkey for all tests of the session.
+
+    It does not wait for the disk: no test lets the machine lose its power, and a server that is
+    killed forgets nothing by that.
+    """
     running = EmbeddedServers(Path(tempfile.mkdtemp(prefix="soar-tests-")))
     try:
-        yield running.start()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setitem(cluster.SETTINGS, "fsync", "off")
+            started = running.start()
+        yield started
     finally:
         running.delete()
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.routing import Route
 
-from soar import approvals
+from soar import approvals, handover
 from soar.api import bodies
 from soar.api.door import Call, Shape, route
 from soar.api.errors import Unavailable
@@ -94,6 +94,8 @@ def one(call: Call) -> Shape:
 def answer(call: Call) -> Shape:
     """Record a person's answer to an approval: a choice, or one response to each question."""
     raw = bodies.an_object(call.body)
+    if "owner" in raw or raw.get("withdraw") is True:
+        return _hand_over(call, raw)
     row = call.one(APPROVALS)
     asked = [] if row["options"] else row["payload"].get("questions", [])
     choice, responses = said_to(asked, raw)
@@ -130,6 +132,24 @@ def said_to(asked: Sequence[Any], raw: Mapping[str, Any]) -> tuple[str, list[Any
     if responses is not None and not isinstance(responses, list):
         raise BadInput("responses", "must be a list, with one answer to each question")
     return bodies.text(raw, "choice"), responses
+
+
+def _hand_over(call: Call, raw: Mapping[str, Any]) -> Shape:
+    """Give an approval to somebody else (``owner``), or take it back (``withdraw``)."""
+    bodies.only(raw, ("owner", "withdraw", "reason"))
+    number = int(call.one(APPROVALS)["id"])
+    if raw.get("withdraw") is True:
+        reason = bodies.text(raw, "reason")
+        row = handover.withdraw(call.work, number, by=call.person, reason=reason)
+        return {"success": True, "id": row["id"], "status": row["status"]}
+    to, approvers = bodies.text(raw, "owner"), call.house.settings.approvers
+    row = handover.reassign(call.work, number, to=to, by=call.person, approvers=approvers)
+    return {
+        "success": True,
+        "id": row["id"],
+        "owner": row["assignee"],
+        "payload_digest": row["payload_digest"],
+    }
 
 
 def _signer(house: House) -> Signer:

@@ -25,6 +25,7 @@ from soar.cli import (
     delegations,
     doctor,
     drill,
+    handover,
     keys,
     lanes,
     playbooks,
@@ -73,6 +74,8 @@ COMMANDS = (
         "Examples:\n\nsoar lanes\n\nsoar lanes virustotal_prod --watch\n\nsoar lanes --call 41",
     ),
     ("doctor", doctor.doctor, "Examples:\n\nsoar doctor\n\nsoar doctor --json"),
+    ("reassign", handover.reassign, "Examples:\n\nsoar reassign 3 ben"),
+    ("withdraw", handover.withdraw, "Examples:\n\nsoar withdraw 3 --reason 'false alarm'"),
     ("approvals", approvals.approvals, "Examples:\n\nsoar approvals\n\nsoar approvals 3"),
     (
         "approve",

@@ -46,7 +46,7 @@ def add(
     event: Annotated[
         list[str] | None,
         typer.Option(
-            help="Tell of this only (opened, reminder, decided, expired, cancelled); repeatable."
+            help="Tell of this only: opened, reminder, escalated, decided, expired, cancelled."
         ),
     ] = None,
     assignee: Annotated[

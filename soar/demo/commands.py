@@ -15,21 +15,20 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.live import Live
-from rich.prompt import Prompt
 from rich.table import Table
 
 from soar import users
+from soar.demo.analyst import Analyst
 from soar.demo.furnish import furnish, running_lab
 from soar.demo.script import DemoFailed, Progress, Script
 from soar.demo.stack import Stack
 from soar.domain.errors import BadInput
 from soar.settings import Settings, load
-from soar.store.rows import Row
 
 MANY_DEATHS = 20  # processes that end so often are not to be helped by starting them again
 DataDir = Annotated[
@@ -93,29 +92,16 @@ def _perform(stack: Stack, answer: str, console: Console) -> tuple[list[str], li
         furnish(stack.house, lab, folder)
         stack.start_processes()
         with _watched(console) as (show, pause):
-            script = Script(
+            analyst = Analyst(
                 house=stack.house,
-                lab=lab,
-                show=show,
-                ask=lambda row: _ask(row, answer, console, pause),
+                web_url=stack.web_url,
+                console=console,
+                answer=answer,
+                pause=pause,
             )
+            script = Script(house=stack.house, lab=lab, show=show, ask=analyst.ask)
             script.perform()
         return script.problems(), script.reports()
-
-
-def _ask(row: Row, answer: str, console: Console, pause: Callable[[], Any]) -> str:
-    """Return the given answer, or ask at the terminal what shall be done."""
-    if answer:
-        if answer not in row["options"]:
-            raise BadInput("--answer", f"{answer!r} is none of: {', '.join(row['options'])}")
-        console.print(f"[bold]approval {row['id']}[/] ({row['assignee']}): {answer}")
-        return answer
-    pause()
-    console.print(f"\n[bold yellow]approval {row['id']} for {row['assignee']}[/]\n{row['message']}")
-    for option, calls in row["payload"].get("effects", {}).items():
-        for call in calls:
-            console.print(f"  {option}: {call['action']} {call['parameters']} on {call['asset']}")
-    return Prompt.ask("Your decision", choices=list(row["options"]), console=console)
 
 
 @contextmanager

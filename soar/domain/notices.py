@@ -24,6 +24,8 @@ class Event(StrEnum):
 
     OPENED = "opened"
     REMINDER = "reminder"
+    ESCALATED = "escalated"
+    """The next step of its ladder has begun: further people may answer."""
     DECIDED = "decided"
     EXPIRED = "expired"
     CANCELLED = "cancelled"
@@ -41,7 +43,7 @@ class NoticeStatus(StrEnum):
 
 
 PUBLIC_EVENTS = tuple(event for event in Event if event is not Event.REPLY)
-WHILE_OPEN = frozenset({Event.OPENED, Event.REMINDER})
+WHILE_OPEN = frozenset({Event.OPENED, Event.REMINDER, Event.ESCALATED})
 """Told only as long as the approval waits for an answer."""
 ENDINGS: Mapping[str, Event] = {
     ApprovalStatus.ANSWERED.value: Event.DECIDED,

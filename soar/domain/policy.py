@@ -194,6 +194,16 @@ def _clock(moment: str) -> str:
     return f"{datetime.fromisoformat(moment):%Y-%m-%d %H:%M} UTC"
 
 
+def schedule(shown: Mapping[str, Any]) -> list[tuple[datetime | None, list[str]]]:
+    """Return who is asked when: with the question (None), or from the start of a later step on."""
+    found: list[tuple[datetime | None, list[str]]] = []
+    for term in (term for found in shown.get("policy", {}).values() for term in found):
+        for number, step in enumerate(term["steps"]):
+            at = datetime.fromisoformat(step["from"]) if number else None
+            found.append((at, sorted(n for p in places_of(step["needs"]) for n in p.names)))
+    return found
+
+
 def names(shown: Mapping[str, Any]) -> frozenset[str]:
     """Return every name and role that the terms of a question ask for, at any of their steps."""
     terms = [term for found in shown.get("policy", {}).values() for term in found]

@@ -48,7 +48,7 @@ KINDS: Mapping[str, Kind] = {
             "ca_file": "",
         },
         secrets=frozenset({"password"}),
-        events=(Event.OPENED, Event.REMINDER),
+        events=(Event.OPENED, Event.REMINDER, Event.ESCALATED),
     ),
     "slack": Kind(
         settings={

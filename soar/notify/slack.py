@@ -34,7 +34,7 @@ def carry(errand: Errand) -> str:
     match errand.event:
         case Event.OPENED:
             return _ask(errand)
-        case Event.REMINDER:
+        case Event.REMINDER | Event.ESCALATED:
             return _remind(errand)
         case Event.REPLY:
             return _reply(errand)

@@ -112,6 +112,7 @@ def _lines(text: Any) -> str:
 _TITLES: Mapping[Event, str] = {
     Event.OPENED: "Approval asked",
     Event.REMINDER: "Approval still open",
+    Event.ESCALATED: "Approval asked of you now",
     Event.DECIDED: "Approval decided",
     Event.EXPIRED: "Approval expired",
     Event.CANCELLED: "Approval cancelled",
@@ -129,7 +130,7 @@ def _outcome(question: Mapping[str, Any]) -> str:
         case "expired":
             return "Nobody answered in time: nothing was done"
         case "cancelled":
-            return "The run was cancelled: nothing is to decide any more"
+            return "It was withdrawn, or its run cancelled: nothing is to decide any more"
         case _:
             return ""
 

@@ -8,7 +8,7 @@ Never: a second answer: the status moves by compare-and-set.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -18,16 +18,18 @@ from soar.domain.errors import NotFound
 from soar.domain.gate import Beyond, HeldCall, digest, payload
 from soar.domain.notices import Event
 from soar.domain.policy import names as names_in
+from soar.domain.policy import schedule
 from soar.domain.questions import Answer
+from soar.store.notices import Notices
 from soar.store.rows import Queries, Row, as_json, storable
 
 
 class Approvals(Queries):
-    """Named queries on approvals; *tell* plans the notices of what happens to them."""
+    """Named queries on approvals; *notices* plans to tell of what happens to them."""
 
-    def __init__(self, connection: Connection, tell: Callable[[Sequence[int], str], None]) -> None:
+    def __init__(self, connection: Connection, notices: Notices) -> None:
         super().__init__(connection)
-        self._tell = tell
+        self._notices = notices
 
     def open(
         self,
@@ -72,7 +74,8 @@ class Approvals(Queries):
                 due_at=due_at,
             )
         )
-        self._tell([number], Event.OPENED)
+        first = sorted({assignee, *payload.get("assignees", ())})
+        self._notices.opened(number, [(None, first), *schedule(payload)])
         return number
 
     def ask(
@@ -189,7 +192,7 @@ class Approvals(Queries):
             signature=signature,
             key_id=key_id,
         )
-        self._tell([approval_id] if row else [], Event.DECIDED)
+        self._notices.plan([approval_id] if row else [], Event.DECIDED)
         return row
 
     def expire(self, limit: int = 200) -> list[Row]:
@@ -202,7 +205,7 @@ class Approvals(Queries):
             """,
             limit=limit,
         )
-        self._tell([row["id"] for row in rows], Event.EXPIRED)
+        self._notices.plan([row["id"] for row in rows], Event.EXPIRED)
         return rows
 
     def cancel(self, run_ids: list[int]) -> list[int]:
@@ -212,8 +215,35 @@ class Approvals(Queries):
             " where run_id = any(:ids) and status = 'open' returning id",
             ids=run_ids,
         )
-        self._tell([row["id"] for row in rows], Event.CANCELLED)
+        self._notices.plan([row["id"] for row in rows], Event.CANCELLED)
         return [row["id"] for row in rows]
+
+    def withdraw(self, approval_id: int) -> Row | None:
+        """Close an open question that nobody is to answer any more; None if it is not open."""
+        row = self._one(
+            "update approval set status = 'cancelled', close_time = now()"
+            " where id = :id and status = 'open' returning *",
+            id=approval_id,
+        )
+        self._notices.plan([approval_id] if row else [], Event.CANCELLED)
+        return row
+
+    def reassign(self, approval_id: int, to: str, *, payload: Mapping[str, Any]) -> Row | None:
+        """Ask somebody else: from now on it is another question, that nobody has answered."""
+        row = self._one(
+            """
+            with gone as (delete from ballot where approval_id = :id)
+            update approval set assignee = :to, addressees = array[:to],
+            payload = cast(:payload as jsonb), payload_digest = :digest
+            where id = :id and status = 'open' and due_at > now() returning *
+            """,
+            id=approval_id,
+            to=to,
+            payload=as_json(payload),
+            digest=digest(payload),
+        )
+        self._notices.plan([approval_id] if row else [], Event.ESCALATED, names=[to])
+        return row
 
     def granting(self, run_id: int, limit: int = 50) -> list[Row]:
         """Return the answered questions of a run, newest first: what may cover a call."""

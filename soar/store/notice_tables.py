@@ -83,7 +83,8 @@ reminder = Table(
         primary_key=True,
         autoincrement=False,
     ),
-    Column("at", DateTime(timezone=True), nullable=False),
+    Column("at", DateTime(timezone=True), primary_key=True),
+    texts("names"),
     Index(None, "at"),
 )
 

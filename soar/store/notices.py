@@ -8,7 +8,7 @@ same transaction, and a message with its id. Never: a wait: what failed is due a
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
@@ -28,41 +28,45 @@ RING_SECONDS = 5
 # to everybody who may answer: the person, who holds the role, who stands in for one of them.
 ADDRESSED = """
     select lower(t.address) as recipient, '' as person
-    from unnest(a.addressees) n(name),
+    from unnest(w.names) n(name),
     jsonb_array_elements_text(ch.configuration->'recipients'->n.name) t(address)
     union all
     select d.address, p.username from person_address d
     join person p on p.id = d.person_id and p.active and p.kind <> 'automation'
-    where d.kind = 'email' and (p.username = any(a.addressees) or p.roles && a.addressees
+    where d.kind = 'email' and (p.username = any(w.names) or p.roles && w.names
       or exists (select 1 from shift s where s.person = p.username and s.begins <= now()
-        and s.ends > now() and '@' || s.team = any(a.addressees))
+        and s.ends > now() and '@' || s.team = any(w.names))
       or exists (select 1 from delegation g
         join person q on q.username = g.giver and q.active and q.kind <> 'automation'
         where g.taker = p.username and g.until > now()
-        and (q.username = any(a.addressees) or q.roles && a.addressees)))
+        and (q.username = any(w.names) or q.roles && w.names)))
 """
 PLAN = f"""
     insert into notice (approval_id, channel_id, event, recipient, person)
     select a.id, ch.id, :event, r.recipient, r.person from approval a
+    cross join lateral (select coalesce(cast(:names as text[]), a.addressees) as names) w
     join channel ch on :event = any(ch.events)
-      and (ch.assignees = '{{}}' or a.addressees && ch.assignees)
+      and (ch.assignees = '{{}}' or w.names && ch.assignees)
     cross join lateral (
       select '' as recipient, '' as person where ch.kind <> 'email' union all
       select x.recipient, max(x.person) from ({ADDRESSED}) x where ch.kind = 'email'
       group by x.recipient) r
     where a.id = any(:ids)
-    on conflict do nothing returning id
+    on conflict (approval_id, channel_id, event, recipient) do update set status = 'planned',
+    tries = 0, rings = 0, next_try_at = now(), rung_at = now(), claimed_at = null, error = ''
+    where excluded.event = 'escalated' returning id
 """
+"""Each is told once of an event; a channel that tells all of them, of each step of a ladder."""
 PLAN_REMINDERS = """
     insert into reminder (approval_id, at)
     select a.id, a.create_time + (a.due_at - a.create_time) / 2 from approval a
     where a.id = any(:ids) and exists (select 1 from channel where 'reminder' = any(events))
-    on conflict (approval_id) do update set at = excluded.at
+    on conflict do nothing
 """
 CLOSE = """
     with gone as (delete from reminder where approval_id = any(:ids))
     update notice set status = 'moot', end_time = now() where approval_id = any(:ids)
-    and status = 'planned' and event in ('opened', 'reminder')
+    and status = 'planned' and event in ('opened', 'reminder', 'escalated')
     and (claimed_at is null or claimed_at < now() - make_interval(secs => :lease))
 """
 """Nobody is asked any more, but by a message that is just being sent."""
@@ -83,30 +87,57 @@ class Notices(Queries):
         super().__init__(connection)
         self._send = send
 
-    def plan(self, approval_ids: Sequence[int], event: str) -> None:
-        """Plan to tell what happened to these approvals, on every channel that wants to hear."""
+    def plan(
+        self, approval_ids: Sequence[int], event: str, *, names: Sequence[str] | None = None
+    ) -> None:
+        """
+        Plan to tell what happened to these approvals, on every channel that wants to hear.
+
+        *names*: of those who may answer, these only.
+        """
         ids = list(approval_ids)
         if not ids:
             return
-        self._ring([row["id"] for row in self._all(PLAN, ids=ids, event=event)])
+        told = None if names is None else list(names)
+        self._ring([row["id"] for row in self._all(PLAN, ids=ids, event=event, names=told)])
         if event == Event.OPENED:
             self._do(PLAN_REMINDERS, ids=ids)
         elif event in ENDINGS.values():
             self._do(CLOSE, ids=ids, lease=LEASE_SECONDS)
 
+    def opened(
+        self, approval_id: int, steps: Sequence[tuple[datetime | None, Sequence[str]]]
+    ) -> None:
+        """Plan to tell those who may answer now, and others when their time comes."""
+        now = [name for at, names in steps if at is None for name in names]
+        self.plan([approval_id], Event.OPENED, names=now)
+        for at, names in steps:
+            if at is not None:
+                self._do(
+                    "insert into reminder (approval_id, at, names) values (:id, :at, :names)"
+                    " on conflict (approval_id, at) do update"
+                    " set names = reminder.names || excluded.names",
+                    id=approval_id,
+                    at=at,
+                    names=list(names),
+                )
+
     def remind(self, limit: int = 200) -> int:
-        """Plan reminders of questions that are open past their half; return how many those are."""
+        """Plan what is due to be told of open questions: past their half, or at a next step."""
         rows = self._all(
             """
-            with due as (delete from reminder where approval_id = any(array(
-              select approval_id from reminder where at <= now() order by at limit :limit
-              for update skip locked)) returning approval_id)
-            select a.id from due join approval a on a.id = due.approval_id
-            where a.status = 'open' and a.due_at > now() order by a.id
+            with due as (delete from reminder where ctid = any(array(
+              select ctid from reminder where at <= now() order by at limit :limit
+              for update skip locked)) returning approval_id, at, names)
+            select a.id, due.names from due join approval a on a.id = due.approval_id
+            where a.status = 'open' and a.due_at > now() order by a.id, due.at
             """,
             limit=limit,
         )
-        self.plan([row["id"] for row in rows], Event.REMINDER)
+        self.plan([row["id"] for row in rows if not row["names"]], Event.REMINDER)
+        for row in rows:
+            if row["names"]:
+                self.plan([row["id"]], Event.ESCALATED, names=row["names"])
         return len(rows)
 
     def reply(self, approval_id: int, channel_id: int, recipient: str, detail: str) -> None:

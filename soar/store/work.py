@@ -117,7 +117,7 @@ class Work:
     @cached_property
     def approvals(self) -> Approvals:
         """Questions to humans."""
-        return Approvals(self.connection, self.notices.plan)
+        return Approvals(self.connection, self.notices)
 
     @cached_property
     def notices(self) -> Notices:

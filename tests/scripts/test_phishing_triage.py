@@ -104,7 +104,7 @@ def test_a_named_host_leads_to_the_containment_question_and_to_no_containment(pl
     run.hears_results([engines(EVIL, 14)])
 
     assert [c.playbook for c in run.asks if isinstance(c, CallPlaybook)] == ["containment"]
-    assert run.plan.held == []
+    assert run.plan.gated == []
 
 
 def test_a_malicious_file_leads_to_the_containment_question_even_without_a_host(

@@ -139,7 +139,7 @@ def test_an_isolation_that_nobody_was_asked_about_is_held(seed, alert, engines):
 
     run.hears_results([engines("ab" * 16, 52)])
 
-    (held,) = run.plan.held
+    (held,) = run.plan.gated
     assert (held.action, held.asset) == ("quarantine device", "crowdstrike_prod")
     assert held.parameters == {"hostname": "WORKSTATION-042"}
 

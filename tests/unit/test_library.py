@@ -170,5 +170,6 @@ def test_saving_hands_everything_to_the_store():
         "source": SOURCE,
         "manual_minutes": 5,
         "details": {"labels": ["a"], "description": ""},
+        "author": "",
         "candidate": False,
     }

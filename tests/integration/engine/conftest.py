@@ -44,6 +44,7 @@ from soar.signing import load_verifier
 from soar.store import outbox
 from soar.store.claims import HEARTBEAT
 from soar.store.endings import end_values, ending
+from soar.store.notices import SEND_NOTICE
 from soar.store.work import Message
 from soar.tasks.binding import bind
 from soar.tasks.shop import Shop
@@ -253,7 +254,7 @@ class Bench:
         elif body["name"] == RESUME_RUN:
             self.engine.resume_run(*body["args"])
         else:
-            assert body["name"] == WRITE_REPORT
+            assert body["name"] in (WRITE_REPORT, SEND_NOTICE)  # others do those
 
     def call(self, body: Mapping[str, Any], *, ends: str = "at once") -> Outcome | None:
         """Let a worker make one call and count its end, as the action task and backend do."""

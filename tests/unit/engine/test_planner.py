@@ -121,7 +121,7 @@ def test_an_act_is_one_call_per_asset_and_parameter_set() -> None:
     ]  # fmt: skip
     assert made[0].task == "soar.tasks.lookup.ip_reputation"
     assert (made[0].app, made[0].app_version) == ("lookup", "1.0")
-    assert not any(m.failed or m.parked_for or m.high_impact for m in made)
+    assert not any(m.failed or m.parked_for or m.needs.gated for m in made)
 
 
 def test_no_assets_means_every_asset_that_offers_the_action() -> None:
@@ -274,7 +274,7 @@ def test_high_impact_calls_are_held_unless_they_failed_before() -> None:
         act(parameters=({"ip": "1.1.1.1"},)),
     )
 
-    (call,) = made.held
+    (call,) = made.gated
     assert (call.action, call.asset, call.parameters) == (
         "quarantine device", "edr_prod", {"hostname": "ws-1"},
     )  # fmt: skip

@@ -75,8 +75,9 @@ def upgrade() -> None:
         'reminder',
         sa.Column('approval_id', sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column('at', sa.DateTime(timezone=True), nullable=False),
+        sa.Column('names', ARRAY(sa.Text()), server_default=sa.text("'{}'::text[]"), nullable=False),
         _of('reminder', 'approval_id', 'approval'),
-        sa.PrimaryKeyConstraint('approval_id', name=op.f('pk_reminder')),
+        sa.PrimaryKeyConstraint('approval_id', 'at', name=op.f('pk_reminder')),
     )
     op.create_index(op.f('ix_reminder_at'), 'reminder', ['at'], unique=False)
     op.create_table(

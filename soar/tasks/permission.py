@@ -54,16 +54,19 @@ def show(shop: Shop, spec: ActionSpec, claim: Claim) -> frozenset[str]:
 
 
 def needs(work: Work, spec: ActionSpec, claim: Claim) -> Wanted:
-    """Return what a claimed call needs by the policies as they are now."""
+    """Return what a claimed call needs by the policies as they are, for when it was asked."""
     if not claim.governed:
         return Wanted(high_impact=spec.high_impact)
+    asked_at = datetime.now(UTC)
+    if claim.approval_id is not None:
+        asked_at = _row(work, claim, claim.approval_id)["create_time"]
     about = work.policies.about(claim.container_id)
     asked = Asked(
         action=spec.name,
         asset=claim.asset,
         label=about["label"],
         severity=about["severity"],
-        at=datetime.now(UTC),
+        at=asked_at,
         is_containment=spec.is_containment,
     )
     rule = choose(consent.rules(work), asked)

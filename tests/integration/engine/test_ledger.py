@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from soar.connector import Output
+from soar.connector import Output, Params
 from soar.domain import gate
 from soar.domain.errors import Conflict
 
@@ -186,6 +186,44 @@ class TestOneIntent:
 
         assert bench.vendor.done == {("fence", "4"): 1}
         assert [c["status"] for c in bench.calls()] == ["success", "success"]
+
+    @pytest.mark.parametrize("mood", ["unsent", "died before"])
+    def test_a_request_that_may_be_on_its_way_is_not_sent_again_at_once(
+        self, bench: Bench, mood: str
+    ) -> None:
+        """
+        The vendor's "not done" is not believed so soon: it was working on it. Then it was done.
+        """
+        bench.vendor.moods[("fence", "4")] = [mood]
+        bench.play(act("fence"))
+        bench.do("update app_run set due_at = now(), rung_at = rung_at - interval '1 hour'")
+        bench.sweep()
+        bench.deliver_all()
+
+        (call,) = bench.calls()
+        assert (call["status"], call["message"]) == (
+            "parked",
+            "it may still be on its way: will be verified",
+        )
+        bench.vendor.answer("fence", Params({"target": "4"}))  # what the first request does, late
+        let_pass(bench)
+        assert bench.vendor.done == {("fence", "4"): 1}
+        assert bench.calls()[0]["status"] == "success"
+
+    def test_a_vendor_that_answers_that_it_is_busy_is_asked_again_without_doubt(
+        self, bench: Bench
+    ) -> None:
+        """
+        It has answered: nothing of it is on its way.
+        """
+        bench.vendor.moods[("fence", "4")] = ["busy"]
+        bench.play(act("fence"))
+        bench.do("update app_run set due_at = now(), rung_at = rung_at - interval '1 hour'")
+        bench.pump.turn()
+        bench.sweep()
+        bench.deliver_all()
+
+        assert bench.vendor.done == {("fence", "4"): 1}
 
     def test_a_cancelled_run_leaves_what_it_sent_to_the_next_who_asks(self, bench: Bench) -> None:
         """

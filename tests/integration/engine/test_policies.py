@@ -211,6 +211,20 @@ def test_a_policy_that_became_stricter_after_the_answer_counts(bench: Bench) -> 
     assert "lacks the consent of soc_tier2 and soc_lead" in refusal(bench)
 
 
+def test_a_policy_of_other_hours_counts_by_the_time_of_the_question(bench: Bench) -> None:
+    """
+    What was asked and answered at five to six is not refused at six.
+    """
+    bench.play(ISOLATE)
+    bench.answer(asked(bench)["id"])
+    half = "00:00-12:00" if datetime.now(UTC).hour < 12 else "12:00-24:00"
+    rule(bench, "soc_lead", hours=f"mon-sun {half} UTC")
+    bench.do("update approval set create_time = create_time - interval '12 hours'")
+    bench.deliver_all()
+
+    assert bench.vendor.done == {("isolate", "10.0.0.5"): 1}
+
+
 def test_an_answer_signed_by_somebody_the_question_was_not_for_is_refused(bench: Bench) -> None:
     """
     By the door, whatever the row says beside what is signed; and by the last hop, had the door

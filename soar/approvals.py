@@ -250,5 +250,5 @@ def too_late(row: Mapping[str, Any]) -> str:
         when = f"{row['close_time']:%Y-%m-%d %H:%M:%S} UTC"
         return f"already decided: {row['answered_by']} chose {row['answer']!r} at {when}"
     if row["status"] == "cancelled":
-        return "withdrawn, the run was cancelled, or its calls are in shadow: nothing is to decide"
+        return "withdrawn, or the run was cancelled, or is in shadow: nothing is to decide any more"
     return "nobody answered in time: nothing was done, and a late answer does nothing"

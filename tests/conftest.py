@@ -9,6 +9,7 @@ Never: a mock of a part that these tests are about, or an address other than loo
 from __future__ import annotations
 
 import os
+import resource
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -52,6 +53,14 @@ def _own_logging() -> Iterator[None]:
     before = structlog.get_config()
     yield
     structlog.configure(**before)
+
+
+@pytest.fixture(autouse=True)
+def _own_memory() -> Iterator[None]:
+    """Give every test the memory it began with: an engine bounds that of its process."""
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    yield
+    resource.setrlimit(resource.RLIMIT_AS, before)
 
 
 @pytest.fixture(scope="session")

@@ -41,7 +41,11 @@ def planned_database(servers: Servers) -> str:
 
 @pytest.fixture
 def house_database(planned_database: str) -> str:
-    """The database of the ``house`` of these tests."""
+    """The database of the ``house`` of these tests, as if nothing had ever been in it."""
+    connection = psycopg2.connect(planned_database.replace("postgresql+psycopg2", "postgresql"))
+    with connection, connection.cursor() as cursor:
+        cursor.execute("truncate container restart identity cascade")
+    connection.close()
     return planned_database
 
 

@@ -64,12 +64,13 @@ def _opens(terms: Sequence[Mapping[str, Any]], ballot: Ballot) -> bool:
 def _ballot(work: Work, holder: Person, by: Person, *, signed_in: datetime | None) -> Ballot:
     """Return the ballot that somebody would give now in a holder's right."""
     on_call = {f"@{team}" for team in work.policies.on_call(holder.username)}
+    now = datetime.now(UTC)
     return Ballot(
         by=by.username,
         instead_of="" if by.username == holder.username else holder.username,
         roles=frozenset(holder.roles) | on_call,
-        at=datetime.now(UTC),
-        signed_in=signed_in,
+        at=now,
+        signed_in=min(signed_in, now) if signed_in else None,  # the database's clock may be ahead
     )
 
 
@@ -108,7 +109,7 @@ def answer(
         "by": by.username,
         "for": ballot.instead_of,
         "roles": sorted(ballot.roles),
-        "signed_in": signed_in.isoformat() if signed_in else None,
+        "signed_in": ballot.signed_in.isoformat() if ballot.signed_in else None,
         "reason": reason,
         "channel": channel,
         "payload_digest": row["payload_digest"],

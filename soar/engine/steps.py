@@ -18,7 +18,7 @@ from soar import consent
 from soar.bus.app import REPORT_QUEUE, RESUME_RUN, START_RUN, WRITE_REPORT
 from soar.catalog import Catalog
 from soar.domain import shapes
-from soar.domain.commands import Act, ActTogether, Command, Log, Prompt
+from soar.domain.commands import Act, ActTogether, Command, Log, Prompt, UpdateContainer
 from soar.domain.errors import SoarError
 from soar.domain.states import RunStatus
 from soar.engine import limits, shading, writing
@@ -323,13 +323,17 @@ class Engine:
     def _situation(self, work: Work, view: View, commands: Sequence[Command]) -> Situation:
         """Return what the planner must know; assets only where a command may lead to a call."""
         calls = any(isinstance(c, Act | ActTogether | Prompt) for c in commands)
+        about = dict(view.container)
+        for command in commands:  # written before the calls of the same block
+            if isinstance(command, UpdateContainer) and command.container_id == about["id"]:
+                about |= command.changes
         return Situation(
             catalog=self.catalog,
             assets={a.slug: a for a in work.assets.all()} if calls else {},
             artifacts=view.container["artifacts"],
             rules=consent.rules(work) if any(map(self._may_write, commands)) else (),
-            label=view.container["label"],
-            severity=view.container["severity"],
+            label=about["label"],
+            severity=about["severity"],
             now=datetime.now(UTC),
         )
 
@@ -339,7 +343,7 @@ class Engine:
             case Prompt():
                 return True
             case Act():
-                offered = [app.action(command.action) for app in self.catalog.apps]
+                offered = (a.action(command.action) for a in self.catalog.offering(command.action))
                 return any(spec and not spec.read_only for spec in offered)
             case ActTogether():
                 return any(map(self._may_write, command.acts))

@@ -23,6 +23,14 @@ HOME = "/account"
 LONGEST_ADDRESS = 2000
 
 
+async def sent(request: Request) -> dict[str, str]:
+    """Return what a request posts, refused where another site sends it; nothing of other verbs."""
+    if request.method != "POST":
+        return {}
+    refuse_other_sites(request)
+    return await read(request)
+
+
 async def read(request: Request) -> dict[str, str]:
     """Return the fields of a form, each given once."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()

@@ -70,11 +70,8 @@ def page(
     possible = {verb: handler for verb, handler in handlers.items() if handler is not None}
 
     async def endpoint(request: Request) -> Response:
-        form: dict[str, str] = {}
         try:
-            if request.method == "POST":
-                forms.refuse_other_sites(request)
-                form = await forms.read(request)
+            form = await forms.sent(request)
         except Exception as error:
             return refused(error, path)
         return await run_in_threadpool(_respond, house, request, possible, form, path)

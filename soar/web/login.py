@@ -55,11 +55,8 @@ def _open(house: House, path: str, *, get: Opened, post: Opened) -> Route:
     limiter = CapacityLimiter(AT_ONCE)
 
     async def endpoint(request: Request) -> Response:
-        form: dict[str, str] = {}
         try:
-            if request.method == "POST":
-                forms.refuse_other_sites(request)
-                form = await forms.read(request)
+            form = await forms.sent(request)
         except Exception as error:
             return refused(error, path)
         answer = post if request.method == "POST" else get

@@ -421,3 +421,22 @@ def test_an_effect_nobody_knows_is_repeated_on_the_same_terms_only(bench: Bench)
     bench.deliver_all()
 
     assert bench.vendor.done == {("isolate", "10.0.0.5"): 1}
+
+
+def test_a_block_that_raises_the_severity_is_asked_on_the_terms_of_the_new_one(
+    bench: Bench,
+) -> None:
+    """
+    Else nobody would be asked for what the last hop then demands.
+    """
+    rule(bench, "soc_lead", severity="critical")
+    bench.play(
+        ISOLATE.replace(
+            "    phantom.act(", "    phantom.set_severity(container, 'critical')\n    phantom.act("
+        )
+    )
+    assert asked(bench)["assignee"] == "soc_lead"
+    bench.answer(asked(bench)["id"], by=LEA)
+    bench.deliver_all()
+
+    assert bench.vendor.done == {("isolate", "10.0.0.5"): 1}

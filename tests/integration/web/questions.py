@@ -8,10 +8,12 @@ Never: a worker; what is let go here stays where it is.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
+
+import pytest
 
 from soar.bootstrap import House
 from soar.domain import gate
@@ -19,6 +21,7 @@ from soar.domain.gate import Beyond, HeldCall
 from soar.domain.model import NewArtifact, NewContainer
 from soar.store.rows import Row
 from soar.store.work import Work
+from tests.integration.web.stage import Browser
 
 
 @dataclass(frozen=True)
@@ -164,3 +167,22 @@ def run_sql(house: House, sql: str, **values: Any) -> None:
     """Change something behind the house's back."""
     with house.database.begin() as work:
         work.calls._do(sql, **values)
+
+
+def at(house: House, number: int) -> str:
+    """Return the address of a question."""
+    return f"/approvals/{row(house, number)['public_id']}"
+
+
+@pytest.fixture
+def about(house: House) -> Case:
+    """A container and its run."""
+    return case(house)
+
+
+@pytest.fixture
+def mine(ada: str, browser: Callable[[], Browser]) -> Browser:
+    """The browser of somebody who may answer."""
+    opened = browser()
+    opened.sign_in(ada)
+    return opened

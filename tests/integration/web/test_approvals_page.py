@@ -30,6 +30,7 @@ from tests.integration.web.questions import (
     Case,
     ask,
     ask_again,
+    at,
     case,
     isolate,
     looked_up,
@@ -42,25 +43,6 @@ from tests.integration.web.stage import Browser, hidden, person
 Browsers = Callable[[], Browser]
 SCRIPT = "<script>alert(1)</script>"
 HIDING = "evil\u202egnp.exe"
-
-
-@pytest.fixture
-def about(house: House) -> Case:
-    """A container and its run."""
-    return case(house)
-
-
-@pytest.fixture
-def mine(ada: str, browser: Browsers) -> Browser:
-    """The browser of somebody who may answer."""
-    opened = browser()
-    opened.sign_in(ada)
-    return opened
-
-
-def at(house: House, number: int) -> str:
-    """Return the address of a question."""
-    return f"/approvals/{row(house, number)['public_id']}"
 
 
 def text_of(page: requests.Response) -> str:

@@ -35,6 +35,13 @@ def _of(table: str, column: str, target: str) -> sa.ForeignKeyConstraint:
 
 
 def upgrade() -> None:
+    _make_channels()
+    _make_notices()
+    _make_links()
+    _make_addresses()
+
+
+def _make_channels() -> None:
     op.create_table(
         'channel',
         _id(),
@@ -48,6 +55,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint('id', name=op.f('pk_channel')),
         sa.UniqueConstraint('name', name=op.f('uq_channel_name')),
     )
+
+
+def _make_notices() -> None:
     op.create_table(
         'notice',
         _id(),
@@ -80,22 +90,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint('approval_id', 'at', name=op.f('pk_reminder')),
     )
     op.create_index(op.f('ix_reminder_at'), 'reminder', ['at'], unique=False)
-    op.create_table(
-        'link',
-        _id(),
-        sa.Column('approval_id', sa.BigInteger(), nullable=False),
-        sa.Column('notice_id', sa.BigInteger(), nullable=False),
-        sa.Column('hash', sa.Text(), nullable=False),
-        *(_text(name) for name in ('purpose', 'person', 'choice', 'payload_digest')),
-        sa.Column('expires_at', sa.DateTime(timezone=True), nullable=False),
-        _now('create_time'),
-        _of('link', 'approval_id', 'approval'),
-        _of('link', 'notice_id', 'notice'),
-        sa.PrimaryKeyConstraint('id', name=op.f('pk_link')),
-        sa.UniqueConstraint('hash', name=op.f('uq_link_hash')),
-    )
-    for column in ('approval_id', 'notice_id', 'expires_at'):
-        op.create_index(op.f(f'ix_link_{column}'), 'link', [column], unique=False)
+
+
+def _make_addresses() -> None:
     op.create_table(
         'person_address',
         _id(),
@@ -116,6 +113,26 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint('source', 'key', name=op.f('pk_received')),
     )
     op.create_index(op.f('ix_received_time'), 'received', ['time'], unique=False)
+
+
+def _make_links() -> None:
+    op.create_table(
+        'link',
+        _id(),
+        sa.Column('approval_id', sa.BigInteger(), nullable=False),
+        sa.Column('notice_id', sa.BigInteger(), nullable=False),
+        sa.Column('hash', sa.Text(), nullable=False),
+        *(_text(name) for name in ('purpose', 'person', 'choice', 'payload_digest')),
+        sa.Column('expires_at', sa.DateTime(timezone=True), nullable=False),
+        _now('create_time'),
+        _of('link', 'approval_id', 'approval'),
+        _of('link', 'notice_id', 'notice'),
+        sa.PrimaryKeyConstraint('id', name=op.f('pk_link')),
+        sa.UniqueConstraint('hash', name=op.f('uq_link_hash')),
+    )
+    for column in ('approval_id', 'notice_id', 'expires_at'):
+        op.create_index(op.f(f'ix_link_{column}'), 'link', [column], unique=False)
+
 
 
 def downgrade() -> None:

@@ -17,7 +17,6 @@ from typing import Any
 from soar import consent
 from soar.bus.app import REPORT_QUEUE, RESUME_RUN, START_RUN, WRITE_REPORT
 from soar.catalog import Catalog
-from soar.domain import shapes
 from soar.domain.commands import Act, ActTogether, Command, Log, Prompt, UpdateContainer
 from soar.domain.errors import SoarError
 from soar.domain.states import RunStatus
@@ -25,6 +24,7 @@ from soar.engine import limits, shading, writing
 from soar.engine.activation import Activation, activate
 from soar.engine.planner import Member, Situation, plan
 from soar.engine.program import BadPlaybook, Program, load
+from soar.engine.reader import Reader
 from soar.phantom.desk import View
 from soar.phantom.results import PromptResults, Results, of_calls
 from soar.settings import Settings
@@ -57,38 +57,6 @@ def queue_run(
         beside = work.runs.add(**who, playbook_id=candidate, shadow=True, beside=run_id)
         work.send_task(START_RUN, beside)
     return run_id
-
-
-@dataclass(frozen=True, slots=True)
-class _Reader:
-    """Reads for a block inside the transaction of its event."""
-
-    work: Work
-    most: int
-    """So many artifacts of a container are read, the oldest."""
-
-    def container(self, container_id: int) -> dict[str, Any]:
-        """Return a container with its artifacts; ``artifact_count`` is of all it has."""
-        with self.work.attempt():
-            return self.read(container_id)
-
-    def read(self, container_id: int) -> dict[str, Any]:
-        """Return the same, where a failure ends the transaction anyhow."""
-        row = self.work.containers.get(container_id)
-        shown = self.work.containers.artifacts(container_id, self.most)
-        full = len(shown) == self.most
-        count = self.work.containers.artifact_count(container_id) if full else len(shown)
-        return shapes.container({**row, "artifact_count": count}, shown)
-
-    def artifacts(self, container_id: int) -> list[dict[str, Any]]:
-        """Return the artifacts of a container."""
-        with self.work.attempt():
-            found = self.work.containers.artifacts(container_id, self.most)
-            return [shapes.artifact(a) for a in found]
-
-    def new_artifact_id(self) -> int:
-        """Reserve an artifact's id."""
-        return self.work.containers.next_artifact_id()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -233,7 +201,7 @@ class Engine:
         return self._write(work, run, program, view, event.block, done)
 
     def _view(self, work: Work, run: Row, told: frozenset[str]) -> View:
-        reader = _Reader(work, self.settings.block_artifacts)
+        reader = Reader(work, self.settings.block_artifacts)
         container = reader.read(run["container_id"])
         if container["artifact_count"] > reader.most:
             about = f"container {container['id']} has "

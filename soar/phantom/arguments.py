@@ -8,7 +8,7 @@ Never: an error: whatever is given has a text.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
 Callback = Callable[..., Any] | str | None
 
@@ -31,3 +31,8 @@ def reviewers(value: Any) -> str:
     """Return those of whom one must agree, in the form of a policy."""
     names = value.split(",") if isinstance(value, str) else texts(value)
     return "|".join(name.strip() for name in names if name.strip())
+
+
+def refuse(what: str) -> NoReturn:
+    """Say that something of Splunk's is not here, instead of doing nothing."""
+    raise NotImplementedError(f"phantom.{what} is not offered by this release")

@@ -1,0 +1,225 @@
+"""
+Splunk's playbook automation API: acts, prompts, other playbooks, joins, the run's log.
+
+In: the arguments that playbooks write. Out: commands on the desk of the block.
+Never: I/O, or a block that waits: what is asked here begins when the block has ended.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, TypeVar
+
+from soar.domain import commands
+from soar.phantom import arguments, prompts
+from soar.phantom.arguments import refuse
+from soar.phantom.desk import desk
+from soar.phantom.targets import sources as sources_of
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _act_command(
+    action: str,
+    parameters: Any = None,
+    assets: Any = None,
+    callback: arguments.Callback = None,
+    handle: Any = None,
+    start_time: datetime | None = None,
+    name: str | None = None,
+    targets: Any = None,
+    reviewer: Any = None,
+) -> commands.Act:
+    sources, context = sources_of(targets, desk().view.container)
+    given = [parameters] if isinstance(parameters, Mapping) else parameters
+    return commands.Act(
+        action=" ".join(str(action).lower().split()),
+        name=name or str(action),
+        parameters=None if given is None else tuple(dict(p) for p in given),
+        assets=arguments.texts(assets),
+        sources=sources,
+        context=context,
+        callback=arguments.callback_name(callback),
+        handle=handle,
+        start_time=start_time,
+        reviewer=arguments.reviewers(reviewer),
+    )
+
+
+def act(
+    action: str,
+    parameters: Any = None,
+    assets: Any = None,
+    tags: Any = None,
+    callback: arguments.Callback = None,
+    reviewer: Any = None,
+    handle: Any = None,
+    start_time: datetime | None = None,
+    name: str | None = None,
+    asset_type: Any = None,
+    app: Any = None,
+    parent_action: Any = None,
+    loop_state: Any = None,
+    targets: Any = None,
+) -> None:
+    """
+    Run an action once per parameter set and asset; its results go to *callback*.
+
+    *targets* (an artifact, a result or a container) supplies the parameters where none are
+    given. *parent_action*, *tags*, *asset_type* and *app* are accepted and not needed.
+    *reviewer* is a user or role, or several with commas between, of whom one must agree first.
+    *loop_state* is refused: nothing here may look looped and not be.
+    """
+    if loop_state:
+        refuse("act(loop_state=…)")
+    arguments = {
+        "action": action,
+        "parameters": parameters,
+        "assets": assets,
+        "start_time": start_time,
+        "name": name,
+        "reviewer": reviewer,
+    }
+    if isinstance(targets, list | tuple):
+        each = [{**arguments, "targets": target} for target in targets]
+        act_together(each, callback=callback, name=name or action, handle=handle)
+        return
+    desk().ask(_act_command(**arguments, targets=targets, callback=callback, handle=handle))
+
+
+def act_together(
+    acts: Sequence[Mapping[str, Any]],
+    callback: arguments.Callback = None,
+    name: str = "together",
+    handle: Any = None,
+) -> None:
+    """
+    Run several actions as one chord: *callback* gets all their results at once.
+
+    Ours, not Splunk's: each element holds the arguments of :func:`act` without a callback.
+    """
+    desk().ask(
+        commands.ActTogether(
+            name=name,
+            acts=tuple(_act_command(**dict(a)) for a in acts),
+            callback=arguments.callback_name(callback),
+            handle=handle,
+        )
+    )
+
+
+def prompt(
+    container: Any = None,
+    user: Any = "",
+    message: str = "",
+    respond_in_mins: int = 30,
+    name: str | None = None,
+    options: Iterable[str] | Mapping[str, Any] | None = None,
+    callback: arguments.Callback = None,
+    handle: Any = None,
+    parameters: Any = None,
+    role: Any = None,
+    separator: str = ", ",
+    drop_none: bool = False,
+    **_ignored: Any,
+) -> None:
+    """
+    Ask people one thing; *options* are the choices, none allows any text.
+
+    *user*, or else *role*, is a name or a list of names. *parameters* fill ``{0}`` and so on;
+    *separator* and *drop_none* say how lists among them are written.
+    """
+    mapping = isinstance(options, Mapping)
+    desk().ask(
+        prompts.prompt(
+            to=user or role or "",
+            message=prompts.filled(message, parameters, separator=separator, drop_none=drop_none),
+            minutes=respond_in_mins,
+            name=name or "prompt",
+            response_types=[{"prompt": "", "options": options}] if mapping else None,
+            options=() if mapping else arguments.texts(options),
+            callback=arguments.callback_name(callback),
+            handle=handle,
+        )
+    )
+
+
+def prompt2(
+    container: Any = None,
+    user: Any = "",
+    message: str = "",
+    respond_in_mins: int = 30,
+    name: str | None = None,
+    response_types: Sequence[Mapping[str, Any]] | None = None,
+    callback: arguments.Callback = None,
+    role: Any = None,
+    parameters: Any = None,
+    handle: Any = None,
+    separator: str = ", ",
+    drop_none: bool = False,
+    **_ignored: Any,
+) -> None:
+    """
+    Ask people the questions of *response_types*; all are answered at once.
+
+    *user*, or else *role*, is a name, a list of names, ``"event owner"`` or ``"playbook run
+    owner"``. *parameters* fill ``{0}`` and so on, as in :func:`prompt`.
+    """
+    desk().ask(
+        prompts.prompt(
+            to=user or role or "",
+            message=prompts.filled(message, parameters, separator=separator, drop_none=drop_none),
+            minutes=respond_in_mins,
+            name=name or "prompt",
+            response_types=response_types,
+            callback=arguments.callback_name(callback),
+            handle=handle,
+        )
+    )
+
+
+def playbook(
+    playbook: str = "",
+    container: Any = None,
+    name: str | None = None,
+    callback: arguments.Callback = None,
+    inputs: Mapping[str, Any] | None = None,
+    handle: Any = None,
+    **_ignored: Any,
+) -> None:
+    """Start another playbook on this container; *callback* is called when it has ended."""
+    desk().ask(
+        commands.CallPlaybook(
+            playbook=playbook,
+            name=name or playbook,
+            inputs=dict(inputs or {}),
+            callback=arguments.callback_name(callback),
+            handle=handle,
+        )
+    )
+
+
+def playbook_block() -> Callable[[F], F]:
+    """Mark a block, as Splunk's newer editor does; it changes nothing."""
+    return lambda function: function
+
+
+def completed(
+    action_names: Any = None, playbook_names: Any = None, custom_function_names: Any = None
+) -> bool:
+    """Tell whether this run has been told of the completion of all these names."""
+    if custom_function_names:
+        refuse("completed(custom_function_names=…)")
+    names = {*arguments.texts(action_names), *arguments.texts(playbook_names)}
+    return names <= desk().view.delivered
+
+
+def debug(message: Any = "") -> None:
+    """Write a line into the run's log."""
+    desk().ask(commands.Log(level="debug", message=str(message)))
+
+
+def error(message: Any = "") -> None:
+    """Write an error line into the run's log; the run goes on."""
+    desk().ask(commands.Log(level="error", message=str(message)))

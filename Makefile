@@ -6,6 +6,9 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 SOURCES := soar workers tests deploy docs
 
+# Where compiled code may not be kept, every process and every test module is compiled at each start.
+export PYTHONDONTWRITEBYTECODE :=
+
 .DEFAULT_GOAL := help
 .PHONY: help install demo up test attack chaos bench lint types contracts check wheel constraints
 

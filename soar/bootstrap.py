@@ -2,7 +2,8 @@
 The composition root: which parts a process gets, and which it must not have.
 
 In: settings. Out: one ready process. The engine gets no vault; only action workers and http
-open one; only http and the command line hold the signing key.
+open one; only http and the command line hold the signing key. What only one kind of process
+needs is imported where that one is made: an engine loads no vendor's client.
 Never: a part that its process has no use for.
 """
 
@@ -11,12 +12,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from celery import Celery, signals
 
 from soar import catalog as catalogs
-from soar import report, sentinel
+from soar import sentinel
 from soar.bus import app as bus
 from soar.bus import guard
 from soar.bus.departure import leave
@@ -25,27 +26,20 @@ from soar.bus.queues import consume_assets
 from soar.bus.relay import Afterwards, Relay
 from soar.bus.stall import notice_stalls
 from soar.domain.errors import BadInput
-from soar.engine import chords
-from soar.engine.clock import Clock
-from soar.engine.limits import bound_memory
-from soar.engine.program import lend_alias
-from soar.engine.settling import Settling
-from soar.engine.steps import Engine
-from soar.engine.sweep import Sweep
-from soar.ingest.stream import StreamReader
 from soar.limiter import Breaker, Limiter
-from soar.notify.courier import Courier
 from soar.pump import Pump
 from soar.settings import Settings
 from soar.signing import Signer, load_signer, load_verifier
 from soar.store.database import Database
-from soar.store.election import Election
 from soar.store.patience import patiently
-from soar.tasks import overdue
-from soar.tasks.binding import bind
-from soar.tasks.shop import Shop
 from soar.telemetry import configure
 from soar.vault import Vault
+
+if TYPE_CHECKING:
+    from soar.engine.clock import Clock
+    from soar.ingest.stream import StreamReader
+    from soar.notify.courier import Courier
+    from soar.tasks.shop import Shop
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,6 +65,8 @@ class House:
 
     def courier(self) -> Courier:
         """Return what sends notices; only action workers, which hold the vault, ask for it."""
+        from soar.notify.courier import Courier
+
         return Courier(
             database=self.database,
             vault=self.vault(),
@@ -115,6 +111,12 @@ def house(
 
 def for_engine(settings: Settings) -> House:
     """Make a process that runs playbooks, sweeps and writes reports. It holds no key."""
+    from soar import report
+    from soar.engine import chords
+    from soar.engine.limits import bound_memory
+    from soar.engine.program import lend_alias
+    from soar.engine.steps import Engine
+
     made = house(settings, chord=chords.ring)
     lend_alias()
     signals.worker_process_init.connect(
@@ -122,19 +124,22 @@ def for_engine(settings: Settings) -> House:
     )
     notice_stalls(made.app, settings)
     engine = Engine(database=made.database, catalog=made.catalog, settings=settings)
+
+    def write_report(container_id: int, _run_id: int) -> None:
+        with made.database.begin() as work:
+            report.write(work, container_id)
+
     _task(made.app, bus.START_RUN, engine.start_run)
     _task(made.app, bus.RESUME_RUN, engine.resume_run)
-    _task(made.app, bus.WRITE_REPORT, lambda container_id, _run_id: _report(made, container_id))
+    _task(made.app, bus.WRITE_REPORT, write_report)
     return made
-
-
-def _report(made: House, container_id: int) -> None:
-    with made.database.begin() as work:
-        report.write(work, container_id)
 
 
 def for_actions(settings: Settings) -> House:
     """Make a process that calls vendors: it opens the vault and runs no playbook."""
+    from soar.tasks.binding import bind
+    from soar.tasks.shop import Shop
+
     if settings.verify_key_file is None:
         raise BadInput("SOAR_VERIFY_KEY_FILE", "is not set: action workers check approvals with it")
     made = house(settings, doorbells=True)
@@ -160,6 +165,7 @@ def for_actions(settings: Settings) -> House:
 
 def _leave_when_hung(settings: Settings) -> None:
     """Let a worker end whose threads hang in calls that nothing can cut."""
+    from soar.tasks import overdue
 
     def begin(**_: Any) -> None:
         overdue.leave_when_hung(settings.action_threads, leave)
@@ -180,6 +186,8 @@ def _be_present(presence: Presence, shop: Shop) -> None:
 
 def for_ingest(settings: Settings, consumer: str) -> StreamReader:
     """Make a process that reads the alert stream."""
+    from soar.ingest.stream import StreamReader
+
     made = house(settings)
     client = sentinel.connect(settings.redis_url.get_secret_value())
     return StreamReader(
@@ -193,6 +201,12 @@ def for_ingest(settings: Settings, consumer: str) -> StreamReader:
 
 def for_clock(settings: Settings) -> Clock:
     """Make the process that sweeps and pumps. It holds no key and runs no playbook."""
+    from soar.engine import chords
+    from soar.engine.clock import Clock
+    from soar.engine.settling import Settling
+    from soar.engine.sweep import Sweep
+    from soar.store.election import Election
+
     made = house(settings, chord=chords.ring)
     relay = Relay(made.app, made.database, chord=chords.ring)
     return Clock(

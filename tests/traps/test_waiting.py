@@ -40,8 +40,8 @@ def test_a_call_longer_than_the_visibility_timeout_is_made_once(
 
     Source: celery#6229, celery#5306.
     """
-    blocks(product, "long", net=13, count=1)
-    product.hold("palo_alto", VISIBILITY_SECONDS + 2.0, body="198.18.13.")
+    blocks(product, "long", net=24, count=1)
+    product.hold("palo_alto", VISIBILITY_SECONDS + 2.0, body="198.18.24.")
 
     case = product.alert("long", CASE)
     (run,) = product.after(case)
@@ -49,7 +49,7 @@ def test_a_call_longer_than_the_visibility_timeout_is_made_once(
 
     assert product.log_of("actions").count(f"block_ip[app_run-{call['id']}] received") == 1
     assert (run["status"], call["attempt"], call["crashes"]) == ("success", 1, 0)
-    assert sorted(product.blocked(13).values()) == [1]
+    assert sorted(product.blocked(24).values()) == [1]
     for name, value in (("block_seconds", 75.0), ("visibility_timeout", 60)):
         with pytest.raises(BadInput, match=r"SOAR_BLOCK_SECONDS.*SOAR_VISIBILITY_TIMEOUT"):
             bootstrap.for_engine(house.settings.model_copy(update={name: value}))

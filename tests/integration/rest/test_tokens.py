@@ -31,7 +31,9 @@ def client(
 ) -> Client:
     """Return a client whose token is bound."""
     with house.database.begin() as work:
-        token = access.create_token(work, "ada", roles=[], allowed_ips=allowed, lasts=lasts)
+        token = access.create_token(
+            work, "ada", roles=["Observer"], allowed_ips=allowed, lasts=lasts
+        )
     return Client(url, token)
 
 

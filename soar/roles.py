@@ -61,7 +61,7 @@ def edit(
 ) -> Row:
     """Change what is given of a role; who has it has what it permits now, at once."""
     before = _own(work, name)
-    changed = {
+    changed: dict[str, Any] = {
         "description": before["description"] if description is None else _description(description),
         "permissions": before["permissions"] if permissions is None else sorted(permissions),
         "disabled": before["disabled"] if disabled is None else disabled,

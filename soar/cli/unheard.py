@@ -1,5 +1,5 @@
 """
-A word about role names that nothing knows: a new name for approvals, or a slip of the pen.
+A word about roles that permit nothing: none, a new name for approvals, or a slip of the pen.
 
 In: the names that somebody is given. Out: a sentence on standard error, or none.
 Never: a refusal: approvals may be addressed to any name.
@@ -18,9 +18,11 @@ if TYPE_CHECKING:
 
 
 def note(house: House, work: Work, user: str, names: Sequence[str]) -> None:
-    """Say which of the names are neither a role nor known from anybody else."""
+    """Say which of the names are neither a role nor known from anybody else, or that none is."""
     from soar import roles
 
+    if not names:
+        error_line(f"without a role {user} may do nothing (see `soar role list`)", prefix="note: ")
     unheard = roles.unheard(work, names, of=user, approvers=house.settings.approvers)
     if unheard:
         told = " and ".join(map(repr, unheard))

@@ -115,6 +115,7 @@ def test_a_name_that_nothing_knows_is_mentioned(house: House, soar: Soar) -> Non
     known = soar("user", "add", "cy", "--role", "analyst", "--role", house.settings.approvers)
     roles = soar("user", "roles", "cy", "--role", "analyst", "--role", "soc_tire3")
     token = soar("token", "create", "splunk", "--role", "automatoin", "--json")
+    none = soar("user", "add", "dan")
 
     assert (slip.exit_code, known.exit_code, roles.exit_code, token.exit_code) == (0, 0, 0, 0)
     assert "note: 'analist': no role" in slip.stderr
@@ -122,6 +123,7 @@ def test_a_name_that_nothing_knows_is_mentioned(house: House, soar: Soar) -> Non
     assert "note:" not in known.stderr
     assert "soc_tire3" in roles.stderr
     assert "automatoin" in token.stderr
+    assert "note: without a role dan may do nothing" in none.stderr
 
 
 def test_a_person_starts_a_run_only_with_the_permission(

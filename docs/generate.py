@@ -1,7 +1,8 @@
 """
 Writes the parts of the reference that the code already says.
 
-In: settings, manifests, the phantom face, the tables of statuses, the sweep, the marked tests.
+In: settings, manifests, the phantom face, the tables of statuses, the sweep, the marked tests, the
+addresses of REST and the built-in roles.
 Out: the regions between ``<!-- generated: NAME -->`` and ``<!-- end -->`` in ``docs/reference``.
 Never: a word by hand inside a region: ``--check`` names the pages where one differs.
 """
@@ -14,23 +15,27 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import traps
 
 from soar import catalog
+from soar.api.app import create
+from soar.api.door import Guarded
 from soar.catalog import ActionSpec, AppSpec, FieldSpec
 from soar.domain import states
+from soar.domain.roles import AREAS, BUILT_IN, VERBS, permission
 from soar.engine import sweep
 from soar.phantom import rules
 from soar.settings import Settings
 from soar.tasks.binding import function_of
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = ("settings.md", "actions.md", "phantom.md", "architecture.md", "traps.md")
+PAGES = ("settings.md", "actions.md", "phantom.md", "architecture.md", "traps.md", "rest.md")
 REGION = re.compile(r"(<!-- generated: (\w+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 SETTING = re.compile(r"#?(SOAR_[A-Z_]+)=")
 ROLE = re.compile(r":(?:func|class|mod):(?=`)")
+METHODS = ("GET", "POST", "DELETE")
 SECTION = re.compile(r"# -{3,} (.+?)(?: -{3,})?")
 
 
@@ -189,6 +194,39 @@ def rules_of_the_sweep() -> str:
     return "\n".join([*rows, "", f"It waits first: {', '.join(waits)}."])
 
 
+def permissions() -> str:
+    """Return each permission with the addresses that need it, and those that need none."""
+    guarded = [r for r in create(cast(Any, None)).routes if isinstance(r, Guarded)]
+    needing, free = dict[str, list[str]](), list[str]()
+    for route in guarded:
+        for method in sorted((route.methods or set()) - {"HEAD"}, key=METHODS.index):
+            needed, address = route.needs.of(method), f"{method} `{route.path}`"
+            if needed:
+                needing.setdefault(permission(needed[1], needed[0]), []).append(address)
+            else:
+                free.append(f"| {address} | {route.needs.why} |")
+    rows = [f"| {needed} | {', '.join(needing[needed])} |" for needed in sorted(needing)]
+    head = ["| permission | what needs it |", "| --- | --- |"]
+    return "\n".join([*head, *rows, "", "| only a token | why |", "| --- | --- |", *free])
+
+
+def roles() -> str:
+    """Return the built-in roles: for each verb the areas."""
+    rows = [
+        "| role | id | view | edit | delete | execute |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    for role in BUILT_IN.values():
+        cells = [_areas(role.permissions, verb) for verb in VERBS]
+        rows.append(f"| `{role.name}` | {role.id} | {' | '.join(cells)} |")
+    return "\n".join([*rows, "", f"Areas: {', '.join(f'`{area}`' for area in AREAS)}."])
+
+
+def _areas(permissions: frozenset[str], verb: str) -> str:
+    found = [area for area in AREAS if permission(verb, area) in permissions]
+    return "all" if len(found) == len(AREAS) else ", ".join(f"`{area}`" for area in found)
+
+
 REGIONS: Mapping[str, Callable[[], str]] = {
     "settings": settings,
     "actions": actions,
@@ -196,6 +234,8 @@ REGIONS: Mapping[str, Callable[[], str]] = {
     "diagrams": diagrams,
     "sweep": rules_of_the_sweep,
     "traps": traps.table,
+    "permissions": permissions,
+    "roles": roles,
 }
 
 

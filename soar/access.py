@@ -16,6 +16,7 @@ from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import Any
 
+from soar.domain import roles as known_roles
 from soar.domain.errors import BadInput, Conflict, NotAllowed
 from soar.domain.model import Person
 from soar.domain.reach import stretch
@@ -118,7 +119,7 @@ def authenticate(work: Work, token: str, *, address: str | None = None) -> Perso
     if why:
         log.warning("token_refused", user=row["username"], why=why)
         raise NotAuthenticated(why)
-    return Person(username=row["username"], roles=tuple(row["roles"]), kind=row["kind"])
+    return known_roles.person(row)
 
 
 def _refusal(row: Mapping[str, Any], address: str | None) -> str:

@@ -20,6 +20,7 @@ from typing import Any
 
 from soar import codes, passwords
 from soar.access import USERNAME, NotAuthenticated, Throttled, token_hash
+from soar.domain import roles
 from soar.domain.errors import BadInput
 from soar.domain.model import Person
 from soar.store.rows import Row
@@ -291,5 +292,8 @@ def _standing(work: Work, secret: str) -> Row | None:
 
 
 def _session(row: Row, secret: str) -> Session:
-    person = Person(username=row["username"], roles=tuple(row["roles"]), kind=row["kind"])
-    return Session(person=person, authenticated_at=row["authenticated_at"], csrf=csrf_of(secret))
+    return Session(
+        person=roles.person(row),
+        authenticated_at=row["authenticated_at"],
+        csrf=csrf_of(secret),
+    )

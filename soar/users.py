@@ -7,20 +7,19 @@ code's secret, this one time. Never: a default credential, or a change off the r
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from datetime import timedelta
 
 from soar import codes, passwords
 from soar.access import USERNAME
 from soar.domain.errors import BadInput, Conflict
+from soar.domain.roles import NAME
 from soar.store.rows import Row
 from soar.store.work import Work
 from soar.vault import Vault
 
 ONE_TIME_LASTS = timedelta(days=7)
 FIRST = "admin"
-ROLE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._ -]{0,99}")
 
 
 def add(work: Work, username: str, *, roles: Sequence[str], by: str) -> str:
@@ -38,7 +37,7 @@ def add(work: Work, username: str, *, roles: Sequence[str], by: str) -> str:
 def checked_roles(roles: Sequence[str]) -> list[str]:
     """Return roles in their order without repeats, or say which one cannot be."""
     for role in roles:
-        if not ROLE.fullmatch(role):
+        if not NAME.fullmatch(role):
             raise BadInput("role", f"{role[:60]!r} must be letters, digits, spaces and . _ - only")
     return list(dict.fromkeys(roles))
 

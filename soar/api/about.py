@@ -19,6 +19,7 @@ from starlette.routing import Route
 from soar import sentinel
 from soar.api.door import Call, route
 from soar.api.errors import refusal
+from soar.api.permissions import ANYBODY
 from soar.store.listing import lists
 
 if TYPE_CHECKING:
@@ -38,9 +39,9 @@ def routes(house: House) -> list[Route]:
     return [
         Route("/", index, methods=["GET"]),
         Route("/healthz", alive, methods=["GET"]),
-        route(house, "/rest/version", get=version),
-        route(house, "/rest/system_info", get=system_info),
-        route(house, "/rest/health", get=health),
+        route(house, "/rest/version", needs=ANYBODY, get=version),
+        route(house, "/rest/system_info", needs=ANYBODY, get=system_info),
+        route(house, "/rest/health", needs=ANYBODY, get=health),
     ]
 
 

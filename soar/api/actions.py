@@ -13,6 +13,7 @@ from starlette.routing import Route
 
 from soar.api.door import Call, Shape, route
 from soar.api.nouns import ACTIONS, CALLS
+from soar.api.permissions import of
 from soar.domain import shapes
 from soar.store.rows import Row
 
@@ -22,12 +23,13 @@ if TYPE_CHECKING:
 
 def routes(house: House) -> list[Route]:
     """Return the addresses of this module."""
+    needs = of("containers")
     return [
-        route(house, "/rest/action_run", get=actions),
-        route(house, "/rest/action_run/{id}", get=action),
-        route(house, "/rest/action_run/{id}/app_runs", get=calls_of_action),
-        route(house, "/rest/app_run", get=calls),
-        route(house, "/rest/app_run/{id}", get=one_call),
+        route(house, "/rest/action_run", needs=needs, get=actions),
+        route(house, "/rest/action_run/{id}", needs=needs, get=action),
+        route(house, "/rest/action_run/{id}/app_runs", needs=needs, get=calls_of_action),
+        route(house, "/rest/app_run", needs=needs, get=calls),
+        route(house, "/rest/app_run/{id}", needs=needs, get=one_call),
     ]
 
 

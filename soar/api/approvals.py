@@ -12,14 +12,17 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.routing import Route
 
-from soar import approvals, handover
+from soar import approvals, dossier, handover, roles
 from soar.api import bodies
 from soar.api.door import Call, Shape, route
 from soar.api.errors import Unavailable
 from soar.api.nouns import APPROVALS
+from soar.api.permissions import ASKED
 from soar.domain import gate, shapes
 from soar.domain.errors import BadInput, SoarError
+from soar.domain.roles import may
 from soar.signing import Signer
+from soar.store.listing import Condition
 from soar.store.rows import Row
 
 if TYPE_CHECKING:
@@ -36,8 +39,8 @@ VERDICTS = {
 def routes(house: House) -> list[Route]:
     """Return the addresses of this module."""
     return [
-        route(house, "/rest/approval", get=page),
-        route(house, "/rest/approval/{id}", get=one, post=answer),
+        route(house, "/rest/approval", needs=ASKED, get=page),
+        route(house, "/rest/approval/{id}", needs=ASKED, get=one, post=answer),
     ]
 
 
@@ -79,13 +82,19 @@ def shape(row: Row) -> Shape:
 
 
 def page(call: Call) -> Shape:
-    """Return a page of approvals."""
-    return call.envelope(APPROVALS, shape)
+    """Return a page of approvals; who may not view containers sees what they are asked."""
+    if may(call.person, "containers", "view"):
+        return call.envelope(APPROVALS, shape)
+    names = dossier.names(call.work, call.person)
+    mine = Condition(field="addressees", operator="in", value=names)
+    return call.envelope(APPROVALS, shape, only=[mine])
 
 
 def one(call: Call) -> Shape:
     """Return one approval: exactly what is asked, and the digest an answer must carry."""
     row = call.one(APPROVALS)
+    if approvals.stands_for(call.work, call.person, row) is None:
+        roles.require(call.work, call.person, "containers", "view")
     cast = call.work.policies.ballots(row["id"])
     ballots = [{"by": b["person"], "choice": b["choice"]} for b in cast]
     return {**shape(row), "ballots": ballots}

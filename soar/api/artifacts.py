@@ -16,7 +16,7 @@ from starlette.routing import Route
 from soar.api import bodies
 from soar.api.door import Call, Shape, route
 from soar.api.nouns import ARTIFACTS
-from soar.api.permissions import require
+from soar.api.permissions import of
 from soar.domain import shapes
 from soar.domain.errors import BadInput, NotFound, SoarError
 from soar.domain.model import NewArtifact
@@ -33,9 +33,10 @@ FIRST = "artifacts[0]"
 
 def routes(house: House) -> list[Route]:
     """Return the addresses of this module."""
+    needs = of("containers")
     return [
-        route(house, "/rest/artifact", get=page, post=add),
-        route(house, "/rest/artifact/{id}", get=one),
+        route(house, "/rest/artifact", needs=needs, get=page, post=add),
+        route(house, "/rest/artifact/{id}", needs=needs, get=one),
     ]
 
 
@@ -57,7 +58,6 @@ def one(call: Call) -> Shape:
 
 def add(call: Call) -> Any:
     """Add one artifact, or a list of them with a result for each."""
-    require(call.person, "edit artifacts")
     if not isinstance(call.body, list):
         return _add(call, call.body)
     if len(call.body) > MOST:

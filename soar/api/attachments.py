@@ -13,6 +13,7 @@ from starlette.routing import Route
 
 from soar.api.door import Call, Shape, route
 from soar.api.nouns import ATTACHMENTS
+from soar.api.permissions import of
 from soar.domain import shapes
 from soar.domain.errors import BadInput, NotFound
 from soar.store.attachments import pieces
@@ -26,10 +27,11 @@ DOWNLOAD = "/rest/download_attachment"
 
 def routes(house: House) -> list[Route]:
     """Return the addresses of this module."""
+    needs = of("containers")
     return [
-        route(house, "/rest/container_attachment", get=page),
-        route(house, "/rest/container_attachment/{id}", get=one),
-        route(house, DOWNLOAD, get=download),
+        route(house, "/rest/container_attachment", needs=needs, get=page),
+        route(house, "/rest/container_attachment/{id}", needs=needs, get=one),
+        route(house, DOWNLOAD, needs=needs, get=download),
     ]
 
 

@@ -20,7 +20,7 @@ from soar.api import actions, artifacts, attachments, bodies, runs
 from soar.api.door import Call, Shape, route
 from soar.api.errors import Duplicate
 from soar.api.nouns import ACTIONS, ARTIFACTS, ASSETS, ATTACHMENTS, CONTAINERS, NOTES, RUNS
-from soar.api.permissions import require
+from soar.api.permissions import of
 from soar.domain import shapes
 from soar.domain.errors import BadInput, NotFound
 from soar.domain.model import CONTAINER_STATUSES, severity
@@ -61,10 +61,14 @@ def routes(house: House) -> list[Route]:
         "comments": _within(NOTES["comments"], note_shape),
         "report": report,
     }
+    needs = of("containers")
     return [
-        route(house, "/rest/container", get=page, post=add),
-        route(house, "/rest/container/{id}", get=one, post=change),
-        *(route(house, f"/rest/container/{{id}}/{n}", get=part) for n, part in parts.items()),
+        route(house, "/rest/container", needs=needs, get=page, post=add),
+        route(house, "/rest/container/{id}", needs=needs, get=one, post=change),
+        *(
+            route(house, f"/rest/container/{{id}}/{n}", needs=needs, get=part)
+            for n, part in parts.items()
+        ),
     ]
 
 
@@ -130,7 +134,6 @@ def report(call: Call) -> Response:
 
 def add(call: Call) -> Shape:
     """Open a container for an alert and queue its playbooks, or say which one it repeats."""
-    require(call.person, "edit containers")
     raw = _with_asset(call, bodies.an_object(call.body))
     later = _changes(call, {n: raw[n] for n in LATER if raw.get(n) is not None})
     alert = check(raw, labels=_labels(call))
@@ -165,7 +168,6 @@ def _labels(call: Call) -> tuple[str, ...]:
 
 def change(call: Call) -> Shape:
     """Change fields of a container; an unknown one is refused."""
-    require(call.person, "edit containers")
     container_id = int(call.one(CONTAINERS)["id"])
     raw = bodies.an_object(call.body)
     bodies.only(raw, CHANGES)

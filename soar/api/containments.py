@@ -12,6 +12,7 @@ from starlette.routing import Route
 
 from soar.api.door import Call, Shape, route
 from soar.api.nouns import CONTAINMENTS
+from soar.api.permissions import of
 from soar.domain import shapes
 from soar.store.rows import Row
 
@@ -21,9 +22,10 @@ if TYPE_CHECKING:
 
 def routes(house: House) -> list[Route]:
     """Return the addresses of this module."""
+    needs = of("containers")
     return [
-        route(house, "/rest/containment", get=containments),
-        route(house, "/rest/containment/{id}", get=containment),
+        route(house, "/rest/containment", needs=needs, get=containments),
+        route(house, "/rest/containment/{id}", needs=needs, get=containment),
     ]
 
 

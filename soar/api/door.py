@@ -2,8 +2,8 @@
 The one door of every endpoint: who asks, one transaction, one answer.
 
 In: a request. Out: a :class:`Call` for the endpoint, its answer as JSON.
-Never: an endpoint without a person, or a GET that can change anything: its transaction is
-read-only.
+Never: an endpoint without a person who has what it needs, or a GET that can change anything: its
+transaction is read-only.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -20,12 +20,13 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from soar import access
+from soar import access, roles
 from soar.api import bodies, query
 from soar.api.errors import answer_to
+from soar.api.permissions import Needs
 from soar.domain.errors import NotFound
 from soar.domain.model import Person
-from soar.store.listing import Listing, lists
+from soar.store.listing import Condition, Listing, lists
 from soar.store.rows import Row
 from soar.store.work import Work
 
@@ -64,10 +65,13 @@ class Call:
         own = (f"_filter_{name}", str(self.number))
         return replace(self, parameters=(*self.parameters, own))
 
-    def envelope(self, listing: Listing, shape: Callable[[Row], Shape]) -> dict[str, Any]:
-        """Return one page of a list as clients know it: count, num_pages, data."""
+    def envelope(
+        self, listing: Listing, shape: Callable[[Row], Shape], *, only: Sequence[Condition] = ()
+    ) -> dict[str, Any]:
+        """Return one page of a list as clients know it; *only* is asked beside what they ask."""
         question = query.read(self.parameters, listing)
-        found = lists(self.work).page(listing, question.wanted)
+        conditions = (*question.wanted.conditions, *only)
+        found = lists(self.work).page(listing, replace(question.wanted, conditions=conditions))
         shown = [shape(row) for row in found.rows]
         data = [{k: v for k, v in s.items() if k not in question.without} for s in shown]
         return {"count": found.count, "num_pages": found.pages, "data": data}
@@ -76,15 +80,22 @@ class Call:
 Answer = Callable[[Call], Any]
 
 
+class Guarded(Route):
+    """An address below the door, with what it needs."""
+
+    needs: Needs
+
+
 def route(
     house: House,
     path: str,
     *,
+    needs: Needs,
     get: Answer | None = None,
     post: Answer | None = None,
     delete: Answer | None = None,
     bearer: bool = False,
-) -> Route:
+) -> Guarded:
     """Return the route of an address; HEAD is answered like GET, *bearer* lets scrapers in."""
     answers = {"GET": get, "HEAD": get, "POST": post, "DELETE": delete}
     possible = {verb: answer for verb, answer in answers.items() if answer is not None}
@@ -98,27 +109,34 @@ def route(
             return answer_to(error, path)
         shown = token(request.headers, bearer=bearer)
         return await run_in_threadpool(
-            _respond, house, request, path, possible[request.method], body, shown
+            _respond, house, request, made, possible[request.method], body, shown
         )
 
-    return Route(path, endpoint, methods=list(possible))
+    made = Guarded(path, endpoint, methods=list(possible))
+    made.needs = needs
+    return made
 
 
 def _respond(
-    house: House, request: Request, path: str, answer: Answer, body: bytes, shown: str
+    house: House, request: Request, at: Guarded, answer: Answer, body: bytes, shown: str
 ) -> Response:
     try:
         with house.database.begin() as work:
-            made = answer(_call(house, work, request, body, shown))
+            made = answer(_call(house, work, request, at.needs, body, shown))
         return made if isinstance(made, Response) else JSONResponse(made)
     except Exception as error:
-        return answer_to(error, path)
+        return answer_to(error, at.path)
 
 
-def _call(house: House, work: Work, request: Request, body: bytes, shown: str) -> Call:
+def _call(
+    house: House, work: Work, request: Request, needs: Needs, body: bytes, shown: str
+) -> Call:
     if request.method in ("GET", "HEAD"):
         lists(work).forbid_changes()
     person = access.authenticate(work, shown, address=address(request))
+    needed = needs.of(request.method)
+    if needed:
+        roles.require(work, person, *needed)
     return Call(
         house=house,
         work=work,

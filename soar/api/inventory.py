@@ -17,7 +17,7 @@ from soar.api import bodies
 from soar.api.door import Call, Shape, route
 from soar.api.errors import Unavailable
 from soar.api.nouns import ASSETS, PLAYBOOK_VERSIONS, PLAYBOOKS, TRIGGERS
-from soar.api.permissions import require
+from soar.api.permissions import of
 from soar.domain import shapes
 from soar.domain.errors import BadInput, NotFound
 from soar.store.rows import Row
@@ -31,12 +31,13 @@ STARS = "***"
 
 def routes(house: House) -> list[Route]:
     """Return the addresses of this module."""
+    own, runs = of("assets"), of("playbooks")
     return [
-        route(house, "/rest/asset", get=assets, post=save_asset),
-        route(house, "/rest/asset/{id}", get=asset, post=change_asset),
-        route(house, "/rest/trigger", get=all_triggers, post=save_trigger),
-        route(house, "/rest/playbook", get=playbooks),
-        route(house, "/rest/playbook/{id}", get=playbook),
+        route(house, "/rest/asset", needs=own, get=assets, post=save_asset),
+        route(house, "/rest/asset/{id}", needs=own, get=asset, post=change_asset),
+        route(house, "/rest/trigger", needs=runs, get=all_triggers, post=save_trigger),
+        route(house, "/rest/playbook", needs=runs, get=playbooks),
+        route(house, "/rest/playbook/{id}", needs=runs, get=playbook),
     ]
 
 
@@ -114,7 +115,6 @@ def playbook(call: Call) -> Shape:
 
 def save_asset(call: Call) -> Shape:
     """Add an asset, or replace the one of that name."""
-    require(call.person, "edit assets")
     raw = bodies.an_object(call.body)
     name = raw.get("asset_name") or raw.get("name")
     return _save(call, raw, _configuration_of(call, str(name)))
@@ -122,7 +122,6 @@ def save_asset(call: Call) -> Shape:
 
 def change_asset(call: Call) -> Shape:
     """Change an asset; settings that are not named stay as they are."""
-    require(call.person, "edit assets")
     row, raw = call.one(ASSETS), bodies.an_object(call.body)
     current = row["configuration"]
     given = raw.get("configuration") or {}
@@ -176,7 +175,6 @@ def _vault(house: House) -> Vault:
 
 def save_trigger(call: Call) -> Shape:
     """Add a trigger, or replace the one of that name."""
-    require(call.person, "edit triggers")
     trigger = triggers.parse(call.body)
     triggers.save(call.work, trigger)
     call.work.audit(call.person.username, "trigger saved", {"trigger": trigger.name})

@@ -18,6 +18,7 @@ from soar import lanes as model
 from soar.api import metrics
 from soar.api.door import Call, Shape, route
 from soar.api.nouns import LANES
+from soar.api.permissions import of
 from soar.limiter import Limiter
 from soar.store.rows import Row
 
@@ -27,12 +28,12 @@ if TYPE_CHECKING:
 
 def routes(house: House) -> list[Route]:
     """Return the addresses of this module."""
-    window = Window(house)
+    window, needs = Window(house), of("assets")
     return [
-        route(house, "/rest/lane", get=window.lanes),
-        route(house, "/rest/lane/{asset}", get=window.lane),
-        route(house, "/rest/lane/{asset}/{id}", get=window.place),
-        route(house, "/metrics", get=window.metrics, bearer=True),
+        route(house, "/rest/lane", needs=needs, get=window.lanes),
+        route(house, "/rest/lane/{asset}", needs=needs, get=window.lane),
+        route(house, "/rest/lane/{asset}/{id}", needs=needs, get=window.place),
+        route(house, "/metrics", needs=needs, get=window.metrics, bearer=True),
     ]
 
 

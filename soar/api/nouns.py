@@ -285,6 +285,8 @@ APPROVAL_STATUS = (
     " when x.kind <> 'prompt' and x.answer = 'Deny' then 'denied' else 'approved' end"
 )
 
+ADDRESSEES = "case x.addressees when '{}' then array[x.assignee] else x.addressees end"
+
 APPROVALS = Listing(
     noun="approval",
     source=f"approval x{_WITH_RUN}",
@@ -316,6 +318,7 @@ APPROVALS = Listing(
             answered_by="x.answered_by",
             answered_for="x.signed->>'for'",
         ),
+        **columns_of("texts", addressees=ADDRESSEES),
         **columns_of(
             "time",
             create_time="x.create_time",

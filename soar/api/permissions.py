@@ -1,37 +1,50 @@
 """
-Who may do what: one table, read here and in ``docs/reference/rest.md``.
+What each address needs: for each verb an area and a verb of roles, or the reason why none.
 
-In: a person and what they want to do. Out: nothing, or a refusal that names the roles.
-Never: a decision about approvals; ``soar.approvals`` makes it.
+In: an area. Out: needs, which the door checks before anything else, and the reference shows.
+Never: an address that says nothing about what it needs.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 
-from soar.domain.errors import NotAllowed
-from soar.domain.model import Person
+READS = ("GET", "HEAD")
+USUAL = {"POST": "edit", "DELETE": "delete"}
 
-WRITERS = ("admin", "automation", "analyst")
-ADMINS = ("admin",)
-
-PERMISSIONS: Mapping[str, tuple[str, ...]] = {
-    "edit containers": WRITERS,
-    "edit artifacts": WRITERS,
-    "run playbooks": WRITERS,
-    "edit assets": ADMINS,
-    "edit triggers": ADMINS,
-    "edit blast rules": ADMINS,
-    "edit approval policies": ADMINS,
-    "switch shadow mode": ADMINS,
-}
-"""What needs a role, and the roles of which one suffices; reading needs a token only."""
+Permission = tuple[str, str]
 
 
-def require(person: Person, permission: str) -> None:
-    """Let a person pass whose roles allow it, or say which role is missing."""
-    allowed = PERMISSIONS[permission]
-    if not set(allowed) & set(person.roles):
-        raise NotAllowed(
-            f"{person.username} may not {permission}: it needs the role {' or '.join(allowed)}"
-        )
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Needs:
+    """What an address needs: (area, verb) for a method; what is not named needs a token only."""
+
+    permissions: Mapping[str, Permission] = field(default_factory=dict)
+    why: str = ""
+    """Why a method without a permission needs none."""
+
+    def of(self, method: str) -> Permission | None:
+        """Return what a method needs, if it needs more than a token."""
+        return self.permissions.get("GET" if method in READS else method)
+
+
+def of(area: str, *, post: Permission | None = None, delete: Permission | None = None) -> Needs:
+    """
+    Return the needs of an address in an area: view to read, edit to post, delete to delete.
+
+    *post* and *delete* are given where they need something else.
+    """
+    usual = {method: (area, verb) for method, verb in USUAL.items()}
+    given = {"POST": post, "DELETE": delete}
+    own = {method: need for method, need in given.items() if need}
+    return Needs(permissions={"GET": (area, "view"), **usual, **own})
+
+
+SETTING: Permission = ("system_settings", "edit")
+SETTINGS = of("system_settings", delete=SETTING)
+"""A rule of the system: to add and to remove one is to edit the settings."""
+RUN: Permission = ("playbooks", "execute")
+
+ANYBODY = Needs(why="it tells of the server only")
+ASKED = Needs(why="approvals decide by name: who is asked sees and answers them, others only look")

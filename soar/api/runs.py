@@ -18,7 +18,7 @@ from starlette.routing import Route
 from soar.api import bodies
 from soar.api.door import Call, Shape, route
 from soar.api.nouns import PLAYBOOK_VERSIONS, RUN_LOG, RUNS
-from soar.api.permissions import require
+from soar.api.permissions import RUN, of
 from soar.cancellation import cancel
 from soar.domain import shapes
 from soar.domain.errors import BadInput, NotFound
@@ -38,10 +38,11 @@ ASKED = ("container_id", "container", "playbook_id", "scope", "run", "inputs")
 
 def routes(house: House) -> list[Route]:
     """Return the addresses of this module."""
+    needs = of("containers", post=RUN)
     return [
-        route(house, "/rest/playbook_run", get=page, post=start),
-        route(house, "/rest/playbook_run/{id}", get=one, post=change),
-        route(house, "/rest/playbook_run/{id}/log", get=log),
+        route(house, "/rest/playbook_run", needs=needs, get=page, post=start),
+        route(house, "/rest/playbook_run/{id}", needs=needs, get=one, post=change),
+        route(house, "/rest/playbook_run/{id}/log", needs=needs, get=log),
     ]
 
 
@@ -125,7 +126,6 @@ def log_shape(row: Row) -> Shape:
 
 def start(call: Call) -> Shape:
     """Queue a run of a playbook on a container."""
-    require(call.person, "run playbooks")
     raw = bodies.an_object(call.body)
     _check(raw)
     container_id = bodies.number(raw, "container_id", "container")
@@ -171,7 +171,6 @@ def _playbook(call: Call, wanted: Any) -> Row:
 
 def change(call: Call) -> Shape:
     """Cancel a run, as Splunk's ``{"cancel": true}`` does."""
-    require(call.person, "run playbooks")
     raw = bodies.an_object(call.body)
     bodies.only(raw, ("cancel", "reason"))
     if raw.get("cancel") is not True:

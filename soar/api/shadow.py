@@ -13,7 +13,7 @@ from starlette.routing import Route
 from soar import shadow
 from soar.api import bodies
 from soar.api.door import Call, Shape, route
-from soar.api.permissions import require
+from soar.api.permissions import SETTINGS
 from soar.domain import shapes
 from soar.store.listing import Field, Listing
 from soar.store.rows import Row
@@ -39,8 +39,8 @@ SHADOWS = Listing(
 def routes(house: House) -> list[Route]:
     """Return the addresses of this module."""
     return [
-        route(house, "/rest/shadow", get=switches, post=on),
-        route(house, "/rest/shadow/{id}", get=switch, delete=off),
+        route(house, "/rest/shadow", needs=SETTINGS, get=switches, post=on),
+        route(house, "/rest/shadow/{id}", needs=SETTINGS, get=switch, delete=off),
     ]
 
 
@@ -56,7 +56,6 @@ def switch(call: Call) -> Shape:
 
 def on(call: Call) -> Shape:
     """Switch shadow mode on; a second time changes nothing."""
-    require(call.person, "switch shadow mode")
     raw = bodies.an_object(call.body)
     row, new = shadow.on(call.work, raw, by=call.person.username)
     return {"success": True, "new": new, **_shape(row)}
@@ -64,7 +63,6 @@ def on(call: Call) -> Shape:
 
 def off(call: Call) -> Shape:
     """Switch shadow mode off."""
-    require(call.person, "switch shadow mode")
     row = call.one(SHADOWS)
     shadow.off(call.work, _named(row), by=call.person.username)
     return {"success": True, "id": row["id"]}

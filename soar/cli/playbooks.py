@@ -116,7 +116,11 @@ def _starter(work: Any, found: Any, token_file: Path | None) -> str:
     """Return who starts a run: the person of the token, where one is given."""
     if token_file is None and not found.token.get_secret_value():
         return "command line"
-    return entry.person(work, found, token_file).username
+    from soar import roles
+
+    person = entry.person(work, found, token_file)
+    roles.require(work, person, "playbooks", "execute")
+    return person.username
 
 
 @triggers_app.command("list")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from soar.cli import entry
+from soar.cli import entry, unheard
 from soar.cli.screen import AsJson, plain, progress_console, say, show, table
 from soar.domain.errors import NotFound
 
@@ -26,7 +26,7 @@ COMMAND_LINE = "command line"
 @app.command(
     "create",
     epilog="Examples:\n\nsoar token create anna --role soc_tier2\n\n"
-    "soar token create metrics --automation --expires 52w --allow-ip 10.1.0.0/16",
+    "soar token create metrics --automation --role Observer --expires 52w --allow-ip 10.1.0.0/16",
 )
 def create(
     user: User,
@@ -50,9 +50,10 @@ def create(
     """Make a token and show it this one time."""
     from soar import access
 
-    with entry.working() as (_, work):
+    with entry.working() as (house, work):
         roles, kind = _kept(work, user)
         roles = roles if role is None else role
+        unheard.note(house, work, user, roles)
         kind = kind if automation is None else ("automation" if automation else "normal")
         lasts = access.lifetime(expires) if expires else None
         allowed = access.networks(allow_ip or ())

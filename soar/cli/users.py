@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from soar.cli import entry
+from soar.cli import entry, unheard
 from soar.cli.screen import AsJson, plain, progress_console, say, show, table
 from soar.cli.tokens import COMMAND_LINE
 from soar.domain.errors import BadInput, NotFound
@@ -30,7 +30,8 @@ def add(user: User, role: Roles = None, as_json: AsJson = False) -> None:
     """Make a person, and show the one-time password with which they set their own."""
     from soar import users
 
-    with entry.working() as (_, work):
+    with entry.working() as (house, work):
+        unheard.note(house, work, user, role or ())
         password = users.add(work, user, roles=role or (), by=COMMAND_LINE)
     _show_password(as_json, user, password)
 
@@ -106,7 +107,8 @@ def roles(user: User, role: Roles = None, as_json: AsJson = False) -> None:
     """Give somebody exactly these roles; without any, none."""
     from soar import users
 
-    with entry.working() as (_, work):
+    with entry.working() as (house, work):
+        unheard.note(house, work, user, role or ())
         given = users.set_roles(work, user, roles=role or (), by=COMMAND_LINE)
     names = ", ".join(given) or "no roles"
     say(as_json, {"user": user, "roles": given}, f"{user} has {names}")

@@ -214,6 +214,8 @@ class Person:
     username: str
     roles: tuple[str, ...]
     kind: str = "normal"
+    permissions: frozenset[str] = frozenset()
+    """What their roles permit, like "edit assets"; not asked where approvals are answered."""
 
 
 def severity(value: Any, *, field_name: str = "severity") -> str:

@@ -8,6 +8,7 @@ Never: a token in clear.
 from __future__ import annotations
 
 from soar.domain.errors import NotFound
+from soar.store.roles import PERMITTED
 from soar.store.rows import Queries, Row
 
 
@@ -76,8 +77,8 @@ class People(Queries):
     def by_token(self, token_hash: str) -> Row | None:
         """Return the person whose token has this hash, if there is one."""
         return self._one(
-            """
-            select p.*, t.hash as token_hash, t.expires_at, t.allowed_ips,
+            f"""
+            select p.*, t.hash as token_hash, t.expires_at, t.allowed_ips, {PERMITTED},
               coalesce(t.expires_at <= now(), false) as expired
             from token t join person p on p.id = t.person_id where t.hash = :hash
             """,

@@ -48,6 +48,7 @@ from soar.store.notice_tables import reminder as reminder
 from soar.store.people_table import person as person
 from soar.store.people_table import token as token
 from soar.store.policies import policy as policy
+from soar.store.roles import role as role
 from soar.store.shadow import shadow as shadow
 
 playbook = Table(

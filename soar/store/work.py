@@ -38,6 +38,7 @@ from soar.store.playbooks import Playbooks
 from soar.store.policies import Policies
 from soar.store.prepared import Hot
 from soar.store.reads import Reads
+from soar.store.roles import Roles
 from soar.store.runs import Runs
 from soar.store.sessions import Sessions
 from soar.store.shadow import Shadow
@@ -143,6 +144,11 @@ class Work:
     def people(self) -> People:
         """People, and their tokens."""
         return People(self.connection)
+
+    @cached_property
+    def roles(self) -> Roles:
+        """What people may do."""
+        return Roles(self.connection)
 
     @cached_property
     def credentials(self) -> Credentials:

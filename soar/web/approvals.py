@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, Any
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from soar import approvals, dossier
+from soar import approvals, dossier, roles
 from soar.api.errors import Unavailable, told
 from soar.domain import gate
 from soar.domain.errors import BadInput, Conflict, NotAllowed, SoarError
 from soar.domain.model import SEVERITIES
+from soar.domain.roles import may
 from soar.domain.visible import visible
 from soar.dossier import Dossier
 from soar.signing import Signer
@@ -71,10 +72,13 @@ def desk(visit: Visit) -> Response:
     """Show what waits for this person, what else is open if they want it, and what was decided."""
     asked = visit.request.query_params
     everybody, wanted = asked.get("whose") == "all", _wanted(asked)
+    if everybody:
+        _check_looks(visit)
     names = None if everybody else dossier.names(visit.work, visit.session.person)
     rows = visit.work.desk.open(names, wanted, after=_place(asked.get("after", "")), limit=SIZE + 1)
     more = rows[SIZE - 1] if len(rows) > SIZE else None
-    first_page = not asked.get("after")
+    looks = may(visit.session.person, "containers", "view")
+    closed = looks and not asked.get("after")
     return render(
         visit,
         "approvals.html",
@@ -86,7 +90,8 @@ def desk(visit: Visit) -> Response:
         severities=SEVERITIES,
         count=visit.work.desk.count(names),
         most=MOST,
-        decided=[_line(row) for row in visit.work.desk.decided(limit=RECENT)] if first_page else [],
+        decided=[_line(row) for row in visit.work.desk.decided(limit=RECENT)] if closed else [],
+        looks=looks,
     )
 
 
@@ -166,7 +171,15 @@ def _check_confirmed(found: Dossier, form: Mapping[str, str]) -> None:
 
 
 def _of(visit: Visit, number: int) -> Dossier:
-    return dossier.of(visit.work, number, visit.session.person, catalog=visit.house.catalog)
+    """Return a question in full, to who may answer it or may look."""
+    found = dossier.of(visit.work, number, visit.session.person, catalog=visit.house.catalog)
+    if not found.may:
+        _check_looks(visit)
+    return found
+
+
+def _check_looks(visit: Visit) -> None:
+    roles.require(visit.work, visit.session.person, "containers", "view")
 
 
 def _in_full(visit: Visit, number: int, *, refused: SoarError | None = None) -> Response:

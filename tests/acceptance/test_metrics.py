@@ -68,7 +68,7 @@ def fill(work: Work) -> str:
         end(work, add(), auto_resolved=auto_resolved)
     end(work, add(), auto_resolved=False, error="it failed")
     add()
-    return access.create_token(work, "metrics", roles=[])
+    return access.create_token(work, "metrics", roles=["Observer"])
 
 
 def end(work: Work, run_id: int, *, auto_resolved: bool, error: str = "") -> None:

@@ -110,7 +110,9 @@ def test_an_alert_pushed_by_hand_is_asked_about_answered_and_reported(
     folder, doors = up
     alert = tmp_path / "alert.json"
     alert.write_text(json.dumps(cases("by-hand")[0].alert))
-    token = soar(folder, "token", "create", "ada", "--role", "soc_tier2")["token"]
+    token = soar(folder, "token", "create", "ada", "--role", "soc_tier2", "--role", "Observer")[
+        "token"
+    ]
 
     soar(folder, "alert", "push", str(alert))
     question = eventually(lambda: soar(folder, "approvals"))[0]

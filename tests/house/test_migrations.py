@@ -18,10 +18,12 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, create_engine, inspect, text
 
+from soar.domain import roles
 from soar.domain.chain import Walk
 from soar.embedded import Servers
 from soar.store import migrate
 from soar.store.audit import Audit
+from soar.store.roles import Roles
 from soar.store.tables import metadata
 
 
@@ -148,3 +150,37 @@ def test_what_was_audited_before_there_was_a_chain_is_its_beginning(url: str) ->
         assert walk.follow(trail.links()) is None
         assert (walk.number, trail.differs()) == (2, None)
     engine.dispose()
+
+
+def test_who_could_read_before_there_were_roles_still_can(url: str) -> None:
+    """
+    Everybody without a role that permits something may look, as before; nobody gets more.
+    """
+    before: dict[str, list[str]] = {
+        "anna": ["soc_tier2"],
+        "metrics": [],
+        "root": ["admin", "soc_tier2"],
+        "ben": ["analyst"],
+        "bot": ["automation"],
+    }
+    migrate.upgrade(url, "0017")
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        for name, given in before.items():
+            connection.execute(
+                text("insert into person (username, roles) values (:name, :roles)"),
+                {"name": name, "roles": given},
+            )
+    migrate.upgrade(url)
+    with engine.connect() as connection:
+        rows = connection.execute(text("select username, roles from person")).all()
+        after = {str(row.username): list(row.roles) for row in rows}
+        assert not Roles(connection).holders("Administrator")
+    engine.dispose()
+
+    assert after == {
+        **before,
+        "anna": ["soc_tier2", "Observer"],
+        "metrics": ["Observer"],
+    }
+    assert all(roles.permitted(given) >= roles.LOOK for given in after.values())

@@ -109,10 +109,13 @@ def url(house: House) -> Iterator[str]:
         yield address
 
 
-def client_of(house: House, url: str, username: str, *roles: str, kind: str = "normal") -> Client:
-    """Return a client with a new token of a person with these roles."""
+def client_of(
+    house: House, url: str, username: str, *roles: str, kind: str = "normal", looks: bool = True
+) -> Client:
+    """Return a client with a new token of a person with these roles, who *looks* at everything."""
+    given = [*roles, *(["Observer"] if looks else [])]
     with house.database.begin() as work:
-        return Client(url, access.create_token(work, username, roles=list(roles), kind=kind))
+        return Client(url, access.create_token(work, username, roles=given, kind=kind))
 
 
 @pytest.fixture
@@ -129,7 +132,7 @@ def analyst(house: House, url: str) -> Client:
 
 @pytest.fixture
 def reader(house: House, url: str) -> Client:
-    """Somebody with a token and no role."""
+    """Somebody who only looks."""
     return client_of(house, url, "guest")
 
 

@@ -31,7 +31,9 @@ def client(
 ) -> Client:
     """Return a client whose token is bound."""
     with house.database.begin() as work:
-        token = access.create_token(work, "ada", roles=[], allowed_ips=allowed, lasts=lasts)
+        token = access.create_token(
+            work, "ada", roles=["Observer"], allowed_ips=allowed, lasts=lasts
+        )
     return Client(url, token)
 
 
@@ -103,7 +105,7 @@ def test_tokens_are_listed_without_their_hash_and_revoked_one_by_one(
     The command line makes them for a time and a place.
     """
     words = ("--expires", "90d", "--allow-ip", "127.0.0.1", "--allow-ip", "10.1.2.3/16", "--json")
-    kept = json.loads(soar("token", "create", "bot", *words).stdout)["token"]
+    kept = json.loads(soar("token", "create", "bot", "--role", "Observer", *words).stdout)["token"]
     soar("token", "create", "bot")
 
     listed = soar("token", "list", "--json").stdout

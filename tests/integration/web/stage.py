@@ -68,10 +68,13 @@ def hidden(page: requests.Response) -> dict[str, str]:
     return {name: unescape(value) for name, value in FIELD.findall(last)}
 
 
-def person(house: House, username: str, *roles: str, password: str = PASSWORD) -> str:
-    """Make somebody with a password."""
+def person(
+    house: House, username: str, *roles: str, password: str = PASSWORD, looks: bool = True
+) -> str:
+    """Make somebody with a password, who *looks* at everything."""
+    given = [*roles, *(["Observer"] if looks else [])]
     with house.database.begin() as work:
-        users.add(work, username, roles=roles, by="test")
+        users.add(work, username, roles=given, by="test")
         users.set_password(work, username, password, by="test")
     return username
 

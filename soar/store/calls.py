@@ -224,19 +224,39 @@ class Calls(Queries):
 
     def withdraw(self, approval_id: int, message: str) -> list[Row]:
         """Fail the calls that an approval held: it was denied or is overdue."""
+        return self.withdraw_all({approval_id: message})
+
+    def withdraw_all(self, told: Mapping[int, str]) -> list[Row]:
+        """
+        Fail the calls that these approvals held, each with the message of its own.
+
+        Each approval's calls are looked up by themselves: a plan for all of them would read the
+        table, where the server knows little of it.
+        """
         return self._all(
-            f"""
-            with ended as (
-              update app_run set status = 'failed', message = :message, end_time = now()
-              where {TIED} and status = 'parked' returning join_id),
+            """
+            with told as (
+              select id, message from unnest(cast(:ids as bigint[]), cast(:messages as text[]))
+              as t(id, message)),
+            held as (
+              select x.id, t.message from told t cross join lateral (
+                (select c.id from app_run c where c.approval_id = t.id and c.status = 'parked'
+                  offset 0) union all
+                (select c.id from app_run c where c.breaker_id = t.id and c.status = 'parked'
+                  offset 0)) x),
+            ended as (
+              update app_run c set status = 'failed', end_time = now(),
+              message = (select h.message from held h where h.id = c.id limit 1)
+              where c.id = any(array(select id from held)) and c.status = 'parked'
+              returning join_id),
             counted as (select join_id, count(*) as n from ended group by join_id)
             update action_run j set remaining = remaining - n,
             end_time = case when remaining - n <= 0 then now() else end_time end
             from counted where j.id = counted.join_id
             returning j.id, j.run_id, j.remaining
             """,
-            id=approval_id,
-            message=storable(message),
+            ids=list(told),
+            messages=[storable(message) for message in told.values()],
         )
 
     def call_off(self, run_ids: list[int], message: str) -> int:

@@ -139,6 +139,17 @@ class Overdue(Queries):
         inner = KINDS[kind]
         return self._all(FRAME.format(inner=inner), allowed=allowed, count=count)
 
+    def unheard_joins(self, most: int) -> int:
+        """Count the joins that have ended and that no engine has looked at, up to *most*."""
+        return int(
+            self._value(
+                "select count(*) from (select 1 from action_run a join playbook_run r"
+                " on r.id = a.run_id where a.delivered_at is null and a.end_time is not null"
+                f" and a.join_id = a.id and {OPEN_RUN} limit :most) a",
+                most=most,
+            )
+        )
+
     def has_clock(self) -> bool:
         """Tell whether some process holds the election of the clock."""
         return bool(

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from soar.domain.gate import HeldCall
-from soar.store.claims import MOST_CRASHES, OWNER_ALIVE
+from soar.store.claims import MOST_CRASHES, OWNER_ALIVE, USED
 from soar.store.prepared import Hot
 from soar.store.rows import Queries, Row, as_json, storable
 
@@ -119,9 +119,11 @@ class Calls(Queries):
         return bool(
             self._value(
                 """
-                select exists (select 1 from app_run where approval_id = :id and asset = :asset
-                and action = :action and parameters = cast(:parameters as jsonb)
-                and (parked_for is distinct from 'approval' or breaker_id is not null))
+                select exists (select 1 from app_run c where c.asset = :asset
+                and c.run_id = (select a.run_id from approval a where a.id = :id)
+                and c.action = :action and c.parameters = cast(:parameters as jsonb)
+                and (:id = any(c.earlier_ids) or (c.approval_id = :id and (
+                  c.parked_for is distinct from 'approval' or c.breaker_id is not null))))
                 """,
                 id=approval_id,
                 asset=call.asset,

@@ -83,11 +83,13 @@ def payload(
     policy: Mapping[str, Sequence[Mapping[str, Any]]] = MappingProxyType({}),
     questions: Sequence[Mapping[str, Any]] = (),
     assignees: Sequence[str] = (),
+    again: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """
     Return exactly what is asked: who, what each choice would do, until when, on which terms.
 
-    *assignees* are named one by one only where they are several.
+    *assignees* are named one by one only where they are several. *again* says which question is
+    asked once more, and how often it was.
     """
     terms = {option: [dict(term) for term in found] for option, found in policy.items()}
     return {
@@ -95,6 +97,7 @@ def payload(
         **({"policy": terms} if terms else {}),
         **({"questions": list(questions)} if questions else {}),
         **({"assignees": list(assignees)} if len(assignees) > 1 else {}),
+        **({"again": dict(again)} if again else {}),
         "approval": approval,
         "run": run_id,
         "container": container_id,

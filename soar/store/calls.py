@@ -114,6 +114,23 @@ class Calls(Queries):
             approval=approval_id,
         )
 
+    def ask_again(self, app_run_id: int, approval_id: int, *, message: str, second: bool) -> None:
+        """Park a claimed call behind a question that takes the place of an answered one."""
+        held = "breaker_id" if second else "approval_id"
+        self._do(
+            f"""
+            with held as (
+              update app_run set status = 'parked', parked_for = 'approval', owner = null,
+              {USED.format(column=held)}, {held} = :approval, message = :message where id = :id
+              returning id)
+            update effect e set status = 'planned' from held
+            where e.app_run_id = held.id and e.status = 'claimed'
+            """,
+            id=app_run_id,
+            approval=approval_id,
+            message=storable(message),
+        )
+
     def already_under(self, approval_id: int, call: HeldCall) -> bool:
         """Tell whether an answer was already used for such a call, made or still waiting."""
         return bool(

@@ -55,6 +55,7 @@ class Sweep:
             self.answer_candidates,
             self.remind_people,
             self.send_due_notices,
+            self.forget_the_past,
         ):
             try:
                 rule()
@@ -135,10 +136,15 @@ class Sweep:
             work.notices.remind()
 
     def send_due_notices(self) -> None:
-        """Send notices whose time has come and that nobody took; forget what came in long ago."""
+        """Send notices whose time has come and that nobody took."""
         with self.database.begin() as work:
             work.notices.ring_due()
+
+    def forget_the_past(self) -> None:
+        """Forget what came in long ago, and containments that no limit counts any more."""
+        with self.database.begin() as work:
             work.channels.forget()
+            work.blast.forget()
 
     def ring_lost_bells(self) -> None:
         """Ring again for calls that nobody claimed and joins that nobody delivered."""

@@ -102,6 +102,12 @@ KINDS: Mapping[str, str] = {
         from notice n join channel ch on ch.id = n.channel_id
         where n.status = 'failed' and n.end_time > now() - interval '1 day'
     """,
+    "channel closed": """
+        select ch.id, ch.failing_since as since, format('%s, failed %s times: it is tried again'
+          ' at %s UTC', ch.name, ch.failures,
+          to_char(ch.closed_until at time zone 'UTC', 'HH24:MI:SS')) as detail
+        from channel ch where ch.closed_until is not null
+    """,
     "call poisoned": f"""
         select c.id, c.end_time as since, format('%s on %s', c.action, c.asset) as detail
         from {RECENT_CALLS} where c.crashes >= 2 and c.status = 'failed'

@@ -98,7 +98,9 @@ class Courier:
         with self.database.begin() as work:
             question = work.notices.question(notice["approval_id"])
             channel = work.channels.by_id(notice["channel_id"])
-            first = work.notices.first(notice["approval_id"], notice["channel_id"])
+            first = work.notices.first(
+                notice["approval_id"], notice["channel_id"], but=notice["id"]
+            )
         event = Event(notice["event"])
         if question is None or channel is None:
             raise Moot

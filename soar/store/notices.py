@@ -240,13 +240,15 @@ class Notices(Queries):
             uncounted=0 if counts else 1,
         )
 
-    def first(self, approval_id: int, channel_id: int) -> Row | None:
-        """Return the notice that told a channel of a question first."""
+    def first(self, approval_id: int, channel_id: int, *, but: int) -> Row | None:
+        """Return the notice, *but* this one, that put a question to a channel."""
         return self._one(
             "select status, reference from notice where approval_id = :approval"
-            " and channel_id = :channel and event = 'opened' and recipient = ''",
+            " and channel_id = :channel and event in ('opened', 'escalated') and recipient = ''"
+            " and id <> :but order by status <> 'planned' and reference = '', id limit 1",
             approval=approval_id,
             channel=channel_id,
+            but=but,
         )
 
     def asked(self, public_id: str) -> int:

@@ -41,6 +41,7 @@ PROMPTS = 10
 """One question of so many is a prompt."""
 PASSWORD = "correct horse battery staple"
 SETTLE = 5.0
+PATIENCE = 3600.0
 FIELD = re.compile(r'<input type="hidden" name="(\w+)" value="([^"]*)"')
 
 ABOUT = """
@@ -48,8 +49,10 @@ ABOUT = """
       severity = (array['low', 'medium', 'high', 'critical'])[1 + id % 4] where id = :container
 """
 JOINS = """
-    insert into action_run (run_id, container_id, kind, action, name, remaining)
-    select :run, :container, 'prompt', 'prompt', 'bench', 1 from generate_series(1, :n) returning id
+    insert into action_run (id, join_id, run_id, container_id, kind, action, name, remaining)
+    select id, id, :run, :container, 'prompt', 'prompt', 'bench', 1 from (
+      select nextval(pg_get_serial_sequence('action_run', 'id')) as id
+      from generate_series(1, :n)) x returning id
 """
 QUESTIONS = """
     insert into approval (public_id, run_id, action_run_id, container_id, kind, name, assignee,
@@ -252,6 +255,8 @@ def heard(pool: Ground) -> float:
     while pool.rows(
         "select 1 from action_run where delivered_at is null and end_time is not null limit 1"
     ):
+        if time.perf_counter() - began > PATIENCE:
+            raise SystemExit("error: not every run has heard within an hour")
         time.sleep(0.5)
     return time.perf_counter() - began
 

@@ -42,10 +42,11 @@ SEED := 1
 chaos: $(STAMP) ## Kill, cut, empty and double everything under RUNS runs of plan SEED, then count
 	@$(BIN)/python -m tests.chaos --seed $(SEED) --runs $(RUNS)
 
-bench: $(STAMP) ## Measure lanes, what waiting costs, and runs against bare Celery
+bench: $(STAMP) ## Measure lanes, what waiting costs, open questions, and runs against bare Celery
 	@$(BIN)/python tests/bench/limiter.py
 	@$(BIN)/python tests/bench/neighbours.py
 	@$(BIN)/python tests/bench/parked.py
+	@$(BIN)/python tests/bench/approvals.py
 	@$(BIN)/python tests/bench/throughput.py
 
 lint: $(STAMP) ## Look for mistakes and for lines that are not formatted

@@ -50,6 +50,9 @@ class Contained:
     undo: str
     undo_run: int | None
     approval: int | None
+    """The open question whether it took effect."""
+    approvals: tuple[int, ...]
+    """Every question that it was made under, also by the runs that share it."""
     checked: datetime | None
     ended: datetime | None
     ended_because: str
@@ -98,6 +101,7 @@ def _of(row: Row) -> Contained:
         undo=row["undo"],
         undo_run=row["undo_run_id"],
         approval=row["approval_id"] if row["asked"] and row["status"] == "unknown" else None,
+        approvals=tuple(row["approvals"]),
         checked=row["checked_at"],
         ended=row["ended_at"],
         ended_because=row["ended_because"],

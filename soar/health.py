@@ -95,6 +95,11 @@ RULES: Mapping[str, Rule] = {
     "notice failed": Rule(
         allowed=0, then="see `soar channel list`, then `soar channel test`", severity=WARNING
     ),
+    "channel closed": Rule(
+        allowed=0,
+        then="it opens by itself once a message gets through; `soar channel test` tries it now",
+        severity=WARNING,
+    ),
     "no worker": Rule(
         allowed=sweep.UNHEARD_SECONDS, then="start `soar worker actions`", severity=CRITICAL
     ),

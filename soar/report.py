@@ -292,12 +292,17 @@ def _question_step(entry: Entry) -> Step:
 def _answer(entry: Entry) -> str:
     match entry.status:
         case "answered":
-            return f'Response: "{_flat(entry.detail)}"'
+            return f'Response: "{_flat(entry.detail)}"{_several(entry.agreed)}'
         case "expired":
             return NO_ANSWER
         case "cancelled":
             return "Withdrawn — nothing was to decide any more"
     return f"Waiting for an answer{_until(entry.due)}"
+
+
+def _several(agreed: Sequence[str]) -> str:
+    """Name everybody who agreed, where one was not enough."""
+    return f" by {' and '.join(map(_flat, agreed))}" if len(agreed) > 1 else ""
 
 
 def _until(due: datetime | None) -> str:

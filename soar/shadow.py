@@ -21,7 +21,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from soar import catalog as catalogs
 from soar import parking
+from soar.catalog import Catalog
 from soar.domain.errors import BadInput, NotFound
 from soar.domain.notices import Event
 from soar.domain.shadow import SCOPES
@@ -31,14 +33,17 @@ from soar.store.work import Work
 FIELDS = ("scope", "name")
 
 
-def on(work: Work, raw: Mapping[str, Any], *, by: str) -> tuple[Row, bool]:
+def on(
+    work: Work, raw: Mapping[str, Any], *, by: str, catalog: Catalog | None = None
+) -> tuple[Row, bool]:
     """Switch shadow mode on; return the switch, and False if it was on before."""
     scope, name = _checked(raw)
     _known(work, scope, name)
     made = work.shadow.on(scope, name, by=by)
     if made is None:
         return next(r for r in work.shadow.all() if (r["scope"], r["name"]) == (scope, name)), False
-    freed = work.shadow.let_go()
+    actions = (catalog or catalogs.load()).actions
+    freed = work.shadow.let_go(but=[spec.task_name for spec in actions if spec.read_only])
     parking.send(work, [row for row in freed if row["status"] == "pending"])
     questions = work.shadow.withdraw_questions()
     work.notices.plan(questions, Event.CANCELLED)

@@ -37,6 +37,8 @@ class Entry:
     """run, action_run, app_run, approval, note, log: whichever it has."""
     who: str = ""
     """The addressee of a question, the author of a note."""
+    agreed: tuple[str, ...] = ()
+    """Everybody whose answer decided a question, the first one first."""
     app: str = ""
     asset: str = ""
     parameters: Mapping[str, Any] = field(default_factory=dict)
@@ -265,6 +267,7 @@ def _question(row: Row) -> Entry:
         status=row["status"],
         seconds=_seconds(row["create_time"], row["close_time"]),
         who=row["assignee"],
+        agreed=tuple(row["agreed"]) if row["status"] == "answered" else (),
         ids={"run": row["run_id"], "action_run": row["action_run_id"], "approval": row["id"]},
         due=row["due_at"],
     )

@@ -284,12 +284,14 @@ APPROVAL_STATUS = (
     "case when x.status = 'open' then 'pending' when x.status <> 'answered' then x.status"
     " when x.kind <> 'prompt' and x.answer = 'Deny' then 'denied' else 'approved' end"
 )
+PENDING = {"pending": "x.status = 'open' and x.close_time is null"}
 
 ADDRESSEES = "case x.addressees when '{}' then array[x.assignee] else x.addressees end"
 
 APPROVALS = Listing(
     noun="approval",
-    source=f"approval x{_WITH_RUN}",
+    source="approval x",
+    joins=_WITH_RUN,
     heavy="x.payload",
     columns="x.id, x.public_id, x.run_id, x.action_run_id, x.container_id, x.kind, x.name,"  # noqa: S608 - fixed texts
     f" x.assignee, x.message, x.options, x.payload_digest, {APPROVAL_STATUS} as status,"
@@ -307,17 +309,10 @@ APPROVALS = Listing(
             action_run__container="x.container_id",
             action_run__container_id="x.container_id",
         ),
-        **columns_of(
-            "text",
-            status=APPROVAL_STATUS,
-            name="x.name",
-            message="x.message",
-            owner="x.assignee",
-            owner_name="x.assignee",
-            type="x.kind",
-            answered_by="x.answered_by",
-            answered_for="x.signed->>'for'",
-        ),
+        **columns_of("text", name="x.name", message="x.message", type="x.kind"),
+        **columns_of("text", owner="x.assignee", owner_name="x.assignee"),
+        **columns_of("text", answered_by="x.answered_by", answered_for="x.signed->>'for'"),
+        "status": Field(sql=APPROVAL_STATUS, known=PENDING),
         **columns_of("texts", addressees=ADDRESSEES),
         **columns_of(
             "time",

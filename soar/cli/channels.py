@@ -18,7 +18,7 @@ from soar.cli.tokens import COMMAND_LINE
 from soar.domain.errors import BadInput
 
 app = typer.Typer(no_args_is_help=True)
-COLUMNS = ("channel", "kind", "tells", "for", "planned", "failed", "last error")
+COLUMNS = ("channel", "kind", "tells", "for", "planned", "failed", "state", "last error")
 Name = Annotated[str, typer.Argument(help="Name of the channel.")]
 User = Annotated[str, typer.Argument(help="Name of the person.")]
 
@@ -110,6 +110,7 @@ def try_channel(
     with entry.working() as (house, work):
         row = work.channels.get(name)
         message = courier.probe(row, house.vault(), to=to)
+        work.channels.worked(row["id"])
     say(as_json, {"channel": name, "ok": True, "message": message}, message)
 
 
@@ -189,5 +190,12 @@ def _row(document: Mapping[str, Any]) -> tuple[Any, ...]:
         ", ".join(document["for"]) or "everybody",
         document["planned"],
         document["failed"],
+        _state(document),
         plain(document["last_error"]),
     )
+
+
+def _state(document: Mapping[str, Any]) -> str:
+    """Say whether a channel is left alone for a while, because it failed too often in a row."""
+    until, failures = document["closed_until"], document["failures"]
+    return f"closed until {until} ({failures} failures)" if until else "open"

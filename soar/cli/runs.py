@@ -179,4 +179,6 @@ def _detail(step: Entry) -> str:
     """Say how it ended, or what it waits for."""
     if step.waits_for:
         return f"waits for {step.waits_for} {step.detail}".rstrip()
-    return f"{step.who}: {step.detail}" if step.who and step.detail else step.detail or step.who
+    by = f", by {' and '.join(step.agreed)}" if step.agreed else ""
+    said = f"{step.who}: {step.detail}" if step.who and step.detail else step.detail or step.who
+    return said + by

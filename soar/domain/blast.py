@@ -46,6 +46,8 @@ class Trip:
 
     rule: str
     why: str
+    limit: bool = False
+    """Whether it is one too many, whatever it touches."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -111,7 +113,8 @@ class Limit:
             f"it would be the {ordinal(sent + 1)} {what}{of} within {within};"
             f" at most {self.calls} {'is' if self.calls == 1 else 'are'} allowed"
         )
-        return Trip(rule=self.name, why=why + (f" ({self.note})" if self.note else ""))
+        noted = f" ({self.note})" if self.note else ""
+        return Trip(rule=self.name, why=f"{why}{noted}", limit=True)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
@@ -47,14 +47,22 @@ class HeldCall:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Beyond:
-    """What a second approval is about: the rules that one call trips."""
+    """What a second approval is about: the rules that one call trips, or several of a block."""
 
     app_run: int
     rules: Sequence[str]
+    calls: Mapping[int, str] = field(default_factory=dict)
+    """The digest of each call, by its number, where they are several."""
 
     def shape(self) -> dict[str, Any]:
         """What makes its payload unlike that of any first approval."""
-        return {"kind": BREAKER, "app_run": self.app_run, "rules": list(self.rules)}
+        several = {str(number): found for number, found in self.calls.items()}
+        return {
+            "kind": BREAKER,
+            "app_run": self.app_run,
+            "rules": list(self.rules),
+            **({"app_runs": several} if several else {}),
+        }
 
 
 def canonical(value: Any) -> bytes:
@@ -83,11 +91,13 @@ def payload(
     policy: Mapping[str, Sequence[Mapping[str, Any]]] = MappingProxyType({}),
     questions: Sequence[Mapping[str, Any]] = (),
     assignees: Sequence[str] = (),
+    again: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """
     Return exactly what is asked: who, what each choice would do, until when, on which terms.
 
-    *assignees* are named one by one only where they are several.
+    *assignees* are named one by one only where they are several. *again* says which question is
+    asked once more, and how often it was.
     """
     terms = {option: [dict(term) for term in found] for option, found in policy.items()}
     return {
@@ -95,6 +105,7 @@ def payload(
         **({"policy": terms} if terms else {}),
         **({"questions": list(questions)} if questions else {}),
         **({"assignees": list(assignees)} if len(assignees) > 1 else {}),
+        **({"again": dict(again)} if again else {}),
         "approval": approval,
         "run": run_id,
         "container": container_id,
@@ -122,7 +133,10 @@ def goes_beyond(
     shown: Mapping[str, Any], choice: str, run_id: int, app_run: int, call: HeldCall
 ) -> frozenset[str]:
     """Return the rules past which a second approval lets exactly this one call go."""
-    ours = shown.get("kind") == BREAKER and shown.get("app_run") == app_run
+    several = shown.get("app_runs")
+    own = shown.get("app_run") == app_run
+    named = several.get(str(app_run)) == digest(call.shape()) if several else own
+    ours = shown.get("kind") == BREAKER and named
     if not ours or not _allows(shown, choice, [run_id], call):
         return frozenset()
     return frozenset(shown.get("rules", ()))

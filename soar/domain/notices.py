@@ -17,6 +17,11 @@ MOST_TRIES = 12
 """So often a notice is tried; with the waits between them that is about an hour."""
 LONGEST_WAIT = timedelta(minutes=15)
 FIRST_WAIT = timedelta(seconds=5)
+CLOSES_AFTER = 3
+"""So many messages in a row fail until their channel is closed for a while."""
+FIRST_CLOSED = timedelta(minutes=1)
+LONGEST_CLOSED = timedelta(minutes=30)
+"""Each further failure, one message at a time, doubles the first span up to the longest."""
 
 
 class Event(StrEnum):

@@ -51,6 +51,8 @@ class Member:
     """What people must agree to before it is made."""
     urgent: bool = False
     """A containment: it waits behind no lookup."""
+    writes: bool = True
+    """Whether it may change something at its vendor; what only reads is made in shadow too."""
     lookup: str | None = None
     target: str | None = None
 
@@ -270,6 +272,7 @@ def _member(
         due_at=due,
         parked_for="schedule" if due else None,
         urgent=spec.kind == "contain",
+        writes=not spec.read_only,
         lookup=_lookup(asset, spec, parameters),
         target=_target(spec, parameters),
     )

@@ -8,6 +8,7 @@ Never: a container that a candidate has changed, or a person whom it has asked.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from soar.bus.app import RESUME_RUN
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from soar.store.rows import Row
     from soar.store.work import Work
 
+UNREVIEWED = "not made: a person must agree to it first, and a candidate asks nobody"
 UNASKED = "not answered: the live run beside had no answer to it"
 
 
@@ -37,7 +39,23 @@ def real(
     """Return what the answers to a prompt allow: calls that are simulated need no permission."""
     found = {member.asset for members in choices.values() for member in members}
     shaded = work.shadow.among(run["id"], found) if found else frozenset()
-    return {choice: [m for m in ms if m.asset not in shaded] for choice, ms in choices.items()}
+    return {
+        choice: [m for m in ms if not (m.writes and m.asset in shaded)]
+        for choice, ms in choices.items()
+    }
+
+
+def unreviewed(join: Join, run: Mapping[str, Any]) -> Join:
+    """Let the lookups of a candidate fail that a person must agree to: it asks nobody."""
+    if not run["shadow"]:
+        return join
+    acts = tuple(replace(act, members=tuple(map(_unreviewed, act.members))) for act in join.acts)
+    return replace(join, acts=acts)
+
+
+def _unreviewed(member: Member) -> Member:
+    waits = member.needs.gated and not member.writes and not member.failed
+    return replace(member, failed=UNREVIEWED) if waits else member
 
 
 def simulates(member: Member, shaded: frozenset[str]) -> bool:
@@ -46,16 +64,17 @@ def simulates(member: Member, shaded: frozenset[str]) -> bool:
 
 
 def _gated(member: Member) -> bool:
-    return member.needs.gated and not member.failed
+    return member.writes and member.needs.gated and not member.failed
 
 
 def say_asked(work: Work, join: Join, shaded: frozenset[str], at: Desk) -> None:
-    """Say whom the gates of simulated calls would have asked."""
+    """Say whom the gates of simulated calls, and of unreviewed lookups, would have asked."""
+    members = [m for act in join.acts for m in act.members]
+    asked = [(at.approvers, m) for m in members if simulates(m, shaded)]
+    asked += [(m.needs.reviewer, m) for m in members if m.failed == UNREVIEWED]
     lines = [
-        ("info", join.name, PREFIX + would_have_asked(at.approvers, f"approve {_call(m)}"))
-        for act in join.acts
-        for m in act.members
-        if simulates(m, shaded)
+        ("info", join.name, PREFIX + would_have_asked(who, f"approve {_call(m)}"))
+        for who, m in asked
     ]
     work.runs.log(at.run["id"], lines)
 
@@ -98,8 +117,10 @@ def hear_answers(work: Work) -> None:
             work.send_task(RESUME_RUN, prompt["run_id"], prompt["id"])
 
 
-def answer_of(join: Row) -> dict[str, Any]:
+def answer_of(work: Work, join: Row) -> dict[str, Any]:
     """Return a candidate's prompt as if it had been asked and answered itself."""
-    answered = join["status"] == "success"
-    status = "answered" if answered else "expired"
-    return {"status": status, "answer": join["message"], "responses": []}
+    if join["status"] != "success":
+        return {"status": "expired", "answer": join["message"], "responses": []}
+    heard = work.candidates.heard(join["id"])
+    responses = heard["responses"] if heard and heard["status"] == "answered" else []
+    return {"status": "answered", "answer": join["message"], "responses": responses}

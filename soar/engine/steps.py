@@ -170,7 +170,7 @@ class Engine:
 
     def _results(self, work: Work, join: Row) -> tuple[bool, Results]:
         if join["kind"] == "prompt":
-            approval = work.approvals.of_action_run(join["id"]) or shading.answer_of(join)
+            approval = work.approvals.of_action_run(join["id"]) or shading.answer_of(work, join)
             answered = approval.get("status") == "answered"
             return answered, PromptResults(
                 message=approval.get("message", ""),

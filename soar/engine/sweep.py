@@ -14,7 +14,7 @@ from soar import parking
 from soar.bus.app import RESUME_RUN, START_RUN
 from soar.bus.relay import Relay
 from soar.domain.model import Outcome
-from soar.engine import shading
+from soar.engine import expiry, shading
 from soar.engine.settling import Settling
 from soar.settings import Settings
 from soar.store import outbox
@@ -55,6 +55,7 @@ class Sweep:
             self.answer_candidates,
             self.remind_people,
             self.send_due_notices,
+            self.forget_the_past,
         ):
             try:
                 rule()
@@ -112,17 +113,7 @@ class Sweep:
 
     def expire_approvals(self) -> None:
         """Close overdue questions: contain nothing, and tell their runs."""
-        with self.database.begin() as work:
-            for row in work.approvals.expire():
-                work.audit("system", "approval expired", {"approval": row["id"]})
-                message = f"nobody answered {row['name']!r} in time: nothing was done"
-                if row["kind"] == "effect":
-                    message = f"nobody told in time whether {row['name']!r} took effect"
-                if row["kind"] == "prompt":
-                    work.runs.end_join(row["action_run_id"], succeeded=False, message=message)
-                    work.send_task(RESUME_RUN, row["run_id"], row["action_run_id"])
-                for join in work.calls.withdraw(row["id"], message):
-                    work.send_task(RESUME_RUN, join["run_id"], join["id"])
+        expiry.close(self.database)
 
     def settle_effects(self) -> None:
         """Ask people what nobody knows, undo leases that are over, close what ended unsent."""
@@ -145,10 +136,15 @@ class Sweep:
             work.notices.remind()
 
     def send_due_notices(self) -> None:
-        """Send notices whose time has come and that nobody took; forget what came in long ago."""
+        """Send notices whose time has come and that nobody took."""
         with self.database.begin() as work:
             work.notices.ring_due()
+
+    def forget_the_past(self) -> None:
+        """Forget what came in long ago, and containments that no limit counts any more."""
+        with self.database.begin() as work:
             work.channels.forget()
+            work.blast.forget()
 
     def ring_lost_bells(self) -> None:
         """Ring again for calls that nobody claimed and joins that nobody delivered."""

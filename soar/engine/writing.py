@@ -94,6 +94,7 @@ def _write_artifact(work: Work, artifact: AddArtifact, at: Desk) -> None:
 
 
 def _write_join(work: Work, join: Join, at: Desk) -> None:
+    join = shading.unreviewed(join, at.run)
     open_calls = sum(not m.failed for act in join.acts for m in act.members)
     problems = "; ".join(act.problem for act in join.acts if act.problem)
     first = join.acts[0] if join.acts else None

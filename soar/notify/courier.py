@@ -81,6 +81,7 @@ class Courier:
             self._again(notice, SOON, counts=False)
         except NotSent as error:
             self._not_sent(notice, error)
+            self._count(notice, error)
             return False
         except VaultClosed as error:
             self._not_sent(notice, NotSent(str(error)))
@@ -97,7 +98,9 @@ class Courier:
         with self.database.begin() as work:
             question = work.notices.question(notice["approval_id"])
             channel = work.channels.by_id(notice["channel_id"])
-            first = work.notices.first(notice["approval_id"], notice["channel_id"])
+            first = work.notices.first(
+                notice["approval_id"], notice["channel_id"], but=notice["id"]
+            )
         event = Event(notice["event"])
         if question is None or channel is None:
             raise Moot
@@ -129,6 +132,16 @@ class Courier:
         asked = min(error.after or timedelta(0), LONGEST_WAIT)
         self._again(notice, max(wait, asked), error=str(error))
 
+    def _count(self, notice: Row, error: NotSent) -> None:
+        """Count a failure of the channel; what is *final* is the message's own."""
+        if error.final:
+            return
+        with self.database.begin() as work:
+            row = work.channels.failed(notice["channel_id"])
+        if row is not None:
+            until = f"{row['closed_until']:%H:%M:%S}"
+            log.warning("channel_closed", channel=row["id"], failures=row["failures"], until=until)
+
     def _end(
         self, notice: Row, status: NoticeStatus, *, reference: str = "", error: str = ""
     ) -> None:
@@ -136,6 +149,8 @@ class Courier:
             work.notices.ended(
                 notice["id"], notice["tries"], status, reference=reference, error=error
             )
+            if status is NoticeStatus.SENT and work.channels.worked(notice["channel_id"]):
+                log.info("channel_opened", channel=notice["channel_id"])
 
     def _again(self, notice: Row, wait: timedelta, *, error: str = "", counts: bool = True) -> None:
         with self.database.begin() as work:

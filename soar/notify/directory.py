@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from soar.domain.errors import BadInput, NotFound
+from soar.domain.shapes import stamp
 from soar.notify import kinds
 from soar.store.rows import Row
 from soar.store.work import Work
@@ -108,4 +109,6 @@ def document(row: Mapping[str, Any], counts: Mapping[int, Row]) -> dict[str, Any
         "planned": counted.get("planned", 0),
         "failed": counted.get("failed", 0),
         "last_error": counted.get("error") or "",
+        "failures": row["failures"],
+        "closed_until": stamp(row["closed_until"]),
     }

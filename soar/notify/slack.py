@@ -1,8 +1,9 @@
 """
 Carries notices to a Slack channel: a message with buttons, which go when the question is closed.
 
-In: an errand. Out: chat.postMessage for a question, a reply in its thread as reminder, chat.update
-at its end, chat.postEphemeral to one who pressed a button in vain.
+In: an errand. Out: chat.postMessage for a question that is new to the channel, a reply in its
+thread that all of the channel see as reminder, chat.update at its end, chat.postEphemeral to one
+who pressed a button in vain.
 Never: a button that names what it does (its value is a random id), or one that decides a
 high-impact question: there only the page is offered. Nor text of an alert as Slack's markup.
 """
@@ -68,7 +69,10 @@ def _ask(errand: Errand) -> str:
 
 
 def _remind(errand: Errand) -> str:
+    """Answer in the thread, shown to all; a channel that has not seen the question gets it."""
     told, thread = errand.told, _first(errand)
+    if thread is None and errand.event is Event.ESCALATED:
+        return _ask(errand)
     due = f"{told.headline}: answer until {told.due}"
     message = {
         "channel": text(errand.settings, "channel"),
@@ -78,7 +82,7 @@ def _remind(errand: Errand) -> str:
     if thread is not None:
         message |= {"channel": thread[0], "thread_ts": thread[1], "reply_broadcast": True}
     sent = _call(errand.settings, "chat.postMessage", message)
-    return f"{sent.get('channel', '')}/{sent.get('ts', '')}"
+    return "/".join(thread) if thread else f"{sent.get('channel', '')}/{sent.get('ts', '')}"
 
 
 def _close(errand: Errand) -> str:
@@ -114,11 +118,10 @@ def _reply(errand: Errand) -> str:
 
 def _first(errand: Errand) -> tuple[str, str] | None:
     """Return channel and time stamp of the message that asked; wait while it is on its way."""
-    if errand.first is None:
-        return None
-    if errand.first["status"] == "planned":
+    if errand.first is not None and errand.first["status"] == "planned":
         raise NotYet
-    channel, slash, moment = errand.first["reference"].partition("/")
+    asked = errand.first or errand.notice  # the next step of a ladder may be told of again
+    channel, slash, moment = asked["reference"].partition("/")
     return (channel, moment) if slash and moment else None
 
 

@@ -95,12 +95,14 @@ class Approvals(Queries):
         policy: Mapping[str, Sequence[Mapping[str, Any]]] | None = None,
         questions: Sequence[Mapping[str, Any]] = (),
         also: Sequence[str] = (),
+        again: Mapping[str, Any] | None = None,
     ) -> int:
         """
         Open a question to people.
 
         *effects*: the calls that a choice allows; *policy*: the terms on which it does. *also* are
-        further people and roles, each of whom may answer instead.
+        further people and roles, each of whom may answer instead. *again*: which question this one
+        takes the place of.
         """
         assignee = ", ".join((to, *also))
         due = datetime.now(UTC) + timedelta(minutes=minutes)
@@ -118,6 +120,7 @@ class Approvals(Queries):
             policy=policy or {},
             questions=questions,
             assignees=(to, *also),
+            again=again,
         )
         shown = storable(shown)  # what is digested and signed is what the row will hold
         return self.open(

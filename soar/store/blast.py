@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from soar.domain.blast import LONGEST
 from soar.store.effects import CLAIMABLE_EFFECT
 from soar.store.rows import Queries, Row, storable
 from soar.store.shadow import MARKING, SHADOWED
@@ -108,6 +109,51 @@ class Blast(Queries):
             " for update",
             id=app_run_id,
             attempt=attempt,
+        )
+
+    def one_at_a_time(self, run_id: int) -> None:
+        """Let nobody else hold a call of a run until the end of the transaction."""
+        self._do("select pg_advisory_xact_lock(20010, hashtext(:run))", run=str(run_id))
+
+    def naming(self, run_id: int, app_run_id: int) -> Row | None:
+        """Return the newest second question of a run that names a call among several; its age."""
+        return self._one(
+            """
+            select a.*, coalesce(extract(epoch from now() - a.close_time)::float8, 0) as age
+            from approval a where a.run_id = :run and a.kind = 'breaker'
+            and jsonb_exists(a.payload->'app_runs', :number) order by a.id desc limit 1
+            """,
+            run=run_id,
+            number=str(app_run_id),
+        )
+
+    def beside(self, call: Row, *, limit: int) -> list[Row]:
+        """Return the calls of the same block, action and asset that are still to be sent."""
+        return self._all(
+            """
+            select c.id, c.parameters from app_run c where c.join_id = :join and c.id <> :id
+            and (c.asset, c.app, c.action) = (:asset, :app, :action) and c.effect = 'none'
+            and c.breaker_id is null and not c.shadow and (c.status in ('pending', 'running')
+              or (c.status = 'parked' and c.parked_for in ('budget', 'schedule')))
+            order by c.id limit :limit
+            """,
+            join=call["join_id"],
+            limit=limit,
+            **{name: call[name] for name in ("id", "asset", "app", "action")},
+        )
+
+    def forget(self, limit: int = 1000) -> int:
+        """Forget what was let go so long ago that no limit counts it, of calls that have ended."""
+        return self._do(
+            """
+            delete from blast_pass where app_run_id = any(array(
+              select b.app_run_id from blast_pass b join app_run c on c.id = b.app_run_id
+              where b.passed_at < now() - make_interval(secs => :seconds)
+              and c.status not in ('pending', 'running', 'parked')
+              order by b.passed_at limit :limit for update of b skip locked))
+            """,
+            seconds=LONGEST.total_seconds(),
+            limit=limit,
         )
 
     def hold(self, app_run_id: int, approval_id: int, *, message: str, made: int) -> None:

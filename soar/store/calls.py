@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from soar.domain.gate import HeldCall
-from soar.store.claims import MOST_CRASHES, OWNER_ALIVE
+from soar.store.claims import MOST_CRASHES, OWNER_ALIVE, USED
 from soar.store.prepared import Hot
 from soar.store.rows import Queries, Row, as_json, storable
 
@@ -114,14 +114,33 @@ class Calls(Queries):
             approval=approval_id,
         )
 
+    def ask_again(self, app_run_id: int, approval_id: int, *, message: str, second: bool) -> None:
+        """Park a claimed call behind a question that takes the place of an answered one."""
+        held = "breaker_id" if second else "approval_id"
+        self._do(
+            f"""
+            with held as (
+              update app_run set status = 'parked', parked_for = 'approval', owner = null,
+              {USED.format(column=held)}, {held} = :approval, message = :message where id = :id
+              returning id)
+            update effect e set status = 'planned' from held
+            where e.app_run_id = held.id and e.status = 'claimed'
+            """,
+            id=app_run_id,
+            approval=approval_id,
+            message=storable(message),
+        )
+
     def already_under(self, approval_id: int, call: HeldCall) -> bool:
         """Tell whether an answer was already used for such a call, made or still waiting."""
         return bool(
             self._value(
                 """
-                select exists (select 1 from app_run where approval_id = :id and asset = :asset
-                and action = :action and parameters = cast(:parameters as jsonb)
-                and (parked_for is distinct from 'approval' or breaker_id is not null))
+                select exists (select 1 from app_run c where c.asset = :asset
+                and c.run_id = (select a.run_id from approval a where a.id = :id)
+                and c.action = :action and c.parameters = cast(:parameters as jsonb)
+                and (:id = any(c.earlier_ids) or (c.approval_id = :id and (
+                  c.parked_for is distinct from 'approval' or c.breaker_id is not null))))
                 """,
                 id=approval_id,
                 asset=call.asset,
@@ -224,19 +243,39 @@ class Calls(Queries):
 
     def withdraw(self, approval_id: int, message: str) -> list[Row]:
         """Fail the calls that an approval held: it was denied or is overdue."""
+        return self.withdraw_all({approval_id: message})
+
+    def withdraw_all(self, told: Mapping[int, str]) -> list[Row]:
+        """
+        Fail the calls that these approvals held, each with the message of its own.
+
+        Each approval's calls are looked up by themselves: a plan for all of them would read the
+        table, where the server knows little of it.
+        """
         return self._all(
-            f"""
-            with ended as (
-              update app_run set status = 'failed', message = :message, end_time = now()
-              where {TIED} and status = 'parked' returning join_id),
+            """
+            with told as (
+              select id, message from unnest(cast(:ids as bigint[]), cast(:messages as text[]))
+              as t(id, message)),
+            held as (
+              select x.id, t.message from told t cross join lateral (
+                (select c.id from app_run c where c.approval_id = t.id and c.status = 'parked'
+                  offset 0) union all
+                (select c.id from app_run c where c.breaker_id = t.id and c.status = 'parked'
+                  offset 0)) x),
+            ended as (
+              update app_run c set status = 'failed', end_time = now(),
+              message = (select h.message from held h where h.id = c.id limit 1)
+              where c.id = any(array(select id from held)) and c.status = 'parked'
+              returning join_id),
             counted as (select join_id, count(*) as n from ended group by join_id)
             update action_run j set remaining = remaining - n,
             end_time = case when remaining - n <= 0 then now() else end_time end
             from counted where j.id = counted.join_id
             returning j.id, j.run_id, j.remaining
             """,
-            id=approval_id,
-            message=storable(message),
+            ids=list(told),
+            messages=[storable(message) for message in told.values()],
         )
 
     def call_off(self, run_ids: list[int], message: str) -> int:

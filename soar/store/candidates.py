@@ -16,15 +16,22 @@ _FAMILIES = """
       join playbook_run r on r.parent_action_run_id = a.id)
 """
 
-_WAITING = """
-    with recursive waiting as (
+_OLDEST = """
       update action_run w set rung_at = now() from playbook_run o join playbook p
       on p.id = o.playbook_id where o.id = w.run_id and w.id = any(array(
         select a.id from playbook_run r join action_run a on a.run_id = r.id
         where r.shadow and r.status in ('queued', 'running') and a.kind = 'prompt'
         and a.end_time is null order by coalesce(a.rung_at, '-infinity'), a.id limit :limit
         for update of a skip locked))
-      returning w.id, w.run_id, w.name, p.name as playbook),
+      returning w.id, w.run_id, w.name, p.name as playbook
+"""
+_ONE = """
+      select w.id, w.run_id, w.name, p.name as playbook from action_run w
+      join playbook_run o on o.id = w.run_id join playbook p on p.id = o.playbook_id
+      where w.id = :id
+"""
+_BESIDE = """
+    with recursive waiting as ({waiting}),
     up(id, run_id) as (
       select id, run_id from waiting union select u.id, a.run_id from up u
       join playbook_run r on r.id = u.run_id join action_run a on a.id = r.parent_action_run_id),
@@ -33,12 +40,11 @@ _WAITING = """
       where r.beside is not null
       union select d.id, r.id from down d join action_run a on a.run_id = d.run_id
       and a.kind = 'playbook' join playbook_run r on r.parent_action_run_id = a.id)
-    select w.id, w.run_id, w.name, q.status, q.answer, exists (
+    select w.id, w.run_id, w.name, q.status, q.answer, q.responses, exists (
       select 1 from down d join playbook_run r on r.id = d.run_id
       where d.id = w.id and r.status in ('queued', 'running')) as live
     from waiting w left join lateral (
-      select case when jsonb_array_length(a.responses) > 1 then 'expired' else a.status end
-      as status, a.answer from down d join approval a on a.run_id = d.run_id
+      select a.status, a.answer, a.responses from down d join approval a on a.run_id = d.run_id
       join playbook_run r on r.id = a.run_id join playbook p on p.id = r.playbook_id
       where d.id = w.id and a.kind = 'prompt' and a.name = w.name and p.name = w.playbook
       order by a.id limit 1) q on true
@@ -50,13 +56,16 @@ class Candidates(Queries):
 
     def waiting(self, limit: int = 200) -> list[Row]:
         """
-        Return open prompts of candidates, each with the question of the live run beside (an answer
-        to several questions at once is none here).
+        Return open prompts of candidates, each with the question of the live run beside.
 
         Those that were looked at longest ago come first. *live*: whether that run goes on, so
         that it may still be asked.
         """
-        return self._all(_WAITING, limit=limit)
+        return self._all(_BESIDE.format(waiting=_OLDEST), limit=limit)
+
+    def heard(self, join_id: int) -> Row | None:
+        """Return a prompt of a candidate with the question of the live run beside."""
+        return self._one(_BESIDE.format(waiting=_ONE), id=join_id)
 
     def pairs(self, playbook_id: int, limit: int) -> list[Row]:
         """Return the newest runs of a candidate, each with the live run that began with it."""

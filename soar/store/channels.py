@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from soar.domain.errors import Conflict, NotFound
+from soar.domain.notices import CLOSES_AFTER, FIRST_CLOSED, LONGEST_CLOSED
 from soar.store.rows import Queries, Row, as_json
 
 FORGET_SECONDS = 3600
@@ -35,7 +36,8 @@ class Channels(Queries):
             insert into channel (name, kind, configuration, events, assignees)
             values (:name, :kind, cast(:configuration as jsonb), :events, :assignees)
             on conflict (name) do update set configuration = excluded.configuration,
-            events = excluded.events, assignees = excluded.assignees, update_time = now()
+            events = excluded.events, assignees = excluded.assignees, update_time = now(),
+            failures = 0, failing_since = null, closed_until = null
             where channel.kind = excluded.kind returning id
             """,
             name=name,
@@ -76,6 +78,38 @@ class Channels(Queries):
             """
         )
         return {row["channel_id"]: row for row in rows}
+
+    def failed(self, channel_id: int) -> Row | None:
+        """
+        Count a message that a channel did not take; after a few in a row it is closed for a while.
+
+        Returned is its row if that has closed it. What fails while it is closed was under way.
+        """
+        row = self._one(
+            """
+            update channel set failures = failures + 1,
+            failing_since = coalesce(failing_since, now()),
+            closed_until = case when failures + 1 >= :most then now() + least(
+              make_interval(secs => :longest),
+              make_interval(secs => :first * power(2, least(failures + 1 - :most, 20)))) end
+            where id = :id and coalesce(closed_until, '-infinity') <= now() returning *
+            """,
+            id=channel_id,
+            most=CLOSES_AFTER,
+            first=FIRST_CLOSED.total_seconds(),
+            longest=LONGEST_CLOSED.total_seconds(),
+        )
+        return row if row and row["closed_until"] else None
+
+    def worked(self, channel_id: int) -> bool:
+        """Open a channel that took a message; False if nothing was wrong with it."""
+        return bool(
+            self._do(
+                "update channel set failures = 0, failing_since = null, closed_until = null"
+                " where id = :id and failures > 0",
+                id=channel_id,
+            )
+        )
 
     def delete(self, name: str) -> bool:
         """Remove a channel with its notices; False where there was none."""

@@ -99,6 +99,13 @@ CLAIM_LOOKUP = f"""
 """Claims a lookup that others may ask for as well. The first of them flies; the others follow
 it: they wait for its answer. A newer one of higher severity lends it its place in the lane."""
 
+USED = """
+    earlier_ids = case when {column} is null then earlier_ids
+      else array_append(earlier_ids, {column}) end
+"""
+"""What is written where another question takes the place of the one that a call went under: the
+earlier answer is used up, and stays on record."""
+
 PARKED = """
     update app_run set status = 'parked', parked_for = %(reason)s, message = %(message)s,
     due_at = now() + make_interval(secs => %(seconds)s), tries = tries + %(tries)s,

@@ -8,7 +8,7 @@ follow it, or find the effect confirmed; and none for a call that is only simula
 
 from __future__ import annotations
 
-from soar.store.claims import CLAIMABLE, CLAIMED, PARKED, TAKEN
+from soar.store.claims import CLAIMABLE, CLAIMED, PARKED, TAKEN, USED
 from soar.store.shadow import MARKING, SHADOWED
 
 _LIVE = """
@@ -137,9 +137,10 @@ SETTLE = f"""
 """
 """Ends the call whose effect a person has told."""
 
-PARK_UNKNOWN = """
+PARK_UNKNOWN = f"""
     with parked as (
-        update app_run set status = 'parked', parked_for = 'approval', approval_id = null,
+        update app_run set status = 'parked', parked_for = 'approval',
+        {USED.format(column="approval_id")}, approval_id = null,
         message = %(message)s, effect = 'unknown', made = made + %(made)s, owner = null
         where id = %(id)s and status = 'running' and attempt = %(attempt)s returning id)
     update effect e set status = 'unknown' from parked

@@ -24,7 +24,11 @@ _SHOWN = """
     select e.*, c.parameters, c.message, c.app, c.approval_id, p.name as playbook,
     exists (select 1 from approval a where a.id = c.approval_id and a.status = 'open') as asked,
     array(select distinct f.run_id from app_run f where f.reused_from = e.app_run_id
-          and f.target is not null order by 1) as shared_by
+          and f.target is not null order by 1) as shared_by,
+    array(select u.id from unnest(c.earlier_ids || c.approval_id) u(id) where u.id is not null
+          union select u.id from app_run f cross join unnest(f.earlier_ids || f.approval_id) u(id)
+          where f.reused_from = e.app_run_id and f.target is not null and u.id is not null
+          order by 1) as approvals
     from effect e join app_run c on c.id = e.app_run_id
     join playbook_run r on r.id = e.run_id join playbook p on p.id = r.playbook_id
 """
@@ -66,7 +70,11 @@ class Ledger(Queries):
         )
 
     def tie(self, app_run_id: int, approval_id: int) -> None:
-        """Let a parked call wait for the answer to a question about its effect."""
+        """
+        Let a parked call wait for the answer to a question about its effect.
+
+        The answer that it went under was noted when it was parked: see :data:`USED`.
+        """
         self._do(
             "update app_run set approval_id = :approval where id = :id",
             id=app_run_id,

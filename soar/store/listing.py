@@ -7,6 +7,7 @@ Out: a count and one page of rows. Never: a name from outside in SQL text, or a 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -19,6 +20,7 @@ from soar.store.work import Work
 
 Kind = Literal["int", "text", "bool", "time", "texts", "json"]
 
+ALIAS = re.compile(r"join \w+ (\w+) on")
 PATIENCE_MS = 15_000
 MOST_ROWS = 10_000
 QUERY_CANCELED = "57014"
@@ -48,6 +50,8 @@ class Field:
 
     sql: str
     kind: Kind = "text"
+    known: Mapping[str, str] = field(default_factory=dict)
+    """Tests for single values in words that an index knows, where *sql* is not of a column."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -61,6 +65,14 @@ class Listing:
     heavy: str = ""
     """Columns that are read only where somebody asked for them."""
     always: str = "true"
+    joins: str = ""
+    """What adds neither rows nor columns: joined only where a test or the order names it."""
+
+    def rows_of(self, *texts: str) -> str:
+        """Return where the rows come from, for these parts of a statement."""
+        aliases = ALIAS.findall(self.joins)
+        named = any(re.search(rf"\b{alias}\.", text) for alias in aliases for text in texts)
+        return self.source + self.joins if named else self.source
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -102,7 +114,9 @@ class Lists(Queries):
         """Return one page of what meets all conditions, or say that it lies past the end."""
         where, values = _where(listing, wanted.conditions)
         try:
-            count = int(self._value(f"select count(*) from {listing.source} {where}", **values))
+            count = int(
+                self._value(f"select count(*) from {listing.rows_of(where)} {where}", **values)
+            )
             pages = max(1, -(-count // wanted.size)) if wanted.size else 1
             if wanted.page >= pages:
                 raise BadInput("page", "That page contains no results")
@@ -164,7 +178,11 @@ def _select(listing: Listing, where: str, wanted: Wanted) -> str:
     columns = listing.columns + (f", {listing.heavy}" if wanted.heavy and listing.heavy else "")
     order = f"{listing.fields[wanted.sort].sql} {way} nulls last, {listing.fields['id'].sql} {way}"
     cut = "limit :size offset :skip" if wanted.size else ""
-    return f"select {columns} from {listing.source} {where} order by {order} {cut}"
+    source = listing.rows_of(where, order)
+    if wanted.page and " join " not in source:  # columns are made of what is shown, not skipped
+        source, where = f"(select x.* from {source} {where} order by {order} {cut}) x", ""
+        cut = ""
+    return f"select {columns} from {source} {where} order by {order} {cut}"
 
 
 def _where(listing: Listing, conditions: Sequence[Condition]) -> tuple[str, dict[str, Any]]:
@@ -182,6 +200,8 @@ def _test(known: Field, condition: Condition, name: str) -> tuple[str, Any, str]
     operator, value = condition.operator, _storable_value(condition.value)
     if value is None:
         return f"{known.sql} is null", None, name
+    if operator == "exact" and isinstance(value, str) and value in known.known:
+        return known.known[value], None, name
     if condition.path:
         return _json_test(known.sql, operator, value, name), _plain(operator, value), name
     if known.kind == "texts":

@@ -42,6 +42,9 @@ channel = Table(
     json_column("configuration"),
     texts("events"),
     texts("assignees"),
+    Column("failures", Integer, nullable=False, server_default="0"),
+    when("failing_since"),
+    when("closed_until"),
     now_column("create_time"),
     now_column("update_time"),
 )

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection
 
 from soar.domain.errors import NotFound
-from soar.domain.notices import ENDINGS, Event
+from soar.domain.notices import CLOSES_AFTER, ENDINGS, Event
 from soar.store.rows import Queries, Row
 
 SEND_NOTICE = "soar.notify.send"
@@ -78,6 +78,11 @@ UNDER_WAY = """
     (select count(*) from notice o where o.channel_id = n.channel_id and o.status = 'planned'
     and o.claimed_at > now() - make_interval(secs => :lease))
 """
+ROOM = """
+    (select case when h.closed_until > now() then 0 when h.failures >= :closes then 1 else :most end
+     from channel h where h.id = n.channel_id)
+"""
+"""How many notices of a channel may be under way: none while it is closed, then one to try it."""
 
 
 class Notices(Queries):
@@ -164,6 +169,8 @@ class Notices(Queries):
             update notice set rings = rings + 1, rung_at = now() where id = any(array(
               select id from notice where status = 'planned' and next_try_at <= now()
               and rung_at < now() - make_interval(secs => :wait * 2 ^ least(rings, 8))
+              and not exists (select 1 from channel h where h.id = notice.channel_id
+                and h.closed_until > now())
               order by next_try_at limit :limit for update skip locked)) returning id
             """,
             wait=RING_SECONDS,
@@ -180,10 +187,11 @@ class Notices(Queries):
         """Take a notice that is due, unless enough of its channel are under way."""
         return self._one(
             f"{CLAIM} where n.id = :id and n.status = 'planned' and n.next_try_at <= now()"
-            f" and {UNDER_WAY} < :most returning *",
+            f" and {UNDER_WAY} < {ROOM} returning *",
             id=notice_id,
             lease=LEASE_SECONDS,
             most=AT_ONCE,
+            closes=CLOSES_AFTER,
         )
 
     def claim_next(self, channel_id: int) -> Row | None:
@@ -232,13 +240,15 @@ class Notices(Queries):
             uncounted=0 if counts else 1,
         )
 
-    def first(self, approval_id: int, channel_id: int) -> Row | None:
-        """Return the notice that told a channel of a question first."""
+    def first(self, approval_id: int, channel_id: int, *, but: int) -> Row | None:
+        """Return the notice, *but* this one, that put a question to a channel."""
         return self._one(
             "select status, reference from notice where approval_id = :approval"
-            " and channel_id = :channel and event = 'opened' and recipient = ''",
+            " and channel_id = :channel and event in ('opened', 'escalated') and recipient = ''"
+            " and id <> :but order by status <> 'planned' and reference = '', id limit 1",
             approval=approval_id,
             channel=channel_id,
+            but=but,
         )
 
     def asked(self, public_id: str) -> int:

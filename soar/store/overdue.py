@@ -102,6 +102,12 @@ KINDS: Mapping[str, str] = {
         from notice n join channel ch on ch.id = n.channel_id
         where n.status = 'failed' and n.end_time > now() - interval '1 day'
     """,
+    "channel closed": """
+        select ch.id, ch.failing_since as since, format('%s, failed %s times: it is tried again'
+          ' at %s UTC', ch.name, ch.failures,
+          to_char(ch.closed_until at time zone 'UTC', 'HH24:MI:SS')) as detail
+        from channel ch where ch.closed_until is not null
+    """,
     "call poisoned": f"""
         select c.id, c.end_time as since, format('%s on %s', c.action, c.asset) as detail
         from {RECENT_CALLS} where c.crashes >= 2 and c.status = 'failed'
@@ -138,6 +144,17 @@ class Overdue(Queries):
         """Return at most *count* things of a kind that are older than *allowed* seconds."""
         inner = KINDS[kind]
         return self._all(FRAME.format(inner=inner), allowed=allowed, count=count)
+
+    def unheard_joins(self, most: int) -> int:
+        """Count the joins that have ended and that no engine has looked at, up to *most*."""
+        return int(
+            self._value(
+                "select count(*) from (select 1 from action_run a join playbook_run r"
+                " on r.id = a.run_id where a.delivered_at is null and a.end_time is not null"
+                f" and a.join_id = a.id and {OPEN_RUN} limit :most) a",
+                most=most,
+            )
+        )
 
     def has_clock(self) -> bool:
         """Tell whether some process holds the election of the clock."""

@@ -2,12 +2,12 @@
 People, and their tokens.
 
 In: names, roles and hashes of tokens. Out: who a token belongs to.
-Never: a token in clear.
+Never: a token in clear, or a name that is a person's and a role's.
 """
 
 from __future__ import annotations
 
-from soar.domain.errors import NotFound
+from soar.domain.errors import Conflict, NotFound
 from soar.store.roles import PERMITTED
 from soar.store.rows import Queries, Row
 
@@ -16,7 +16,13 @@ class People(Queries):
     """Named queries on people."""
 
     def save(self, username: str, roles: list[str], kind: str = "normal") -> int:
-        """Add a person or give them these roles; who is disabled stays so."""
+        """
+        Add a person or give them these roles; who is disabled stays so.
+
+        A name that is a role of others is refused, as is a role that is another person's name:
+        a question to the one could be answered by the other.
+        """
+        self._check_apart(username, roles)
         return int(
             self._value(
                 """
@@ -38,8 +44,27 @@ class People(Queries):
         return row
 
     def set_roles(self, person_id: int, roles: list[str]) -> None:
-        """Give a person exactly these roles."""
+        """Give a person exactly these roles; they are apart from names as in :meth:`save`."""
+        row = self._one("select username from person where id = :id", id=person_id)
+        self._check_apart(row["username"] if row else "", roles)
         self._do("update person set roles = :roles where id = :id", id=person_id, roles=roles)
+
+    def _check_apart(self, username: str, roles: list[str]) -> None:
+        """Refuse a person who could answer for a role that they do not have, or the reverse."""
+        if username not in roles and self._value(
+            "select exists (select 1 from person where :name = any(roles) and username <> :name)"
+            " or exists (select 1 from role where name = :name)",
+            name=username,
+        ):
+            raise Conflict(f"{username!r} is a role: somebody of that name could answer for it")
+        taken = self._value(
+            "select username from person where username = any(:roles) and username <> :name"
+            " and not username = any(roles) order by 1 limit 1",
+            roles=roles,
+            name=username,
+        )
+        if taken is not None:
+            raise Conflict(f"{taken!r} is a person's name: it cannot be a role as well")
 
     def set_active(self, person_id: int, active: bool) -> None:
         """Let a person in, or keep them out."""

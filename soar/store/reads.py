@@ -62,9 +62,17 @@ class Reads(Queries):
         )
 
     def approvals_of(self, container_id: int) -> list[Row]:
-        """Return the questions asked about a container."""
+        """Return the questions asked about a container, each with those who agreed to its end."""
         return self._all(
-            "select * from approval where container_id = :id order by id", id=container_id
+            """
+            select a.*, coalesce((
+              select array_agg(b.person || coalesce(' for ' || nullif(b.signed->>'for', ''), '')
+                order by b.create_time, b.person) from ballot b
+              where b.approval_id = a.id and b.choice = a.answer),
+              array_remove(array[a.answered_by], null)) as agreed
+            from approval a where a.container_id = :id order by a.id
+            """,
+            id=container_id,
         )
 
     def notes_of(self, container_id: int) -> list[Row]:

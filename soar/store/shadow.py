@@ -8,7 +8,7 @@ lock that the switch must have for itself.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from sqlalchemy import Table, UniqueConstraint
 
@@ -59,7 +59,8 @@ SHADE = f"""
 """Turns a claimed call into a simulated one, for good. One that was sent before comes here only
 when its vendor has said that it took no effect."""
 
-_HELD = "c.status = 'parked' and c.parked_for = 'approval' and c.effect = 'none'"
+_HELD = """c.status = 'parked' and c.parked_for = 'approval' and c.effect = 'none'
+    and not c.task = any(:but)"""
 
 
 class Shadow(Queries):
@@ -117,10 +118,11 @@ class Shadow(Queries):
         )
         return frozenset(row["slug"] for row in rows)
 
-    def let_go(self) -> list[Row]:
+    def let_go(self, *, but: Sequence[str]) -> list[Row]:
         """
         Free the calls that wait for a person's decision and are only simulated now.
 
+        Tasks that only read, *but*, are made in shadow too: they wait on for their reviewers.
         Their questions are locked first, in the order of whoever answers one.
         """
         self._all(
@@ -128,7 +130,8 @@ class Shadow(Queries):
             select q.id from approval q where q.status = 'open' and q.kind in ('action', 'breaker')
             and exists (select 1 from app_run c where q.id in (c.approval_id, c.breaker_id)
                         and {_HELD} and {SHADOWED}) order by q.id for update
-            """
+            """,
+            but=list(but),
         )
         return self._all(
             f"""
@@ -137,7 +140,8 @@ class Shadow(Queries):
             parked_for = case when c.due_at > now() then 'schedule' end
             where {_HELD} and {SHADOWED}
             returning c.id, c.task, c.asset, c.join_id, c.run_id, c.status
-            """
+            """,
+            but=list(but),
         )
 
     def withdraw_questions(self) -> list[int]:

@@ -18,6 +18,7 @@ from sqlalchemy import (
     UniqueConstraint,
     text,
 )
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from soar.store.approval_table import approval as approval
 from soar.store.attachments import attachment as attachment
@@ -243,6 +244,7 @@ app_run = Table(
     Column("parked_for", Text),
     Column("approval_id", BigInteger),
     Column("breaker_id", BigInteger),
+    Column("earlier_ids", ARRAY(BigInteger)),
     flag("shadow", False),
     when("due_at"),
     when("waited_since"),

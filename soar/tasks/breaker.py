@@ -10,16 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from soar import consent
-from soar.domain import blast, gate
+from soar.domain import blast
 from soar.domain.blast import Asked, Limit, Trip
 from soar.store.blast import LET_GO
 from soar.store.rows import as_json
-from soar.tasks.permission import held, needs
+from soar.tasks import second
 from soar.tasks.shop import Shop
 from soar.tasks.visit import Visit, Withdrawn
 from soar.tasks.write import Write
-from soar.telemetry import log
 
 
 def send(shop: Shop, write: Write, visit: Visit) -> None:
@@ -40,7 +38,7 @@ def send(shop: Shop, write: Write, visit: Visit) -> None:
     trips += _full(shop, write, asked, limits, held=bool(trips))
     if trips:
         write.stop_in_shadow()
-        _hold(shop, write, visit, trips)
+        second.hold(shop, write, visit, rules, trips)
         raise Withdrawn
 
 
@@ -79,50 +77,3 @@ def _full(
 def _scope(limit: Limit, asked: Asked) -> str:
     """Return what is counted together; calls of several playbooks may share a lock."""
     return f"{limit.per} {limit.action} {asked.asset if limit.of_asset else ''}"
-
-
-def _hold(shop: Shop, write: Write, visit: Visit, trips: Sequence[Trip]) -> None:
-    """Park a call, and ask for a second approval of exactly this call past these rules."""
-    claim, spec = visit.claim, write.spec
-    why = "; ".join(dict.fromkeys(trip.why for trip in trips))
-    with shop.database.begin() as work:
-        row = work.blast.ours(claim.id, claim.attempt)
-        if row is None:
-            return
-        wanted = needs(work, spec, claim)
-        terms = consent.terms(work, claim.run_id, [wanted], usual=shop.settings.approvers)
-        usual_minutes = shop.settings.action_gate_minutes
-        approval_id = work.approvals.ask(
-            run_id=claim.run_id,
-            action_run_id=row["join_id"],
-            container_id=claim.container_id,
-            kind=gate.BREAKER,
-            name=spec.name,
-            to=consent.said(terms) or shop.settings.approvers,
-            message=_question(write, visit, trips),
-            options=[gate.APPROVE, gate.DENY],
-            minutes=consent.minutes([wanted], usual_minutes),
-            effects={gate.APPROVE: [held(shop, spec, claim)], gate.DENY: []},
-            beyond=gate.Beyond(app_run=claim.id, rules=_rules(visit, trips)),
-            policy={gate.APPROVE: terms} if terms else {},
-        )
-        message = f"held for a second approval: {why}"
-        work.blast.hold(claim.id, approval_id, message=message, made=visit.made)
-        work.runs.log(claim.run_id, [("warning", spec.name, f"{spec.name} is {message}")])
-    log.warning("call_held", app_run=claim.id, approval=approval_id)
-
-
-def _rules(visit: Visit, trips: Sequence[Trip]) -> list[str]:
-    """Return the rules that the answer is about: the newest answer is the one that counts."""
-    return sorted({*visit.beyond, *(trip.rule for trip in trips)})
-
-
-def _question(write: Write, visit: Visit, trips: Sequence[Trip]) -> str:
-    claim = write.claim
-    what = ", ".join(f"{name}={value}" for name, value in claim.parameters.items())
-    agreed = [f"- agreed to before: {rule}" for rule in sorted(visit.beyond)]
-    reasons = "\n".join(dict.fromkeys([*(f"- {trip.why}" for trip in trips), *agreed]))
-    return (
-        f"Beyond the usual: {claim.action} on {claim.asset}: {what}\n{reasons}\n"
-        "No earlier answer covers this. Approve it only if you mean exactly this, in spite of it."
-    )

@@ -2,7 +2,7 @@
 The last hop's question: does a person's signed, fresh answer cover exactly this call?
 
 In: a claim and its approvals as they stand in the database. Out: the reason to refuse it, or none;
-and the rules of the breaker past which a second answer lets it go.
+the rules of the breaker past which a second answer lets it go; or a call that is asked again.
 Never: a permission read from anything but a valid signature, or from an answer to something else.
 """
 
@@ -23,7 +23,10 @@ from soar.domain.policy import Asked, Ballot, Wanted, choose, unmet
 from soar.domain.states import Effect
 from soar.signing import Verifier
 from soar.store.work import Work
+from soar.tasks import again
+from soar.tasks.again import Stricter
 from soar.tasks.shop import Shop
+from soar.tasks.visit import Withdrawn
 from soar.telemetry import log
 
 
@@ -31,26 +34,30 @@ def show(shop: Shop, spec: ActionSpec, claim: Claim) -> frozenset[str]:
     """
     Refuse a high-impact call unless a signed, fresh answer covers exactly this call.
 
-    One that the breaker has held shows a second answer as well; it names the rules returned.
+    One that the breaker has held shows a second answer as well; it names the rules returned. Where
+    a policy has become stricter since the answer, the call is parked and asked again.
     """
     asks = spec.high_impact or claim.governed or claim.approval_id is not None
     if not asks and claim.breaker_id is None:
         return frozenset()
     call = held(shop, spec, claim)
-    with shop.database.begin() as work:
-        wanted = needs(work, spec, claim) if asks else Wanted()
-        if wanted.gated or _was_asked(work, claim):
-            first = _row(work, claim, claim.approval_id)
-            covered = uncovered(first, claim.run_id, call)
-            _refuse(claim, first, _objection(shop, work, claim, first, wanted) or covered)
-        if claim.breaker_id is None:
-            return frozenset()
-        second = _row(work, claim, claim.breaker_id)
-        choice = str(second["signed"].get("choice", ""))
-        rules = goes_beyond(second["payload"], choice, claim.run_id, claim.id, call)
-        missing = "" if rules else "its second approval does not cover this call"
-        _refuse(claim, second, _objection(shop, work, claim, second, wanted) or missing)
-        return rules
+    try:
+        with shop.database.begin() as work:
+            wanted = needs(work, spec, claim) if asks else Wanted()
+            if wanted.gated or _was_asked(work, claim):
+                first = _row(work, claim, claim.approval_id)
+                _check(shop, work, claim, first, wanted, uncovered(first, claim.run_id, call))
+            if claim.breaker_id is None:
+                return frozenset()
+            second = _row(work, claim, claim.breaker_id)
+            choice = str(second["signed"].get("choice", ""))
+            rules = goes_beyond(second["payload"], choice, claim.run_id, claim.id, call)
+            missing = "" if rules else "its second approval does not cover this call"
+            _check(shop, work, claim, second, wanted, missing)
+            return rules
+    except Stricter as found:
+        again.ask(shop, claim, call, found)
+        raise Withdrawn from None
 
 
 def needs(work: Work, spec: ActionSpec, claim: Claim) -> Wanted:
@@ -106,20 +113,31 @@ def _refuse(claim: Claim, row: Mapping[str, Any], reason: str) -> None:
         raise ActionFailed(f"{claim.action} was refused: {reason}")
 
 
-def _objection(shop: Shop, work: Work, claim: Claim, row: Mapping[str, Any], wanted: Wanted) -> str:
-    """Return why an answer does not count: itself, or for want of those who must agree as well."""
+def _check(
+    shop: Shop, work: Work, claim: Claim, row: Mapping[str, Any], wanted: Wanted, missing: str
+) -> None:
+    """
+    Refuse an answer that does not count, by itself or because of what is *missing*; one to which
+    nothing is wrong but that a policy has become stricter since is asked for again.
+    """
     longest = timedelta(minutes=shop.settings.grant_minutes)
     begun = claim.effect != Effect.NONE
     why = objection(
         shop.verifier, row, now=datetime.now(UTC), longest=timedelta.max if begun else longest
     )
-    if why or (row["kind"] == "effect" and not wanted.gated):
-        return why
+    told = row["kind"] == "effect" and not wanted.gated
+    ballots = work.policies.ballots(row["id"])
+    why = why or ("" if told else disagreement(shop.verifier, row, ballots)) or missing
+    _refuse(claim, row, why)
+    if told:
+        return
     now = consent.terms(
         work, claim.run_id, [replace(wanted, high_impact=False)], usual="", at=row["create_time"]
     )
-    ballots = work.policies.ballots(row["id"])
-    return disagreement(shop.verifier, row, ballots, policy_now=now)
+    lacking = disagreement(shop.verifier, row, ballots, policy_now=now)
+    if lacking and again.may_ask(claim, row):
+        raise Stricter(row, wanted)
+    _refuse(claim, row, lacking)
 
 
 def objection(

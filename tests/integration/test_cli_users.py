@@ -256,3 +256,24 @@ def test_people_are_listed_with_what_they_sign_in_with(house: House, soar: Soar)
     assert "192.0.2.1" in drawn
     assert "argon2" not in drawn + json.dumps(listed)
     assert soar("user", "show", "nobody").exit_code == 3
+
+
+def test_a_name_is_a_persons_or_a_role(house: House, soar: Soar) -> None:
+    """
+    Else somebody called like a role could answer what the role is asked.
+    """
+    document(soar, "user", "add", "anna", "--role", "soc_tier2")
+
+    refused = soar("user", "add", "soc_tier2")
+    assert refused.exit_code != 0
+    assert "'soc_tier2' is a role: somebody of that name could answer for it" in refused.output
+    refused = soar("user", "add", "ben", "--role", "anna")
+    assert "'anna' is a person's name: it cannot be a role as well" in refused.output
+    refused = soar("user", "roles", "anna", "--role", "anna", "--role", "soc_tier2")
+    assert refused.exit_code == 0  # her own name lets nobody else answer
+    with house.database.begin() as work, pytest.raises(Conflict, match="is a role"):
+        access.create_token(work, "soc_tier2", roles=[], kind="automation")
+    document(soar, "user", "add", "admin", "--role", "admin")
+    document(soar, "user", "add", "root", "--role", "admin")
+    refused = soar("user", "roles", "admin")
+    assert "'admin' is a role" in refused.output

@@ -58,7 +58,9 @@ def engines(malicious, *, seconds=2.1, url=URL, **more):
     )
 
 
-def question(status, *, detail="", seconds=None, kind="prompt", who="soc_tier2", title="ask"):
+def question(
+    status, *, detail="", seconds=None, kind="prompt", who="soc_tier2", title="ask", agreed=()
+):
     return Entry(
         time=START,
         kind=kind,
@@ -67,6 +69,7 @@ def question(status, *, detail="", seconds=None, kind="prompt", who="soc_tier2",
         detail=detail,
         status=status,
         seconds=seconds,
+        agreed=agreed,
         due=START + timedelta(minutes=15),
     )
 
@@ -228,6 +231,10 @@ def test_the_same_action_twice_shows_which_was_which_defanged():
                 "answered", detail="Approve", seconds=3.0, kind="approval", title="disable user"
             ),
             'Approval of Disable User (Tier 2) — Response: "Approve" [3.0s]',
+        ),
+        (
+            question("answered", detail="Yes", agreed=("ada", "ben for cy"), seconds=3.0),
+            'Prompt Analyst (Tier 2) — Response: "Yes" by ada and ben for cy [3.0s]',
         ),
     ],
 )

@@ -87,6 +87,7 @@ class Reads:
                     "name": "containment",
                     "assignee": "soc_tier2",
                     "answer": "Both",
+                    "agreed": ["ada", "ben for cy"],
                     "status": "answered",
                     "create_time": at(5),
                     "close_time": at(257),
@@ -178,6 +179,15 @@ def test_durations_are_those_of_the_rows():
     assert entries["action", "block ip"] == pytest.approx(0.8)
     assert entries["prompt", "containment"] == 252
     assert entries["run", "P3 v1.0"] is None
+
+
+def test_a_question_says_who_agreed():
+    """
+    Everybody whose answer decided it, not the last one only.
+    """
+    (prompt,) = [e for e in timeline.of_container(Work(), 8921).entries if e.kind == "prompt"]
+
+    assert (prompt.detail, prompt.agreed) == ("Both", ("ada", "ben for cy"))
 
 
 def test_an_effect_says_who_else_wanted_it():

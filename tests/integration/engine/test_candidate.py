@@ -231,6 +231,55 @@ def test_a_candidate_hears_the_answer_that_the_live_run_was_given(
     assert f"the live run was answered {choice!r}" in one.notes
 
 
+SEVERAL = """
+import phantom.rules as phantom
+
+def on_start(container):
+    phantom.prompt2(user="soc_tier2", message="Fence?", callback=told, name="ask", response_types=[
+        {"prompt": "Fence it?", "options": {"type": "list", "choices": ["Yes", "No"]}},
+        {"prompt": "Which?", "options": {"type": "message"}}])
+
+def told(action, success, container, results, handle):
+    first, second = results[0]["summary"]["responses"]
+    phantom.debug(f"heard {first} and {second}")
+"""
+
+
+def test_a_candidate_hears_the_answers_to_several_questions(bench: Bench, tmp_path: Path) -> None:
+    """
+    All of them, in their order, as the live run was given them.
+    """
+    live, other = beside(bench, tmp_path, f"# new\n{SEVERAL}", SEVERAL)
+    (question,) = bench.questions()
+    assert question["run_id"] == live
+
+    bench.answer(question["id"], responses=["Yes", "host 4"])
+    bench.deliver_all()
+    bench.sweep()
+    bench.deliver_all()
+
+    heard = bench.rows("select run_id, message from run_log where message like 'heard%' order by 1")
+    assert heard == [{"run_id": run, "message": "heard Yes and host 4"} for run in (live, other)]
+    assert bench.open_runs() == []
+
+
+def test_a_candidate_makes_no_lookup_that_a_person_must_agree_to(
+    bench: Bench, tmp_path: Path
+) -> None:
+    """
+    It asks nobody, and says whom it would have asked.
+    """
+    reviewed = act("look up").replace("callback=done", "callback=done, reviewer='ben'")
+    live, other = beside(bench, tmp_path, f"# new\n{reviewed}", reviewed)
+
+    assert [q["run_id"] for q in bench.questions()] == [live]
+    assert not bench.vendor.done
+    (call,) = [c for c in bench.calls() if c["run_id"] == other]
+    assert (call["status"], call["shadow"]) == ("failed", False)
+    assert "shadow: would have asked ben: approve look up on sham: target=4" in bench.log()
+    assert bench.open_runs() == [live]
+
+
 def test_a_candidate_hears_that_nobody_answered_in_time(bench: Bench, tmp_path: Path) -> None:
     """
     An overdue question is overdue for both.

@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from soar import containment
 from soar.connector import Output, Params
 from soar.domain import gate
 from soar.domain.errors import Conflict
+from tests.integration.engine.conftest import CATALOG
 
 if TYPE_CHECKING:
     from tests.integration.engine.conftest import Bench
@@ -72,6 +74,48 @@ class TestOneIntent:
         assert two["message"].endswith(f" by run {first}: it had taken effect")
         assert two["reused_from"] == one["id"]
         assert effects(bench) == [("fence", "target=4", "confirmed", False)]
+
+    def test_no_approval_erases_another(self, bench: Bench) -> None:
+        """
+        The first answer stays beside the question whether it took effect, and the other run's.
+        """
+        bench.vendor.moods[("isolate", "4")] = ["lost"]
+        bench.play(act("isolate"))
+        first = bench.questions()[0]["id"]
+        bench.do("update app_run set tries = 100")
+        bench.answer(first)
+        bench.play(act("isolate", note="another wish"))
+        second = bench.questions()[0]["id"]
+        bench.answer(second)
+        let_pass(bench)
+        (told,) = bench.questions()
+        assert told["kind"] == "effect"
+        one, _ = bench.calls()
+        assert (one["approval_id"], one["earlier_ids"]) == (told["id"], [first])
+
+        bench.answer(told["id"], gate.HAPPENED)
+        let_pass(bench)
+
+        with bench.database.begin() as work:
+            (stands,) = containment.contained(work, CATALOG)
+        assert stands.approvals == (first, second, told["id"])
+        assert bench.calls()[1]["approval_id"] == second
+
+    def test_an_answer_is_used_although_its_call_asks_for_another(self, bench: Bench) -> None:
+        """
+        While nobody knows whether it took effect, an equal call of the run needs its own answer.
+        """
+        bench.vendor.moods[("isolate", "4")] = ["lost"]
+        bench.play(act("isolate"))
+        row = bench.questions()[0]
+        bench.do("update app_run set tries = 100")
+        bench.answer(row["id"])
+        let_pass(bench)
+        (shown,) = row["payload"]["effects"]["Approve"]
+
+        with bench.database.begin() as work:
+            assert work.calls.get(1)["approval_id"] != row["id"]  # type: ignore[index]
+            assert work.calls.already_under(row["id"], gate.HeldCall(**shown))
 
     def test_targets_are_compared_as_what_they_are(self, bench: Bench) -> None:
         """

@@ -201,14 +201,16 @@ def test_a_policy_taken_out_of_the_question_is_found_out(bench: Bench) -> None:
 
 def test_a_policy_that_became_stricter_after_the_answer_counts(bench: Bench) -> None:
     """
-    The last hop reads the policies as they are when the call is made.
+    The last hop reads the policies as they are when the call is made, and asks again.
     """
     bench.play(ISOLATE)
     bench.answer(asked(bench)["id"])
     rule(bench, "soc_tier2 and soc_lead")
     bench.deliver_all()
 
-    assert "lacks the consent of soc_tier2 and soc_lead" in refusal(bench)
+    assert not bench.vendor.done
+    assert asked(bench)["assignee"] == "soc_tier2 and soc_lead"
+    assert "Asked again: the policy in force needs more" in asked(bench)["message"]
 
 
 def test_a_policy_of_other_hours_counts_by_the_time_of_the_question(bench: Bench) -> None:

@@ -19,6 +19,7 @@ from soar.domain.errors import Conflict
 from soar.store.effects import MARK_SENT
 from soar.store.shadow import Shadow
 from soar.store.work import Message
+from tests.integration.engine.conftest import CATALOG
 from tests.integration.engine.test_gate import ISOLATE
 from tests.integration.engine.test_ledger import act, effects
 
@@ -123,6 +124,28 @@ def test_lookups_in_shadow_are_asked(bench: Bench) -> None:
     switch(bench)
 
     bench.play(act("look up"))
+
+    assert bench.vendor.done == {("look up", "4"): 1}
+    assert bench.calls()[0]["shadow"] is False
+
+
+@pytest.mark.parametrize("first", [True, False], ids=["switched before", "switched after"])
+def test_the_reviewer_of_a_lookup_is_asked_in_shadow_too(bench: Bench, first: bool) -> None:
+    """
+    It is made as ever, so whoever must agree to it is asked as ever.
+    """
+    source = act("look up").replace("callback=done", "callback=done, reviewer='soc_tier2'")
+    if first:
+        switch(bench)
+    bench.play(source)
+    if not first:
+        with bench.database.begin() as work:
+            shadow.on(work, EVERYTHING, by="ada", catalog=CATALOG)
+    bench.deliver_all()
+    assert not bench.vendor.done
+
+    bench.answer(bench.questions()[0]["id"])
+    bench.deliver_all()
 
     assert bench.vendor.done == {("look up", "4"): 1}
     assert bench.calls()[0]["shadow"] is False

@@ -449,7 +449,7 @@ def test_what_came_in_long_ago_is_forgotten(office: Office, house: House, hook: 
     office.do("update received set time = now() - interval '2 h' where key = 'old'")
     office.do("update link set expires_at = now() - interval '2 d' where hash like 'a%'")
 
-    sweep(house).send_due_notices()
+    sweep(house).forget_the_past()
 
     assert [row["key"] for row in office.rows("select key from received")] == ["young"]
     assert [row["hash"][0] for row in office.rows("select hash from link")] == ["b"]

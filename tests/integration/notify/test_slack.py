@@ -180,6 +180,30 @@ def test_a_reminder_is_a_reply_to_the_question(
     assert "blocks" not in reply
 
 
+def test_the_next_step_of_a_ladder_gets_the_question_in_its_own_channel(
+    office: Office, slack: Workspace, question: int
+) -> None:
+    """
+    With its buttons, which go at the end; a channel that has seen it gets a reply for all to see.
+    """
+    slack.set_up(office, name="leads", channel="C0LEADS")
+    for _ in range(2):
+        with office.house.database.begin() as work:
+            work.notices.plan([question], "escalated", names=["soc_lead"])
+        office.wait_over()
+        office.send_all()
+
+    posted = [(m["channel"], "blocks" in m, "thread_ts" in m) for m in slack.messages.values()]
+    assert posted[0] == (CHANNEL, True, False)
+    assert sorted(posted[1:3]) == [("C0LEADS", True, False), (CHANNEL, False, True)]
+    assert sorted(posted[3:]) == [("C0LEADS", False, True), (CHANNEL, False, True)]
+    assert all(m["reply_broadcast"] for m in slack.messages.values() if "thread_ts" in m)
+
+    office.answer(question)
+    office.send_all()
+    assert [slack.buttons(m) for m in slack.messages.values() if "blocks" in m] == [{}, {}]
+
+
 def test_a_decision_waits_for_the_message_that_it_changes(office: Office, slack: Workspace) -> None:
     """
     The question is on its way when it is decided: first it is posted, then its buttons go.

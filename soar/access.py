@@ -19,6 +19,7 @@ from typing import Any
 from soar.domain.errors import BadInput, Conflict, NotAllowed
 from soar.domain.model import Person
 from soar.domain.reach import stretch
+from soar.store.people import person_of
 from soar.store.work import Work
 from soar.telemetry import log
 
@@ -118,7 +119,7 @@ def authenticate(work: Work, token: str, *, address: str | None = None) -> Perso
     if why:
         log.warning("token_refused", user=row["username"], why=why)
         raise NotAuthenticated(why)
-    return Person(username=row["username"], roles=tuple(row["roles"]), kind=row["kind"])
+    return person_of(row)
 
 
 def _refusal(row: Mapping[str, Any], address: str | None) -> str:

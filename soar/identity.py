@@ -22,6 +22,7 @@ from soar import codes, passwords
 from soar.access import USERNAME, NotAuthenticated, Throttled, token_hash
 from soar.domain.errors import BadInput
 from soar.domain.model import Person
+from soar.store.people import person_of
 from soar.store.rows import Row
 from soar.store.work import Work
 from soar.telemetry import log
@@ -291,5 +292,5 @@ def _standing(work: Work, secret: str) -> Row | None:
 
 
 def _session(row: Row, secret: str) -> Session:
-    person = Person(username=row["username"], roles=tuple(row["roles"]), kind=row["kind"])
-    return Session(person=person, authenticated_at=row["authenticated_at"], csrf=csrf_of(secret))
+    since = row["authenticated_at"]
+    return Session(person=person_of(row), authenticated_at=since, csrf=csrf_of(secret))

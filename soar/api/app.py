@@ -31,6 +31,7 @@ from soar.api import (
     policies,
     runs,
     shadow,
+    tenants,
 )
 from soar.api.errors import http_error, server_error
 
@@ -72,7 +73,7 @@ class Frame:
 def create(house: House, *, pages: Sequence[BaseRoute] = ()) -> Starlette:
     """Return the application of a process that clients talk to, and people by its *pages*."""
     work = (containers, artifacts, attachments, runs, actions, approvals, containments)
-    rooms = (about, *work, inventory, blast, policies, shadow, lanes, hooks)
+    rooms = (about, *work, inventory, tenants, blast, policies, shadow, lanes, hooks)
     app = Starlette(
         routes=[*(route for room in rooms for route in room.routes(house)), *pages],
         middleware=[Middleware(Frame)],

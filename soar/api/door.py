@@ -55,9 +55,17 @@ class Call:
             raise NotFound(f"{text[:40]!r} is no id")
         return int(text)
 
-    def one(self, listing: Listing) -> Row:
-        """Return the row that the address names."""
-        return lists(self.work).one(listing, self.number)
+    def one(self, listing: Listing, number: int | None = None) -> Row:
+        """Return the row that the address names, or of that number, if the person may see it."""
+        wanted = self.number if number is None else number
+        return lists(self.work).one(listing, wanted, tenants=self.person.tenants)
+
+    def container(self, number: int) -> Row:
+        """Return a container that the person may see."""
+        row = self.work.containers.get(number)
+        if not self.person.sees(row["tenant_id"]):
+            raise NotFound(f"there is no container {number}")
+        return row
 
     def within(self, name: str) -> Call:
         """Return this call asking only for what belongs to the row that its address names."""
@@ -67,7 +75,7 @@ class Call:
     def envelope(self, listing: Listing, shape: Callable[[Row], Shape]) -> dict[str, Any]:
         """Return one page of a list as clients know it: count, num_pages, data."""
         question = query.read(self.parameters, listing)
-        found = lists(self.work).page(listing, question.wanted)
+        found = lists(self.work).page(listing, question.wanted, tenants=self.person.tenants)
         shown = [shape(row) for row in found.rows]
         data = [{k: v for k, v in s.items() if k not in question.without} for s in shown]
         return {"count": found.count, "num_pages": found.pages, "data": data}

@@ -24,12 +24,18 @@ PERMISSIONS: Mapping[str, tuple[str, ...]] = {
     "edit blast rules": ADMINS,
     "edit approval policies": ADMINS,
     "switch shadow mode": ADMINS,
+    "edit tenants": ADMINS,
 }
 """What needs a role, and the roles of which one suffices; reading needs a token only."""
+
+OF_SOME_TENANT = frozenset({"edit containers", "edit artifacts", "run playbooks"})
+"""What concerns one container; all else concerns every tenant."""
 
 
 def require(person: Person, permission: str) -> None:
     """Let a person pass whose roles allow it, or say which role is missing."""
+    if person.tenants and permission not in OF_SOME_TENANT:
+        raise NotAllowed(f"{person.username} may not {permission}: that concerns all tenants")
     allowed = PERMISSIONS[permission]
     if not set(allowed) & set(person.roles):
         raise NotAllowed(

@@ -33,6 +33,7 @@ from soar.cli import (
     runs,
     servers,
     shadow,
+    tenants,
     tokens,
     users,
 )
@@ -56,6 +57,7 @@ GROUPS = (
     ("shift", policies.shifts_app, "Who is on call."),
     ("blast", blast.app, "What needs a second approval."),
     ("user", users.app, "Who signs in."),
+    ("tenant", tenants.app, "Whose containers are whose."),
     ("shadow", shadow.app, "Where writes are only simulated."),
     ("channel", channels.app, "How people hear of approvals."),
     ("token", tokens.app, "Who may ask."),

@@ -25,6 +25,7 @@ from soar.store.columns import (
     json_column,
     metadata,
     now_column,
+    numbers,
     ref,
     text_column,
     texts,
@@ -42,6 +43,7 @@ channel = Table(
     json_column("configuration"),
     texts("events"),
     texts("assignees"),
+    numbers("tenants"),
     now_column("create_time"),
     now_column("update_time"),
 )

@@ -7,8 +7,22 @@ Never: a token in clear.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from soar.domain.errors import NotFound
+from soar.domain.model import Person
 from soar.store.rows import Queries, Row
+
+
+def person_of(row: Mapping[str, Any]) -> Person:
+    """Return the person of a row; nowhere else is one made, so that no tenant is left out."""
+    return Person(
+        username=row["username"],
+        roles=tuple(row["roles"]),
+        kind=row["kind"],
+        tenants=tuple(row["tenants"]),
+    )
 
 
 class People(Queries):
@@ -39,6 +53,14 @@ class People(Queries):
     def set_roles(self, person_id: int, roles: list[str]) -> None:
         """Give a person exactly these roles."""
         self._do("update person set roles = :roles where id = :id", id=person_id, roles=roles)
+
+    def set_tenants(self, person_id: int, tenants: list[int]) -> None:
+        """Let a person see these tenants; without any, all of them."""
+        self._do(
+            "update person set tenants = cast(:tenants as bigint[]) where id = :id",
+            id=person_id,
+            tenants=tenants,
+        )
 
     def set_active(self, person_id: int, active: bool) -> None:
         """Let a person in, or keep them out."""

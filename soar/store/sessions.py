@@ -51,7 +51,8 @@ class Sessions(Queries):
         """Return the session of a secret with its person, if it stands."""
         return self._one(
             "select s.id, s.person_id, s.hash, s.only_password, s.address, s.authenticated_at,"
-            " p.username, p.roles, p.kind from session s join person p on p.id = s.person_id"
+            " p.username, p.roles, p.kind, p.tenants from session s"
+            " join person p on p.id = s.person_id"
             f" where s.hash = :hash and {STANDS}",
             hash=secret_hash,
         )

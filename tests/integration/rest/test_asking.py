@@ -60,6 +60,8 @@ WRITES: list[tuple[str, Any, str]] = [
     ("/rest/asset", ASSET, "edit assets"),
     ("/rest/asset/1", {"configuration": {}}, "edit assets"),
     ("/rest/trigger", TRIGGER, "edit triggers"),
+    ("/rest/tenant", {"name": "Acme"}, "edit tenants"),
+    ("/rest/tenant/0", {"name": "Acme"}, "edit tenants"),
 ]
 
 

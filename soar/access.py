@@ -16,10 +16,10 @@ from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import Any
 
-from soar.domain import roles as known_roles
 from soar.domain.errors import BadInput, Conflict, NotAllowed
 from soar.domain.model import Person
 from soar.domain.reach import stretch
+from soar.store.people import person_of
 from soar.store.work import Work
 from soar.telemetry import log
 
@@ -119,7 +119,7 @@ def authenticate(work: Work, token: str, *, address: str | None = None) -> Perso
     if why:
         log.warning("token_refused", user=row["username"], why=why)
         raise NotAuthenticated(why)
-    return known_roles.person(row)
+    return person_of(row)
 
 
 def _refusal(row: Mapping[str, Any], address: str | None) -> str:

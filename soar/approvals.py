@@ -21,8 +21,10 @@ from soar.domain.errors import BadInput, Conflict, NotAllowed
 from soar.domain.model import Person
 from soar.domain.policy import Ballot
 from soar.signing import Signer
+from soar.store.audit import Happened
 from soar.store.rows import Row, storable
 from soar.store.work import Work
+from soar.telemetry import log
 
 
 def stands_for(work: Work, person: Person, approval: Mapping[str, Any]) -> str | None:
@@ -45,10 +47,26 @@ def may_answer(
 
     *by* is who would give it in their stead. Machines never may.
     """
-    if person.kind == "automation":
+    answers, tenants = by or person, _tenants(approval)
+    if person.kind == "automation" or not (person.sees(*tenants) and answers.sees(*tenants)):
         return False
-    ballot = _ballot(work, person, by or person, signed_in=None)
-    return _is_asked(approval, ballot)
+    return _is_asked(approval, _ballot(work, person, answers, signed_in=None))
+
+
+def check_tenant(work: Work, by: Person, approval: Mapping[str, Any]) -> None:
+    """Refuse somebody who does not see the tenant of a question, and keep that they tried."""
+    if by.sees(*_tenants(approval)):
+        return
+    log.warning("answer_refused", approval=approval["id"], why="it belongs to another tenant")
+    detail = {"approval": approval["public_id"]}
+    with work.trail.apart() as trail:
+        trail.append([Happened(who=by.username, what="approval of another tenant", detail=detail)])
+    raise NotAllowed(f"approval {approval['id']} belongs to another tenant")
+
+
+def _tenants(approval: Mapping[str, Any]) -> set[int]:
+    """Return whose question it is: by what is signed, and by its container as it is now."""
+    return {gate.tenant_of(approval["payload"]), int(approval["tenant_id"])}
 
 
 def _is_asked(approval: Mapping[str, Any], ballot: Ballot) -> bool:
@@ -71,7 +89,13 @@ def _ballot(work: Work, holder: Person, by: Person, *, signed_in: datetime | Non
         roles=frozenset(holder.roles) | on_call,
         at=now,
         signed_in=min(signed_in, now) if signed_in else None,  # the database's clock may be ahead
+        tenants=_common(holder.tenants, by.tenants),
     )
+
+
+def _common(one: tuple[int, ...], other: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the tenants that two people see; who has none sees all."""
+    return tuple(sorted(set(one) & set(other))) if one and other else one or other
 
 
 def answer(
@@ -97,6 +121,7 @@ def answer(
     ``missing`` says whose consent, while the choice lacks any.
     """
     row = work.approvals.lock(approval_id)
+    check_tenant(work, by, row)
     ballot = _check_person(work, by, row, signed_in)
     said = storable(questions.answers(row, choice, responses))
     chosen, reason = questions.told(said), storable(reason)
@@ -109,6 +134,7 @@ def answer(
         "by": by.username,
         "for": ballot.instead_of,
         "roles": sorted(ballot.roles),
+        **({"tenants": list(ballot.tenants)} if ballot.tenants else {}),
         "signed_in": ballot.signed_in.isoformat() if ballot.signed_in else None,
         "reason": reason,
         "channel": channel,

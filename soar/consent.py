@@ -100,4 +100,5 @@ def ballot_of(signed: Mapping[str, Any]) -> Ballot:
         roles=frozenset(map(str, signed.get("roles", ()))),
         at=datetime.fromisoformat(signed["answered_at"]),
         signed_in=datetime.fromisoformat(since) if since else None,
+        tenants=tuple(signed.get("tenants", ())),
     )

@@ -11,6 +11,7 @@ from datetime import timedelta
 
 from soar.domain.errors import BadInput, NotFound
 from soar.domain.model import Person
+from soar.store.people import person_of
 from soar.store.rows import Row
 from soar.store.work import Work
 
@@ -47,8 +48,7 @@ def givers(work: Work, taker: Person) -> list[Person]:
     """Return the people for whom somebody stands in now; a machine stands in for nobody."""
     if taker.kind == "automation":
         return []
-    rows = work.delegations.givers(taker.username)
-    return [Person(username=r["username"], roles=tuple(r["roles"]), kind=r["kind"]) for r in rows]
+    return [person_of(row) for row in work.delegations.givers(taker.username)]
 
 
 def _detail(row: Row) -> dict[str, object]:

@@ -220,8 +220,10 @@ def find(work: Work, name: str) -> int:
 
 
 def of(work: Work, approval_id: int, person: Person, *, catalog: Catalog) -> Dossier:
-    """Gather everything about one question."""
+    """Gather everything about one question; one of other tenants is as if it were not there."""
     row = work.approvals.get(approval_id)
+    if not person.sees(row["tenant_id"], gate.tenant_of(row["payload"])):
+        raise NotFound(f"there is no approval {approval_id}")
     payload: Mapping[str, Any] = row["payload"]
     instead_of = approvals.stands_for(work, person, row)
     earlier = work.desk.earlier(row["container_id"], than=row["id"])
@@ -234,7 +236,7 @@ def of(work: Work, approval_id: int, person: Person, *, catalog: Catalog) -> Dos
         name=visible(row["name"]),
         message=visible(payload.get("message", "")),
         assignee=visible(payload.get("assignee", "")),
-        people=tuple(work.desk.people(row["addressees"])),
+        people=tuple(work.desk.people(row["addressees"], tenant=row["tenant_id"])),
         may=instead_of is not None,
         instead_of=instead_of or "",
         choices=_choices(work, row, catalog, str(run["playbook"])),
@@ -277,7 +279,11 @@ def _choices(work: Work, row: Row, catalog: Catalog, playbook: str) -> tuple[Cho
             ),
             calls=tuple(_call(call, catalog) for call in effects.get(option, ())),
             radius=radius.of_calls(
-                work, effects.get(option, ()), catalog=catalog, playbook=playbook
+                work,
+                effects.get(option, ()),
+                catalog=catalog,
+                playbook=playbook,
+                tenant=row["tenant_id"],
             ),
         )
         for option in payload.get("options", ())

@@ -13,6 +13,7 @@ from soar.bus.app import RESUME_RUN
 from soar.domain import roles
 from soar.domain.errors import BadInput, Conflict, NotAllowed
 from soar.domain.model import Person
+from soar.store.people import person_of
 from soar.store.rows import Row, storable
 from soar.store.work import Work
 
@@ -29,7 +30,7 @@ def reassign(work: Work, approval_id: int, *, to: str, by: Person | str, approve
     payload = row["payload"]
     if payload.get("policy"):
         raise Conflict(f"approval {approval_id} is asked on the terms of a policy: change that")
-    _check_taker(work, to, approvers if _lets_go(row) else "")
+    _check_taker(work, row, to, approvers if _lets_go(row) else "")
     changed = {name: value for name, value in payload.items() if name != "assignees"}
     done = work.approvals.reassign(approval_id, to, payload=storable({**changed, "assignee": to}))
     if done is None:
@@ -66,15 +67,19 @@ def _lets_go(row: Row) -> bool:
 
 
 def _check_may(work: Work, row: Row, by: Person | str) -> None:
-    if isinstance(by, str) or (by.kind != "automation" and roles.is_administrator(by.roles)):
+    if isinstance(by, str):
+        return
+    approvals.check_tenant(work, by, row)
+    if by.kind != "automation" and roles.is_administrator(by.roles):
         return
     if approvals.stands_for(work, by, row) is None:
         raise NotAllowed(f"approval {row['id']} is not {by.username}'s to give away or take back")
 
 
-def _check_taker(work: Work, to: str, role: str) -> None:
-    """Refuse a name that nobody has, and one beside those who may let calls go."""
-    named = [p for p in work.people.all() if p["active"] and p["kind"] != "automation"]
+def _check_taker(work: Work, row: Row, to: str, role: str) -> None:
+    """Refuse a name that nobody of its tenant has, and one beside those who may let calls go."""
+    people = [p for p in work.people.all() if p["active"] and p["kind"] != "automation"]
+    named = [p for p in people if person_of(p).sees(row["tenant_id"])]
     takers = [p for p in named if to == p["username"] or to in p["roles"]]
     if not takers:
         raise BadInput("to", f"{to[:80]!r} is no person, and nobody has such a role")

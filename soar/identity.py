@@ -20,9 +20,9 @@ from typing import Any
 
 from soar import codes, passwords
 from soar.access import USERNAME, NotAuthenticated, Throttled, token_hash
-from soar.domain import roles
 from soar.domain.errors import BadInput
 from soar.domain.model import Person
+from soar.store.people import person_of
 from soar.store.rows import Row
 from soar.store.work import Work
 from soar.telemetry import log
@@ -292,8 +292,5 @@ def _standing(work: Work, secret: str) -> Row | None:
 
 
 def _session(row: Row, secret: str) -> Session:
-    return Session(
-        person=roles.person(row),
-        authenticated_at=row["authenticated_at"],
-        csrf=csrf_of(secret),
-    )
+    since = row["authenticated_at"]
+    return Session(person=person_of(row), authenticated_at=since, csrf=csrf_of(secret))

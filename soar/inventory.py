@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from soar import parking
+from soar import parking, tenants
 from soar.catalog import MOST_SECONDS, AppSpec, Catalog
 from soar.domain.budget import SETTINGS, Budget, budget_of, rules
 from soar.domain.errors import BadInput, Conflict, NotFound
@@ -47,9 +47,19 @@ def save(work: Work, raw: Any, *, catalog: Catalog, vault: Vault) -> str:
         product_vendor=str(raw.get("product_vendor") or app.vendor),
         product_name=str(raw.get("product_name") or app.product),
         disabled=bool(raw.get("disabled", False)),
+        tenants=_tenants(work, raw.get("tenants")),
     )
     _end_if_closed(work, slug)
     return slug
+
+
+def _tenants(work: Work, given: Any) -> list[int] | None:
+    """Return the tenants that an asset is to serve; not given, that stays as it is."""
+    if given is None:
+        return None
+    if not isinstance(given, list) or not all(isinstance(t, str | int) for t in given):
+        raise BadInput("tenants", "must be a list of names or ids of tenants; empty is all")
+    return tenants.ids(work, given)
 
 
 def change(

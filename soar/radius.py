@@ -53,8 +53,10 @@ class Radius:
         return bool(self.protected) or any(use.full for use in self.uses)
 
 
-def of_calls(work: Work, calls: Sequence[HeldCall], *, catalog: Catalog, playbook: str) -> Radius:
-    """Return what these calls would hit."""
+def of_calls(
+    work: Work, calls: Sequence[HeldCall], *, catalog: Catalog, playbook: str, tenant: int
+) -> Radius:
+    """Return what these calls, for a container of a tenant, would hit."""
     asked = [(call, _asked(call, catalog)) for call in calls]
     rules = blast.read(work.blast.rules()) if calls else []
     governed = [a for call, a in asked if _governed(call, catalog)]
@@ -62,7 +64,7 @@ def of_calls(work: Work, calls: Sequence[HeldCall], *, catalog: Catalog, playboo
     return Radius(
         targets=tuple(dict.fromkeys(a.named[0] for _, a in asked if a.named)),
         protected=tuple(dict.fromkeys(trips)),
-        uses=tuple(_uses(work, governed, rules, playbook)),
+        uses=tuple(_uses(work, governed, rules, playbook, tenant)),
     )
 
 
@@ -95,7 +97,7 @@ def _spec(call: HeldCall, catalog: Catalog) -> ActionSpec | None:
 
 
 def _uses(
-    work: Work, asked: Iterable[Asked], rules: Sequence[Rule], playbook: str
+    work: Work, asked: Iterable[Asked], rules: Sequence[Rule], playbook: str, tenant: int
 ) -> Iterable[Use]:
     """Count each limit once, with all the calls of the choice that it concerns."""
     found: dict[str, tuple[Limit, str, int]] = {}
@@ -105,7 +107,7 @@ def _uses(
             of = f"{limit.name} {where}"
             found[of] = (limit, where, found[of][2] + 1 if of in found else 1)
     for limit, asset, wanted in found.values():
-        sent = work.desk.sent(limit, asset=asset, playbook=playbook)
+        sent = work.desk.sent(limit, asset=asset, playbook=playbook, tenant=tenant)
         on = f" on {asset}" if asset and limit.asset == blast.ANY else ""
         yield Use(
             rule=f"{limit.name}{on}",

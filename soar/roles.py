@@ -22,7 +22,14 @@ Actor = Person | str
 
 
 def require(work: Work, person: Person, area: str, verb: str) -> None:
-    """Let somebody pass who has the permission, or say which roles give it."""
+    """
+    Let somebody pass who has the permission, or say which roles give it.
+
+    Who is of some tenants may change nothing that all of them share, whatever their roles permit.
+    """
+    if person.tenants and roles.concerns_all(area, verb):
+        wanted = roles.permission(verb, area)
+        raise NotAllowed(f"{person.username} may not {wanted}: that concerns all tenants")
     if not roles.may(person, area, verb):
         giving = work.roles.giving(roles.permission(verb, area))
         raise NotAllowed(roles.refusal(person, area, verb, giving))

@@ -143,6 +143,7 @@ begin
       execute format('delete from %I', name);
     end if;
   end loop;
+  insert into tenant (id, name) values (0, 'Default Tenant');
   perform setval(format('%I.%I', schemaname, sequencename), start_value, false)
     from pg_sequences where last_value is not null;
 end $$

@@ -32,6 +32,7 @@ from soar.api import (
     roles,
     runs,
     shadow,
+    tenants,
 )
 from soar.api.errors import http_error, server_error
 
@@ -73,7 +74,7 @@ class Frame:
 def create(house: House, *, pages: Sequence[BaseRoute] = ()) -> Starlette:
     """Return the application of a process that clients talk to, and people by its *pages*."""
     work = (containers, artifacts, attachments, runs, actions, approvals, containments)
-    rooms = (about, *work, inventory, blast, policies, shadow, roles, lanes, hooks)
+    rooms = (about, *work, inventory, tenants, blast, policies, shadow, roles, lanes, hooks)
     app = Starlette(
         routes=[*(route for room in rooms for route in room.routes(house)), *pages],
         middleware=[Middleware(Frame)],

@@ -103,6 +103,7 @@ def one(call: Call) -> Shape:
 def answer(call: Call) -> Shape:
     """Record a person's answer to an approval: a choice, or one response to each question."""
     raw = bodies.an_object(call.body)
+    approvals.check_tenant(call.work, call.person, call.work.approvals.get(call.number))
     if "owner" in raw or raw.get("withdraw") is True:
         return _hand_over(call, raw)
     row = call.one(APPROVALS)

@@ -76,7 +76,7 @@ def _tried(call: Call, raw: Any) -> Shape:
 def _add(call: Call, raw: Any) -> Shape:
     new = _checked(bodies.an_object(raw))
     container_id = bodies.number(raw, "container_id", "container")
-    call.work.containers.get(container_id)
+    call.container(container_id)
     new = new if new.source_id else replace(new, source_id=str(uuid4()))
     added = call.work.containers.add_artifact(container_id, new)
     if added is not None:
@@ -99,7 +99,8 @@ def _existing(call: Call, container_id: int, source_id: str) -> int:
         Condition(field="container_id", value=container_id),
         Condition(field="source_data_identifier", value=source_id),
     )
-    rows = lists(call.work).page(ARTIFACTS, Wanted(conditions=same)).rows
+    wanted = Wanted(conditions=same)
+    rows = lists(call.work).page(ARTIFACTS, wanted, tenants=call.person.tenants).rows
     if not rows:
         raise SoarError("the artifact was removed while it was looked for")
     return int(rows[0]["id"])

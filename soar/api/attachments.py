@@ -69,7 +69,7 @@ def download(call: Call) -> Response:
     wanted = dict(call.parameters).get("vault_id", "")
     if not wanted:
         raise BadInput("vault_id", "is missing: an attachment's vault_id names its text")
-    found = call.work.attachments.find(wanted)
+    found = call.work.attachments.find(wanted, tenants=call.person.tenants)
     if found is None:
         raise NotFound(f"there is no attachment with the vault_id {wanted[:80]!r}")
     headers = {

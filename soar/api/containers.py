@@ -16,6 +16,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from soar import report as reports
+from soar import tenants
 from soar.api import actions, artifacts, attachments, bodies, runs
 from soar.api.door import Call, Shape, route
 from soar.api.errors import Duplicate
@@ -25,7 +26,7 @@ from soar.domain import shapes
 from soar.domain.errors import BadInput, NotFound
 from soar.domain.model import CONTAINER_STATUSES, severity
 from soar.ingest.accept import accept, check, known_labels
-from soar.store.listing import Listing, lists
+from soar.store.listing import Listing
 from soar.store.rows import Row
 
 if TYPE_CHECKING:
@@ -80,7 +81,6 @@ def shape(row: Row) -> Shape:
         **{name: value for name, value in full.items() if name not in hidden},
         "owner": row["owner_name"] or None,
         "version": 1,
-        "tenant": 0,
         "in_case": False,
         "ingest_app": None,
         "due_time": None,
@@ -120,7 +120,7 @@ def _within(listing: Listing, shaped: Callable[[Row], Shape]) -> Callable[[Call]
     """Return an endpoint that lists what belongs to the container in the address."""
 
     def part(call: Call) -> Shape:
-        call.work.containers.get(call.number)
+        call.container(call.number)
         return call.within("container_id").envelope(listing, shaped)
 
     return part
@@ -128,7 +128,7 @@ def _within(listing: Listing, shaped: Callable[[Row], Shape]) -> Callable[[Call]
 
 def report(call: Call) -> Response:
     """Return the execution report as text."""
-    call.work.containers.get(call.number)
+    call.container(call.number)
     return PlainTextResponse(reports.read(call.work, call.number))
 
 
@@ -137,6 +137,7 @@ def add(call: Call) -> Shape:
     raw = _with_asset(call, bodies.an_object(call.body))
     later = _changes(call, {n: raw[n] for n in LATER if raw.get(n) is not None})
     alert = check(raw, labels=_labels(call))
+    alert = replace(alert, tenant=tenants.for_new(call.work, alert.tenant, call.person))
     if not (raw.get("source_data_identifier") or raw.get("source_id")):
         alert = replace(alert, source_id=str(uuid4()))
     quiet = raw.get("run_automation") is False
@@ -156,7 +157,7 @@ def _with_asset(call: Call, raw: Shape) -> Shape:
     if raw.get("asset_id") is None:
         return raw
     try:
-        asset = lists(call.work).one(ASSETS, bodies.number(raw, "asset_id"))
+        asset = call.one(ASSETS, bodies.number(raw, "asset_id"))
     except NotFound as error:
         raise BadInput("asset_id", str(error)) from None
     return {"asset": asset["slug"], **raw}

@@ -56,9 +56,17 @@ class Call:
             raise NotFound(f"{text[:40]!r} is no id")
         return int(text)
 
-    def one(self, listing: Listing) -> Row:
-        """Return the row that the address names."""
-        return lists(self.work).one(listing, self.number)
+    def one(self, listing: Listing, number: int | None = None) -> Row:
+        """Return the row that the address names, or of that number, if the person may see it."""
+        wanted = self.number if number is None else number
+        return lists(self.work).one(listing, wanted, tenants=self.person.tenants)
+
+    def container(self, number: int) -> Row:
+        """Return a container that the person may see."""
+        row = self.work.containers.get(number)
+        if not self.person.sees(row["tenant_id"]):
+            raise NotFound(f"there is no container {number}")
+        return row
 
     def within(self, name: str) -> Call:
         """Return this call asking only for what belongs to the row that its address names."""
@@ -71,7 +79,8 @@ class Call:
         """Return one page of a list as clients know it; *only* is asked beside what they ask."""
         question = query.read(self.parameters, listing)
         conditions = (*question.wanted.conditions, *only)
-        found = lists(self.work).page(listing, replace(question.wanted, conditions=conditions))
+        wanted = replace(question.wanted, conditions=conditions)
+        found = lists(self.work).page(listing, wanted, tenants=self.person.tenants)
         shown = [shape(row) for row in found.rows]
         data = [{k: v for k, v in s.items() if k not in question.without} for s in shown]
         return {"count": found.count, "num_pages": found.pages, "data": data}

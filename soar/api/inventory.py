@@ -51,6 +51,7 @@ def asset_shape(row: Row) -> Shape:
         "product_name": row["product_name"],
         "configuration": shown(row["configuration"]),
         "disabled": row["disabled"],
+        "tenants": row["tenants"],
         "broken": row["broken"],
         "create_time": shapes.stamp(row["created_at"]),
         "update_time": shapes.stamp(row["updated_at"]),

@@ -17,7 +17,7 @@ from starlette.routing import Route
 from soar import lanes as model
 from soar.api import metrics
 from soar.api.door import Call, Shape, route
-from soar.api.nouns import LANES
+from soar.api.nouns import CALLS, LANES
 from soar.api.permissions import of
 from soar.limiter import Limiter
 from soar.store.rows import Row
@@ -65,6 +65,8 @@ class Window:
     def place(self, call: Call) -> Shape:
         """Return where one waiting call stands in the lane of its asset."""
         slug = self._lane(call, call.path["asset"]).asset
+        if call.person.tenants:
+            call.one(CALLS)
         return model.place_shape(model.place(call.work, self.limiter, call.number, asset=slug))
 
     def metrics(self, call: Call) -> Response:

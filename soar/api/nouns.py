@@ -6,7 +6,7 @@ In: nothing. Out: fixed listings. Never: a column with a secret, or a name from 
 
 from __future__ import annotations
 
-from soar.store.listing import Field, Kind, Listing
+from soar.store.listing import SHARED, Field, Kind, Listing
 
 
 def columns_of(kind: Kind, /, **columns: str) -> dict[str, Field]:
@@ -16,6 +16,7 @@ def columns_of(kind: Kind, /, **columns: str) -> dict[str, Field]:
 
 _OF_CONTAINER = {
     **columns_of("int", container="x.container_id", container_id="x.container_id"),
+    **columns_of("int", container__tenant="c.tenant_id"),
     **columns_of(
         "text",
         container__name="c.name",
@@ -28,13 +29,14 @@ _OF_CONTAINER = {
 CONTAINERS = Listing(
     noun="container",
     source="container x",
-    columns="x.id, x.asset, x.source_id, x.name, x.label, x.severity, x.status, x.description,"
-    " x.owner_name, x.sensitivity, x.kind, x.template, x.tags, x.custom_fields, x.create_time,"
-    " x.update_time, x.close_time,"
+    ours="x.tenant_id = any(:tenants)",
+    columns="x.id, x.tenant_id, x.asset, x.source_id, x.name, x.label, x.severity, x.status,"
+    " x.description, x.owner_name, x.sensitivity, x.kind, x.template, x.tags, x.custom_fields,"
+    " x.create_time, x.update_time, x.close_time,"
     " (select count(*) from artifact a where a.container_id = x.id) as artifact_count",
     heavy="x.data",
     fields={
-        **columns_of("int", id="x.id"),
+        **columns_of("int", id="x.id", tenant="x.tenant_id"),
         **columns_of(
             "text",
             name="x.name",
@@ -176,16 +178,12 @@ LOG_LEVELS = "case x.level when 'error' then 0 when 'warning' then 1 else 2 end"
 
 RUN_LOG = Listing(
     noun="log line",
-    source="run_log x",
+    source="run_log x join playbook_run r on r.id = x.run_id"
+    " join container c on c.id = r.container_id",
     columns=f"x.*, {LOG_LEVELS} as message_type",
     fields={
-        **columns_of(
-            "int",
-            id="x.id",
-            playbook_run="x.run_id",
-            playbook_run_id="x.run_id",
-            message_type=LOG_LEVELS,
-        ),
+        **columns_of("int", id="x.id", message_type=LOG_LEVELS),
+        **columns_of("int", playbook_run="x.run_id", playbook_run_id="x.run_id"),
         **columns_of("text", level="x.level", block="x.block", message="x.message"),
         **columns_of("time", time="x.time"),
     },
@@ -209,13 +207,8 @@ ACTIONS = Listing(
         **_OF_CONTAINER,
         **_OF_RUN,
         **columns_of("int", id="x.id"),
-        **columns_of(
-            "text",
-            action="x.action",
-            name="x.name",
-            status="x.status",
-            message="x.message",
-        ),
+        **columns_of("text", action="x.action", name="x.name", status="x.status"),
+        **columns_of("text", message="x.message"),
         **columns_of("time", create_time="x.create_time", close_time="x.end_time"),
     },
 )
@@ -327,6 +320,7 @@ APPROVALS = Listing(
 ASSETS = Listing(
     noun="asset",
     source="asset x",
+    ours="(x.tenants = '{}' or x.tenants && cast(:tenants as bigint[]))",
     columns="x.*",
     fields={
         **columns_of("int", id="x.id"),
@@ -344,12 +338,14 @@ LANES = Listing(
     " where w.status = 'parked' and w.parked_for = 'budget'"
     " and not exists (select 1 from asset a where a.slug = w.asset)) l) x",
     columns="x.slug",
+    ours=SHARED,
     fields={**columns_of("int", id="x.id"), **columns_of("text", asset="x.slug", app="x.app")},
 )
 
 TRIGGERS = Listing(
     noun="trigger",
     source="trigger x",
+    ours=SHARED,
     columns="x.*",
     fields={
         **columns_of("int", id="x.id"),
@@ -377,6 +373,7 @@ PLAYBOOKS = Listing(
     heavy="x.source",
     fields=_PLAYBOOK,
     always="x.active",
+    ours=SHARED,
 )
 PLAYBOOK_VERSIONS = Listing(
     noun="playbook",
@@ -384,4 +381,5 @@ PLAYBOOK_VERSIONS = Listing(
     columns=_PLAYBOOK_COLUMNS,
     heavy="x.source",
     fields=_PLAYBOOK,
+    ours=SHARED,
 )

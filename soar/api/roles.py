@@ -20,7 +20,7 @@ from soar.api.permissions import of
 from soar.domain import shapes
 from soar.domain.errors import BadInput
 from soar.domain.roles import in_splunks_form, of_splunk
-from soar.store.listing import Listing
+from soar.store.listing import SHARED, Listing
 from soar.store.roles import EVERY
 from soar.store.rows import Row
 
@@ -34,6 +34,7 @@ EVERY_ROLE = Listing(
     noun="role",
     source=f"{EVERY} x",
     columns="x.*",
+    ours=SHARED,
     fields={
         **columns_of("int", id="x.id"),
         **columns_of("text", name="x.name", description="x.description"),

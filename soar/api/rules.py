@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from soar.api.nouns import columns_of
 from soar.domain import blast, policy
-from soar.store.listing import Listing
+from soar.store.listing import SHARED, Listing
 
 _MADE = columns_of("time", create_time="x.create_time")
 _OTHER = {"apart", "fresh"}
@@ -16,6 +16,7 @@ _OTHER = {"apart", "fresh"}
 BLAST_RULES = Listing(
     noun="blast rule",
     source="blast_rule x",
+    ours=SHARED,
     columns="x.*",
     fields={
         **columns_of("int", id="x.id"),
@@ -27,6 +28,7 @@ BLAST_RULES = Listing(
 POLICIES = Listing(
     noun="approval policy",
     source="policy x",
+    ours=SHARED,
     columns="x.*",
     fields={
         **columns_of("int", id="x.id", fresh="x.fresh"),

@@ -23,7 +23,6 @@ from soar.cancellation import cancel
 from soar.domain import shapes
 from soar.domain.errors import BadInput, NotFound
 from soar.engine.steps import queue_run
-from soar.store.listing import lists
 from soar.store.rows import Row
 
 if TYPE_CHECKING:
@@ -129,7 +128,7 @@ def start(call: Call) -> Shape:
     raw = bodies.an_object(call.body)
     _check(raw)
     container_id = bodies.number(raw, "container_id", "container")
-    call.work.containers.get(container_id)
+    call.container(container_id)
     playbook = _playbook(call, raw.get("playbook_id"))
     run_id = queue_run(
         call.work,
@@ -163,7 +162,7 @@ def _playbook(call: Call, wanted: Any) -> Row:
     try:
         if not isinstance(wanted, str) or wanted.isdigit():
             number = bodies.number({"playbook_id": wanted}, "playbook_id")
-            name = lists(call.work).one(PLAYBOOK_VERSIONS, number)["name"]
+            name = call.one(PLAYBOOK_VERSIONS, number)["name"]
         return call.work.playbooks.newest(str(name))
     except NotFound:
         raise NotFound(f'Playbook "{str(wanted)[:80]}" not found') from None

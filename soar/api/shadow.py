@@ -15,7 +15,7 @@ from soar.api import bodies
 from soar.api.door import Call, Shape, route
 from soar.api.permissions import SETTINGS
 from soar.domain import shapes
-from soar.store.listing import Field, Listing
+from soar.store.listing import SHARED, Field, Listing
 from soar.store.rows import Row
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 SHADOWS = Listing(
     noun="shadow switch",
     source="shadow x",
+    ours=SHARED,
     columns="x.*",
     fields={
         "id": Field(sql="x.id", kind="int"),

@@ -34,6 +34,7 @@ from soar.cli import (
     runs,
     servers,
     shadow,
+    tenants,
     tokens,
     users,
 )
@@ -58,6 +59,7 @@ GROUPS = (
     ("blast", blast.app, "What needs a second approval."),
     ("user", users.app, "Who signs in."),
     ("role", roles.app, "What people may do."),
+    ("tenant", tenants.app, "Whose containers are whose."),
     ("shadow", shadow.app, "Where writes are only simulated."),
     ("channel", channels.app, "How people hear of approvals."),
     ("token", tokens.app, "Who may ask."),

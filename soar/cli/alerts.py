@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True)
 BATCH = 100
 EXCERPT = 120
+NO_TENANT = "is no tenant that takes new containers: see `soar tenant list`"
 Alert = tuple[str, str]  # where it stands in the file, and its JSON text
 
 
@@ -118,9 +119,13 @@ def _check(house: Any, alerts: Sequence[Alert], asset: str) -> None:
 
     with house.database.begin() as work:
         labels = known_labels(work, house.settings.label_list())
+        open_to = [tenant for tenant in work.tenants.all() if tenant["active"]]
+    known = {str(named) for t in open_to for named in (t["id"], t["name"].lower())}
     for place, text in alerts:
         try:
-            parse(text, labels=labels, asset=asset)
+            alert = parse(text, labels=labels, asset=asset)
+            if alert.tenant and alert.tenant.lower() not in known:
+                raise BadInput("tenant", f"{alert.tenant!r} {NO_TENANT}")
         except BadInput as error:
             raise entry.at(place, error) from None
 

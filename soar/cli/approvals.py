@@ -119,11 +119,12 @@ def approve(
 
 def _question(house: House, approval_id: int, token_file: Path | None) -> tuple[Person, Row, bool]:
     """Return who is asking, what they are about to be shown, and whether they may answer it."""
-    from soar.approvals import stands_for
+    from soar.approvals import check_tenant, stands_for
 
     with house.database.begin() as work:
         person = entry.person(work, house.settings, token_file)
         row = work.approvals.get(approval_id)
+        check_tenant(work, person, row)
         return person, row, stands_for(work, person, row) is not None
 
 

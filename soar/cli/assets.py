@@ -208,6 +208,7 @@ def _document(asset: Asset, catalog: Catalog) -> dict[str, Any]:
         "budget": str(asset.budget),
         "state": _state(asset, missing),
         "broken": asset.broken,
+        "tenants": list(asset.tenants),
         "missing": missing,
     }
 

@@ -58,7 +58,7 @@ def add_rules(
         str, typer.Option(help='Instead of targets: so many in a time, as in "10/hour".')
     ] = "",
     per: Annotated[
-        str, typer.Option(help="What a limit counts: per asset, per playbook, or all.")
+        str, typer.Option(help="What a limit counts: per asset, playbook or tenant, or all.")
     ] = "",
     note: Annotated[str, typer.Option(help="Why: whoever is asked reads it.")] = "",
     as_json: AsJson = False,

@@ -59,6 +59,10 @@ def add(
             metavar="ROLE=ADDRESS", help="E-mail: also write there when the role is asked."
         ),
     ] = None,
+    tenant: Annotated[
+        list[str] | None,
+        typer.Option(help="Only what is asked about this tenant's containers; repeatable."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Add a channel, or set the one of that name anew."""
@@ -76,6 +80,7 @@ def add(
             events=event or (),
             assignees=assignee or (),
             to=to or (),
+            tenants=tenant or (),
         )
         document = directory.document(row, {})
     said = f"channel {name} tells of {', '.join(row['events'])}"

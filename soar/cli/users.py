@@ -194,7 +194,7 @@ def _show_password(as_json: bool, user: str, password: str) -> None:
 def _shape(row: dict[str, Any]) -> dict[str, Any]:
     state = "none" if not row["password_hash"] else "one-time" if row["one_time"] else "set"
     return {
-        **entry.pick(row, "username", "roles", "kind", "active"),
+        **entry.pick(row, "username", "roles", "kind", "active", "tenants"),
         "password": "expired" if row["expired"] else state,
         "password_set_at": row["password_set_at"],
         "codes": bool(row["totp"]),

@@ -19,7 +19,7 @@ from soar.domain.reach import hits, is_wide
 ANY = "*"
 KINDS = ("protected", "limit")
 FIELDS = ("kind", "action", "asset", "pattern", "limit", "per", "note")
-PER = ("asset", "playbook", "all")
+PER = ("asset", "playbook", "tenant", "all")
 MOST_CALLS = 100_000
 LONGEST = timedelta(days=31)
 LONGEST_TEXT = 500
@@ -77,7 +77,7 @@ class Protected:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Limit:
-    """At most *calls* of an action in any window of *span*: per asset, per playbook, or in all."""
+    """At most *calls* of an action in any window of *span*: per asset, playbook, tenant, or all."""
 
     action: str = ANY
     asset: str = ANY
@@ -102,10 +102,20 @@ class Limit:
         """Whether only what the call's own playbook did counts."""
         return self.per == "playbook"
 
-    def trip(self, asked: Asked, *, sent: int, playbook: str) -> Trip:
+    @property
+    def of_tenant(self) -> bool:
+        """Whether only what was done for the tenant of the call's container counts."""
+        return self.per == "tenant"
+
+    def trip(self, asked: Asked, *, sent: int, playbook: str, tenant: str) -> Trip:
         """Say that so many were let go already."""
         what = asked.action if self.action != ANY else "containment"
-        whose = {"asset": f" of {asked.asset}", "playbook": f" by playbook {playbook}", "all": ""}
+        whose = {
+            "asset": f" of {asked.asset}",
+            "playbook": f" by playbook {playbook}",
+            "tenant": f" for tenant {tenant}",
+            "all": "",
+        }
         on = f" of {asked.asset}" if self.of_asset and self.per != "asset" else ""
         of = f"{whose[self.per]}{on}"
         within = spoken(self.span) if self.span not in SPANS.values() else f"a{_n(self.span)}"

@@ -92,12 +92,14 @@ def payload(
     questions: Sequence[Mapping[str, Any]] = (),
     assignees: Sequence[str] = (),
     again: Mapping[str, Any] | None = None,
+    tenant: int = 0,
 ) -> dict[str, Any]:
     """
     Return exactly what is asked: who, what each choice would do, until when, on which terms.
 
-    *assignees* are named one by one only where they are several. *again* says which question is
-    asked once more, and how often it was.
+    *assignees* are named one by one only where they are several; the *tenant* of the container
+    only where it is not the Default Tenant, to which belongs what was asked before there were any.
+    *again* says which question is asked once more, and how often it was.
     """
     terms = {option: [dict(term) for term in found] for option, found in policy.items()}
     return {
@@ -106,6 +108,7 @@ def payload(
         **({"questions": list(questions)} if questions else {}),
         **({"assignees": list(assignees)} if len(assignees) > 1 else {}),
         **({"again": dict(again)} if again else {}),
+        **({"tenant": tenant} if tenant else {}),
         "approval": approval,
         "run": run_id,
         "container": container_id,
@@ -122,6 +125,17 @@ def addressees(approval: Mapping[str, Any]) -> frozenset[str]:
     shown = approval["payload"]
     one = shown if "assignee" in shown else approval
     return frozenset(shown.get("assignees") or [one["assignee"]])
+
+
+def tenant_of(shown: Mapping[str, Any]) -> int:
+    """Return whose container a question is about, by what is shown and signed; -1 is nobody's."""
+    found = shown.get("tenant", 0)
+    return found if type(found) is int else -1
+
+
+def is_of(signed: Mapping[str, Any], tenant: int) -> bool:
+    """Tell whether whoever signed an answer saw a tenant; who saw all of them names none."""
+    return "tenants" not in signed or tenant in signed["tenants"]
 
 
 def covers(shown: Mapping[str, Any], choice: str, run_ids: Sequence[int], call: HeldCall) -> bool:

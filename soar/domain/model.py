@@ -39,6 +39,12 @@ class Asset:
     broken: str = ""
     """Why the vendor refused its credentials, until somebody edits the asset."""
     updated_at: datetime | None = None
+    tenants: tuple[int, ...] = ()
+    """Whose containers' calls it makes; without any, everybody's."""
+
+    def serves(self, tenant: int | None) -> bool:
+        """Tell whether it may be called for a tenant."""
+        return not self.tenants or tenant in self.tenants
 
     @property
     def closed(self) -> str:
@@ -87,6 +93,8 @@ class NewContainer:
     tags: tuple[str, ...] = ()
     data: Mapping[str, Any] = field(default_factory=dict)
     artifacts: tuple[NewArtifact, ...] = ()
+    tenant: str = ""
+    """The tenant that it names, by name or number; nothing: the Default Tenant."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -129,6 +137,8 @@ class Claim:
     severity_rank: int
     held: Asset | None
     """The asset as it is now; none if it was deleted."""
+    tenant: int | None = None
+    """The tenant of its container; read only where its asset serves some tenants and not all."""
     behind: bool = False
     """Whether others wait for this asset, so that this call must take its place behind them."""
     wanted: bool = True
@@ -149,6 +159,12 @@ class Claim:
     """Whether an approval policy may concern it."""
     shadow: bool = False
     """Whether it is a write that is only simulated."""
+
+    @property
+    def reuses(self) -> bool:
+        """Whether a young answer that another call got may be its own."""
+        asset = self.held
+        return asset is not None and asset.reuses_results and asset.serves(self.tenant)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -216,6 +232,12 @@ class Person:
     kind: str = "normal"
     permissions: frozenset[str] = frozenset()
     """What their roles permit, like "edit assets"; not asked where approvals are answered."""
+    tenants: tuple[int, ...] = ()
+    """Whose containers they see and answer for; without any, everybody's."""
+
+    def sees(self, *tenants: int) -> bool:
+        """Tell whether all of these tenants are theirs."""
+        return not self.tenants or set(tenants) <= set(self.tenants)
 
 
 def severity(value: Any, *, field_name: str = "severity") -> str:

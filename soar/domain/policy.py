@@ -112,6 +112,8 @@ class Ballot:
     roles: frozenset[str]
     at: datetime
     signed_in: datetime | None = None
+    tenants: tuple[int, ...] = ()
+    """Whose questions it may answer; without any, everybody's."""
 
     @property
     def people(self) -> frozenset[str]:

@@ -106,14 +106,12 @@ def permitted(names: Iterable[str], own: Iterable[str] = ()) -> frozenset[str]:
     return frozenset(found)
 
 
-def person(row: Mapping[str, Any]) -> Person:
-    """Return who a row of a token or a session is about, with what their roles permit."""
-    return Person(
-        username=row["username"],
-        roles=tuple(row["roles"]),
-        kind=row["kind"],
-        permissions=permitted(row["roles"], row["permitted"]),
-    )
+OF_CONTAINERS = frozenset({"containers", "case_management"})
+
+
+def concerns_all(area: str, verb: str) -> bool:
+    """Tell whether a permission reaches what all tenants share: all but looking and containers."""
+    return verb != "view" and area not in OF_CONTAINERS and (area, verb) != ("playbooks", "execute")
 
 
 def may(who: Person, area: str, verb: str) -> bool:

@@ -55,6 +55,7 @@ def container(row: Mapping[str, Any], artifacts: Iterable[Mapping[str, Any]] = (
         "sensitivity": row["sensitivity"] or "amber",
         "owner_name": row["owner_name"],
         "container_type": row["kind"],
+        "tenant": row["tenant_id"],
         "tags": list(row["tags"]),
         "data": dict(row["data"]),
         "custom_fields": dict(row["custom_fields"]),

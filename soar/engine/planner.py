@@ -133,6 +133,7 @@ class Situation:
     rules: Sequence[Rule] = ()
     label: str = ""
     severity: str = ""
+    tenant: int = 0
     now: datetime = NEVER
 
     def needs(self, spec: ActionSpec, asset: str, reviewer: str) -> Wanted:
@@ -214,10 +215,10 @@ def _assets(act: Act, situation: Situation) -> tuple[tuple[str, ...], str]:
     if act.assets:
         return act.assets, ""
     apps = {app.slug for app in situation.catalog.offering(act.action)}
-    found = tuple(
-        s for s, asset in situation.assets.items() if asset.app in apps and not asset.disabled
-    )
-    return found, "" if found else f"no asset offers the action {act.action!r}"
+    able = {s: a for s, a in situation.assets.items() if a.app in apps and not a.disabled}
+    found = tuple(s for s, asset in able.items() if asset.serves(situation.tenant))
+    whose = " that serves the tenant of this container" if able else ""
+    return found, "" if found else f"no asset{whose} offers the action {act.action!r}"
 
 
 def _members(act: Act, slug: str, situation: Situation) -> Iterable[Member]:
@@ -237,6 +238,8 @@ def _offered(
     asset = situation.assets.get(slug)
     if asset is None:
         return None, None, f"there is no asset {slug!r}: add it with `soar asset add`"
+    if not asset.serves(situation.tenant):
+        return None, None, f"asset {slug!r} does not serve the tenant of this container"
     if asset.disabled:
         return None, None, f"asset {slug!r} is disabled"
     try:

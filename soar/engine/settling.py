@@ -120,6 +120,7 @@ class Settling:
             rules=consent.rules(work),
             label=container["label"],
             severity=container["severity"],
+            tenant=container["tenant_id"],
             now=datetime.now(UTC),
         )
 

@@ -302,6 +302,7 @@ class Engine:
             rules=consent.rules(work) if any(map(self._may_write, commands)) else (),
             label=about["label"],
             severity=about["severity"],
+            tenant=about["tenant"],
             now=datetime.now(UTC),
         )
 

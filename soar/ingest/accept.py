@@ -18,11 +18,13 @@ from soar.domain.gate import digest
 from soar.domain.model import NewArtifact, NewContainer, severity
 from soar.store.rows import NotStorable, storable
 from soar.store.work import Work
+from soar.tenants import DEFAULT
 
 MAX_ALERT_BYTES = 5 * 1024 * 1024
 MAX_ARTIFACTS = 10_000
 MAX_ASSET_NAME = 200
 MAX_SOURCE_ID = 1000
+MAX_TENANT = 100
 WHOLE = frozenset({"description", "source_data_identifier"})
 
 
@@ -56,6 +58,7 @@ def check(raw: Any, *, labels: Sequence[str], asset: str = "") -> NewContainer:
         tags=_tags(raw.get("tags"), "tags"),
         data=_object(raw, "data") or own,
         artifacts=tuple(_artifact(a, i) for i, a in enumerate(artifacts)),
+        tenant=_tenant(raw),
     )
 
 
@@ -116,6 +119,14 @@ def _asset(raw: Mapping[str, Any], *, default: str) -> str:
     if len(name) > MAX_ASSET_NAME:
         raise BadInput("asset", f"must be at most {MAX_ASSET_NAME} letters")
     return name
+
+
+def _tenant(raw: Mapping[str, Any]) -> str:
+    """Return the tenant that an alert names; the store says whether there is such a one."""
+    text = _text(raw, "tenant", "tenant_id").strip()
+    if len(text) > MAX_TENANT:
+        raise BadInput("tenant", f"must be at most {MAX_TENANT} letters: its name or its id")
+    return "" if text == DEFAULT else text
 
 
 def _source_id(raw: Mapping[str, Any], *, where: str = "") -> str:

@@ -16,6 +16,7 @@ from soar.domain.shapes import stamp
 from soar.notify import kinds
 from soar.store.rows import Row
 from soar.store.work import Work
+from soar.tenants import ids as tenant_ids
 from soar.vault import Vault, shown
 
 SLACK_USER = re.compile(r"(?:([TE][A-Z0-9]{2,20})/)?([UW][A-Z0-9]{2,20})")
@@ -32,8 +33,13 @@ def save(
     events: Sequence[str] = (),
     assignees: Sequence[str] = (),
     to: Sequence[str] = (),
+    tenants: Sequence[str] = (),
 ) -> Row:
-    """Add a channel or set the one of that name anew; *to*: ROLE=ADDRESS, for e-mail only."""
+    """
+    Add a channel or set the one of that name anew; *to*: ROLE=ADDRESS, for e-mail only.
+
+    *tenants*: it tells only of their containers; without any, of everybody's.
+    """
     kinds.check_name(name)
     configuration = kinds.sealed(kind, kinds.checked(kind, settings), vault)
     if kind == "email":
@@ -41,9 +47,11 @@ def save(
     elif to:
         raise BadInput("to", f"is for e-mail: a channel of the kind {kind} has one receiver")
     heard = kinds.events_of(kind, events)
-    work.channels.save(name, kind, configuration, events=heard, assignees=assignees)
+    own = tenant_ids(work, tenants)
+    work.channels.save(name, kind, configuration, events=heard, assignees=assignees, tenants=own)
     made = work.channels.get(name)
-    work.audit(by, "channel saved", {"channel": name, "kind": kind, "events": heard})
+    detail = {"channel": name, "kind": kind, "events": heard, "tenants": own}
+    work.audit(by, "channel saved", detail)
     return made
 
 
@@ -106,6 +114,7 @@ def document(row: Mapping[str, Any], counts: Mapping[int, Row]) -> dict[str, Any
         "configuration": shown(row["configuration"]),
         "events": row["events"],
         "for": row["assignees"],
+        "tenants": row["tenants"],
         "planned": counted.get("planned", 0),
         "failed": counted.get("failed", 0),
         "last_error": counted.get("error") or "",

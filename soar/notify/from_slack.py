@@ -25,6 +25,7 @@ from soar.notify.errand import secret
 from soar.notify.signatures import BadSignature, check_slack
 from soar.notify.slack import ANSWER
 from soar.signing import Signer
+from soar.store.people import person_of
 from soar.store.rows import Row
 from soar.store.work import Work
 from soar.telemetry import log
@@ -105,7 +106,7 @@ def _person(work: Work, press: Press) -> Person:
     row = work.channels.whose("slack", f"{press.team}/{press.user}")
     if row is None:
         raise NotAllowed(NOT_LINKED.format(user=press.user))
-    return Person(username=row["username"], roles=tuple(row["roles"]), kind=row["kind"])
+    return person_of(row)
 
 
 def _is_new(work: Work, press: Press) -> bool:

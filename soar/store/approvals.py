@@ -23,6 +23,11 @@ from soar.domain.questions import Answer
 from soar.store.notices import Notices
 from soar.store.rows import Queries, Row, as_json, storable
 
+_ROW = (
+    "select a.*, c.tenant_id from approval a join container c on c.id = a.container_id"
+    " where a.id = :id"
+)
+
 
 class Approvals(Queries):
     """Named queries on approvals; *notices* plans to tell of what happens to them."""
@@ -105,6 +110,7 @@ class Approvals(Queries):
         takes the place of.
         """
         assignee = ", ".join((to, *also))
+        tenant = self._value("select tenant_id from container where id = :id", id=container_id)
         due = datetime.now(UTC) + timedelta(minutes=minutes)
         public_id = secrets.token_hex(8)
         shown = payload(
@@ -121,6 +127,7 @@ class Approvals(Queries):
             questions=questions,
             assignees=(to, *also),
             again=again,
+            tenant=int(tenant),
         )
         shown = storable(shown)  # what is digested and signed is what the row will hold
         return self.open(
@@ -139,15 +146,15 @@ class Approvals(Queries):
         )
 
     def get(self, approval_id: int) -> Row:
-        """Return one approval."""
-        row = self._one("select * from approval where id = :id", id=approval_id)
+        """Return one approval, with the tenant of its container."""
+        row = self._one(_ROW, id=approval_id)
         if row is None:
             raise NotFound(f"there is no approval {approval_id}")
         return row
 
     def lock(self, approval_id: int) -> Row:
         """Return one approval; until the end of the transaction nobody else answers it."""
-        row = self._one("select * from approval where id = :id for update", id=approval_id)
+        row = self._one(f"{_ROW} for update of a", id=approval_id)
         if row is None:
             raise NotFound(f"there is no approval {approval_id}")
         return row

@@ -7,7 +7,7 @@ Never: an opened secret.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -30,6 +30,7 @@ def asset_of(row: Mapping[str, Any]) -> Asset:
         disabled=row["disabled"],
         broken=row["broken"],
         updated_at=datetime.fromisoformat(changed) if isinstance(changed, str) else changed,
+        tenants=tuple(row["tenants"]),
     )
 
 
@@ -56,16 +57,23 @@ class Assets(Queries):
         product_vendor: str = "",
         product_name: str = "",
         disabled: bool = False,
+        tenants: Sequence[int] | None = None,
     ) -> int:
-        """Add an asset or replace its configuration; an edit clears what was broken."""
+        """
+        Add an asset or replace its configuration; an edit clears what was broken.
+
+        *tenants*: whose containers it serves (none: all of them); not given, that stays.
+        """
         return int(
             self._value(
                 """
-                insert into asset (slug, app, configuration, product_vendor, product_name, disabled)
-                values (:slug, :app, cast(:configuration as jsonb), :vendor, :product, :disabled)
+                insert into asset (slug, app, configuration, product_vendor, product_name, disabled,
+                  tenants) values (:slug, :app, cast(:configuration as jsonb), :vendor, :product,
+                  :disabled, coalesce(cast(:tenants as bigint[]), '{}'))
                 on conflict (slug) do update set app = excluded.app,
                 configuration = excluded.configuration, disabled = excluded.disabled, broken = '',
                 product_vendor = excluded.product_vendor, product_name = excluded.product_name,
+                tenants = coalesce(cast(:tenants as bigint[]), asset.tenants),
                 updated_at = now() returning id
                 """,
                 slug=slug,
@@ -74,6 +82,7 @@ class Assets(Queries):
                 vendor=product_vendor,
                 product=product_name,
                 disabled=disabled,
+                tenants=None if tenants is None else list(tenants),
             )
         )
 
@@ -102,6 +111,14 @@ class Assets(Queries):
             "update asset set configuration = cast(:c as jsonb) where slug = :slug",
             slug=slug,
             c=as_json(configuration),
+        )
+
+    def set_tenants(self, slug: str, tenants: Sequence[int]) -> None:
+        """Let an asset serve these tenants; without any, all of them."""
+        self._do(
+            "update asset set tenants = cast(:tenants as bigint[]) where slug = :slug",
+            slug=slug,
+            tenants=list(tenants),
         )
 
     def mark_broken(self, slug: str, reason: str) -> None:

@@ -8,12 +8,13 @@ Never: a text in memory that nobody asked for: lists leave it out.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from sqlalchemy import BigInteger, Column, Index, LargeBinary, Table
 
 from soar.store.columns import id_column, metadata, now_column, ref, text_column
 from soar.store.rows import Queries, Row
+from soar.store.tenants import among
 
 PIECE = 256 * 1024
 
@@ -39,14 +40,17 @@ attachment = Table(
 class Attachments(Queries):
     """Named queries on attachments."""
 
-    def find(self, sha1: str) -> Row | None:
-        """Return the oldest attachment with that text, and the text, compressed."""
+    def find(self, sha1: str, *, tenants: Sequence[int]) -> Row | None:
+        """Return the oldest attachment of these tenants with that text, compressed as it is."""
+        ours, values = among(tenants)
         return self._one(
-            """
-            select id, name, media_type, size, content from attachment
-            where sha1 = :sha1 order by id limit 1
+            f"""
+            select x.id, x.name, x.media_type, x.size, x.content from attachment x
+            join container c on c.id = x.container_id
+            where x.sha1 = :sha1{ours} order by x.id limit 1
             """,
             sha1=sha1.lower(),
+            **values,
         )
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Protocol
@@ -63,6 +64,12 @@ class Happened:
 
 class Audit(Queries):
     """Named queries on the audit trail."""
+
+    @contextmanager
+    def apart(self) -> Iterator[Audit]:
+        """Lend a transaction of its own: what is kept in it stands, whatever comes after."""
+        with self._connection.engine.begin() as connection:
+            yield Audit(connection)
 
     def append(self, happened: Sequence[Happened]) -> None:
         """Put entries at the end of the chain, just before the commit."""

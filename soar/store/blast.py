@@ -27,22 +27,26 @@ _OURS = "c.status = 'running' and c.attempt = %(attempt)s and c.effect in ('none
 _ROOM = f"""
     moment as materialized (select clock_timestamp() as now),
     call as (
-        select c.id, c.asset, c.action, p.name as playbook,
+        select c.id, c.asset, c.action, p.name as playbook, k.tenant_id,
         exists (select 1 from blast_pass b where b.app_run_id = c.id) as passed
         from app_run c join playbook_run r on r.id = c.run_id
-        join playbook p on p.id = r.playbook_id where c.id = %(id)s and {_OURS}
+        join playbook p on p.id = r.playbook_id join container k on k.id = c.container_id
+        where c.id = %(id)s and {_OURS}
         and not {SHADOWED}),
     full_up as (
         select l.number, n.sent from call cross join moment
         cross join jsonb_to_recordset(%(limits)s::jsonb) as l(number int, action text,
-          of_asset boolean, of_playbook boolean, calls int, seconds float8)
+          of_asset boolean, of_playbook boolean, of_tenant boolean, calls int, seconds float8)
         cross join lateral (
           select count(*) as sent from blast_pass b
           where b.passed_at > moment.now - make_interval(secs => l.seconds)
           and l.action in ('*', b.action) and (not l.of_asset or b.asset = call.asset)
-          and (not l.of_playbook or b.playbook = call.playbook)) n
+          and (not l.of_playbook or b.playbook = call.playbook)
+          and (not l.of_tenant or b.tenant_id = call.tenant_id)) n
         where not call.passed and n.sent >= l.calls)
 """
+
+_WHOSE = "coalesce((select t.name from tenant t where t.id = call.tenant_id), '')"
 
 LET_GO = f"""
     {MARKING};
@@ -58,11 +62,11 @@ LET_GO = f"""
         update effect e set status = 'sent', sent_at = now() from marked
         where e.app_run_id = marked.id and {CLAIMABLE_EFFECT} returning e.id),
     kept as (
-        insert into blast_pass (app_run_id, action, asset, playbook, passed_at)
-        select call.id, call.action, call.asset, call.playbook, moment.now
+        insert into blast_pass (app_run_id, action, asset, playbook, tenant_id, passed_at)
+        select call.id, call.action, call.asset, call.playbook, call.tenant_id, moment.now
         from call cross join moment join marked on marked.id = call.id on conflict do nothing)
-    select null::int as number, 0::bigint as sent, call.playbook from call, sent
-    union all select full_up.number, full_up.sent, call.playbook from call, full_up
+    select null::int as number, 0::bigint as sent, call.playbook, '' as tenant from call, sent
+    union all select full_up.number, full_up.sent, call.playbook, {_WHOSE} from call, full_up
 """
 """
 Marks a containment as sent, unless a limit is full; then it returns which, and how full. One that

@@ -39,6 +39,7 @@ blast_pass = Table(
     text_column("action"),
     text_column("asset"),
     text_column("playbook"),
+    Column("tenant_id", BigInteger, nullable=False, server_default="0"),
     now_column("passed_at"),
     Index(None, "passed_at"),
 )

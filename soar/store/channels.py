@@ -29,15 +29,17 @@ class Channels(Queries):
         *,
         events: Sequence[str],
         assignees: Sequence[str],
+        tenants: Sequence[int] = (),
     ) -> int:
         """Add a channel, or replace all that is set of the one of this name and kind."""
         number = self._value(
             """
-            insert into channel (name, kind, configuration, events, assignees)
-            values (:name, :kind, cast(:configuration as jsonb), :events, :assignees)
+            insert into channel (name, kind, configuration, events, assignees, tenants)
+            values (:name, :kind, cast(:configuration as jsonb), :events, :assignees,
+              cast(:tenants as bigint[]))
             on conflict (name) do update set configuration = excluded.configuration,
-            events = excluded.events, assignees = excluded.assignees, update_time = now(),
-            failures = 0, failing_since = null, closed_until = null
+            events = excluded.events, assignees = excluded.assignees, tenants = excluded.tenants,
+            update_time = now(), failures = 0, failing_since = null, closed_until = null
             where channel.kind = excluded.kind returning id
             """,
             name=name,
@@ -45,6 +47,7 @@ class Channels(Queries):
             configuration=as_json(configuration),
             events=list(events),
             assignees=list(assignees),
+            tenants=list(tenants),
         )
         if number is None:
             raise Conflict(f"channel {name!r} is of another kind: remove it first")
@@ -159,7 +162,7 @@ class Channels(Queries):
     def whose(self, kind: str, address: str) -> Row | None:
         """Return the active person who has this address."""
         return self._one(
-            "select p.username, p.roles, p.kind from person_address d"
+            "select p.username, p.roles, p.kind, p.tenants from person_address d"
             " join person p on p.id = d.person_id and p.active"
             " where d.kind = :kind and d.address = :address",
             kind=kind,

@@ -45,10 +45,23 @@ _BEHIND = f"""
 """Whether others wait for the asset longer; in their order, so that their index answers, whatever
 the table looked like when this was planned."""
 
+_TENANT = "(select k.tenant_id from container k where k.id = c.container_id)"
+_HELD = f"""
+    (select row_to_json(x) from (
+      select a.*, case when a.tenants <> '{{}}' then {_TENANT} end as called_for
+      from asset a where a.slug = c.asset) x)
+"""
+"""The asset; where it serves some tenants and not all, also the tenant that it is called for."""
+
+_SERVED = f"""
+    not exists (select 1 from asset a where a.slug = c.asset and a.tenants <> '{{}}'
+                and {_TENANT} <> all(a.tenants))
+"""
+
 CLAIMED = f"""
     c.id, c.run_id, c.container_id, c.asset, c.app, c.action, c.task, c.parameters, c.attempt,
     c.tries, c.waited_since, c.approval_id, c.effect, c.severity_rank,
-    (select row_to_json(a) from asset a where a.slug = c.asset), {_BEHIND},
+    {_HELD}, {_BEHIND},
     (select r.status in ('queued', 'running') from playbook_run r where r.id = c.run_id)
 """
 
@@ -74,8 +87,8 @@ _FRESH = """
 """
 
 CLAIM_LOOKUP = f"""
-    with call as (select c.id, c.lookup, c.severity_rank from app_run c where {CLAIMABLE}
-        for update),
+    with call as (select c.id, c.severity_rank, case when {_SERVED} then c.lookup end as lookup
+        from app_run c where {CLAIMABLE} for update),
     flight as (
         insert into flight as f (lookup, app_run_id) select lookup, id from call
         where lookup is not null on conflict (lookup) do update set app_run_id = case
@@ -97,7 +110,8 @@ CLAIM_LOOKUP = f"""
     returning {CLAIMED}, c.follows, {_FRESH}, null, null, null, null, false, false, {LAZILY}
 """
 """Claims a lookup that others may ask for as well. The first of them flies; the others follow
-it: they wait for its answer. A newer one of higher severity lends it its place in the lane."""
+it: they wait for its answer. A newer one of higher severity lends it its place in the lane. What
+its asset does not serve follows nobody: it is refused."""
 
 USED = """
     earlier_ids = case when {column} is null then earlier_ids
@@ -163,5 +177,6 @@ def claim_of(row: tuple[Any, ...]) -> Claim:
     )
     values = dict(zip(names, row, strict=False))  # what follows told the server how to commit
     values["shadow"] = bool(values["shadow"])
+    values["tenant"] = values["held"] and values["held"]["called_for"]
     values["held"] = asset_of(values["held"]) if values["held"] else None
     return Claim(**values)

@@ -60,6 +60,11 @@ def texts(name: str) -> Column[object]:
     return Column(name, ARRAY(Text), nullable=False, server_default=text("'{}'::text[]"))
 
 
+def numbers(name: str) -> Column[object]:
+    """A list of numbers of rows."""
+    return Column(name, ARRAY(BigInteger), nullable=False, server_default=text("'{}'::bigint[]"))
+
+
 def flag(name: str, default: bool) -> Column[bool]:
     """Yes or no."""
     return Column(name, Boolean, nullable=False, server_default=text(str(default).lower()))

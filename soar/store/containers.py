@@ -2,7 +2,7 @@
 Containers, artifacts and notes.
 
 In: checked alerts and the changes that blocks ask for. Out: rows as mappings.
-Never: two containers of the same (asset, source id).
+Never: two containers of the same (tenant, asset, source id).
 """
 
 from __future__ import annotations
@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from soar.domain.errors import NotFound
+from soar.domain.errors import BadInput, NotFound
 from soar.domain.model import NewArtifact, NewContainer
 from soar.store.prepared import Hot
 from soar.store.rows import Queries, Row, as_json, storable
+from soar.store.tenants import TAKES
 
 CHANGEABLE = frozenset(
     {
@@ -38,14 +39,20 @@ class Containers(Queries):
     """Named queries on containers and what belongs to them."""
 
     def add(self, new: NewContainer) -> tuple[int, bool]:
-        """Add a container with its artifacts; a repeat returns the first one's id and False."""
+        """
+        Add a container with its artifacts; a repeat returns the first one's id and False.
+
+        The one statement also looks up the tenant that it names.
+        """
         row = self._one(
-            """
-            insert into container (asset, source_id, name, label, severity, description, tags, data)
-            values (:asset, :source_id, :name, :label, :severity, :description, :tags,
-                    cast(:data as jsonb))
-            on conflict (asset, source_id) do nothing returning id
+            f"""
+            insert into container (tenant_id, asset, source_id, name, label, severity, description,
+              tags, data)
+            select t.id, :asset, :source_id, :name, :label, :severity, :description,
+              cast(:tags as text[]), cast(:data as jsonb) from {TAKES} t
+            on conflict (tenant_id, asset, source_id) do nothing returning id
             """,
+            tenant=new.tenant,
             asset=new.asset,
             source_id=new.source_id,
             name=storable(new.name),
@@ -56,21 +63,26 @@ class Containers(Queries):
             data=as_json(new.data),
         )
         if row is None:
-            return self.find(new.asset, new.source_id), False
+            return self.find(new.asset, new.source_id, tenant=new.tenant), False
         for index, artifact in enumerate(new.artifacts):
             self.add_artifact(row["id"], artifact, default_source=f"{index + 1}")
         return row["id"], True
 
-    def find(self, asset: str, source_id: str) -> int:
-        """Return the id of the container of an alert."""
-        found = self._value(
-            "select id from container where asset = :asset and source_id = :source_id",
+    def find(self, asset: str, source_id: str, *, tenant: str = "") -> int:
+        """Return the id of the container of an alert, or say that its tenant takes none."""
+        found = self._one(
+            f"select c.id from {TAKES} t left join container c on c.tenant_id = t.id"
+            " and c.asset = :asset and c.source_id = :source_id",
             asset=asset,
             source_id=source_id,
+            tenant=tenant,
         )
         if found is None:
+            known = "see `soar tenant list`"
+            raise BadInput("tenant", f"{tenant!r} is no tenant that takes new containers: {known}")
+        if found["id"] is None:
             raise NotFound(f"no container of {asset!r} has the source id {source_id!r}")
-        return int(found)
+        return int(found["id"])
 
     def get(self, container_id: int) -> Row:
         """Return one container."""

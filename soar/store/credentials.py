@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from soar.store.rows import Queries, Row, dumped
 
 ROW = (
-    "select p.id as person_id, p.username, p.roles, p.kind, p.active,"
+    "select p.id as person_id, p.username, p.roles, p.kind, p.active, p.tenants,"
     " coalesce(c.password_hash, '') as password_hash, coalesce(c.one_time, false) as one_time,"
     " coalesce(c.expires_at <= now(), false) as expired, c.expires_at, c.password_set_at, c.totp"
     " from person p left join credential c on c.person_id = p.id"

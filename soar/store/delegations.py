@@ -48,7 +48,7 @@ class Delegations(Queries):
     def givers(self, taker: str) -> list[Row]:
         """Return the people for whom *taker* stands in now."""
         return self._all(
-            "select distinct p.username, p.roles, p.kind from delegation d"
+            "select distinct p.username, p.roles, p.kind, p.tenants from delegation d"
             " join person p on p.username = d.giver and p.active"
             " where d.taker = :taker and d.until > now() order by p.username",
             taker=taker,

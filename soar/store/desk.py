@@ -1,8 +1,8 @@
 """
 The desk of who answers: what is open for whom, what was decided, what was asked before.
 
-In: names, filters and a place in a list. Out: rows, one page at a time.
-Never: a write, or every row of a list at once.
+In: names, filters, a place in a list, and the tenants of who looks (none: all of them).
+Out: rows, one page at a time. Never: a write, or every row of a list at once.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Any
 from soar.domain.blast import Limit
 from soar.store.approval_table import SPECIAL
 from soar.store.rows import Queries, Row
+from soar.store.tenants import among
 
 MOST = 1000
 """How far open questions are counted: beyond it "more than that" says enough."""
@@ -80,10 +81,12 @@ class Desk(Queries):
         *,
         after: Place | None = None,
         limit: int = 25,
+        tenants: Sequence[int] = (),
     ) -> list[Row]:
         """Return open questions to any of these names (None: to anybody), the most urgent first."""
-        values: dict[str, Any] = {**wanted.given, "limit": limit}
-        where = "".join(f" and {_FILTERS[name]}" for name in wanted.given)
+        where, known = among(tenants)
+        values: dict[str, Any] = {**wanted.given, **known, "limit": limit}
+        where += "".join(f" and {_FILTERS[name]}" for name in wanted.given)
         if after is not None:
             where += " and (a.due_at, a.id) > (:time, :id)"
             values |= {"time": after.time, "id": after.id}
@@ -103,31 +106,38 @@ class Desk(Queries):
             **values,
         )
 
-    def count(self, names: Sequence[str] | None) -> int:
+    def count(self, names: Sequence[str] | None, *, tenants: Sequence[int] = ()) -> int:
         """Count the open questions to these names (None: all), up to :data:`MOST`."""
         self._do(WALK)
-        every = "approval a where a.status = 'open' order by a.due_at, a.id limit :most"
+        ours, values = among(tenants)
+        one = "approval a" + (" join container c on c.id = a.container_id" if tenants else "")
+        every = f"{one} where a.status = 'open'{ours} order by a.due_at, a.id limit :most"
         of = (
-            "unnest(cast(:names as text[])) n(name) cross join lateral (select 1 from approval a"
-            " where a.assignee = n.name and a.close_time is null"
+            f"unnest(cast(:names as text[])) n(name) cross join lateral (select 1 from {one}"
+            f" where a.assignee = n.name and a.close_time is null{ours}"
             f" and not ({SPECIAL}) order by a.due_at, a.id limit :most) a"
-            f" union all (select 1 {_SPECIAL} order by a.due_at, a.id limit :most) limit :most"
+            f" union all (select 1 {_SPECIAL}{ours} order by a.due_at, a.id limit :most)"
+            " limit :most"
         )
         return int(
             self._value(
                 f"select count(*) from (select 1 from {every if names is None else of}) a",
                 most=MOST,
+                **values,
                 **({} if names is None else {"names": sorted(set(names))}),
             )
         )
 
-    def decided(self, *, before: Place | None = None, limit: int = 10) -> list[Row]:
+    def decided(
+        self, *, before: Place | None = None, limit: int = 10, tenants: Sequence[int] = ()
+    ) -> list[Row]:
         """Return the questions that are closed, the newest decision first."""
         self._do(WALK)
-        where, values = "", dict[str, Any]()
+        where, known = among(tenants)
+        values = dict(known)
         if before is not None:
-            where = " and (a.close_time, a.id) < (:time, :id)"
-            values = {"time": before.time, "id": before.id}
+            where += " and (a.close_time, a.id) < (:time, :id)"
+            values |= {"time": before.time, "id": before.id}
         return self._all(
             f"select {_LINE} {_FROM} a.status <> 'open'{where}"
             " order by a.close_time desc, a.id desc limit :limit",
@@ -150,18 +160,20 @@ class Desk(Queries):
             limit=limit,
         )
 
-    def people(self, addressees: Sequence[str], *, limit: int = 20) -> list[str]:
-        """Return who the addressees are: the people of these names, or who holds such a role."""
+    def people(self, addressees: Sequence[str], *, tenant: int, limit: int = 20) -> list[str]:
+        """Return who of a tenant the addressees are: people of these names, or with such a role."""
         rows = self._all(
             "select username from person where active and kind <> 'automation'"
+            " and (tenants = '{}' or :tenant = any(tenants))"
             " and (username = any(:names) or roles && cast(:names as text[]))"
             " order by username limit :limit",
+            tenant=tenant,
             names=list(addressees),
             limit=limit,
         )
         return [row["username"] for row in rows]
 
-    def sent(self, limit: Limit, *, asset: str, playbook: str) -> int:
+    def sent(self, limit: Limit, *, asset: str, playbook: str, tenant: int) -> int:
         """Return how many containments a limit has counted, for a call like this."""
         return int(
             self._value(
@@ -169,6 +181,7 @@ class Desk(Queries):
                 select count(*) from blast_pass where passed_at > now() - make_interval(secs => :s)
                 and :action in ('*', action) and (not :of_asset or asset = :asset)
                 and (not :of_playbook or playbook = :playbook)
+                and (not :of_tenant or tenant_id = :tenant)
                 """,
                 s=limit.span.total_seconds(),
                 action=limit.action,
@@ -176,5 +189,7 @@ class Desk(Queries):
                 asset=asset,
                 of_playbook=limit.of_playbook,
                 playbook=playbook,
+                of_tenant=limit.of_tenant,
+                tenant=tenant,
             )
         )

@@ -1,8 +1,9 @@
 """
 Lists of any noun: filtered, sorted, cut into pages; the same for every resource.
 
-In: a fixed :class:`Listing` and conditions whose values are of the column's type.
-Out: a count and one page of rows. Never: a name from outside in SQL text, or a change.
+In: a fixed :class:`Listing`, conditions whose values are of the column's type, and the tenants of
+who asks. Out: a count and one page of rows.
+Never: a name from outside in SQL text, a change, or a row of somebody else's tenant.
 """
 
 from __future__ import annotations
@@ -16,11 +17,14 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
 from soar.domain.errors import BadInput, NotFound
 from soar.store.rows import Queries, Row, as_json, storable
+from soar.store.tenants import OF_CONTAINER, among
 from soar.store.work import Work
 
 Kind = Literal["int", "text", "bool", "time", "texts", "json"]
 
 ALIAS = re.compile(r"join \w+ (\w+) on")
+SHARED = "true"
+"""What belongs to no tenant: everybody sees it."""
 PATIENCE_MS = 15_000
 MOST_ROWS = 10_000
 QUERY_CANCELED = "57014"
@@ -74,6 +78,9 @@ class Listing:
         named = any(re.search(rf"\b{alias}\.", text) for alias in aliases for text in texts)
         return self.source + self.joins if named else self.source
 
+    ours: str = OF_CONTAINER
+    """Which rows are those of some tenants, or :data:`SHARED`."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Condition:
@@ -110,9 +117,13 @@ class Found:
 class Lists(Queries):
     """Reads any listing."""
 
-    def page(self, listing: Listing, wanted: Wanted) -> Found:
-        """Return one page of what meets all conditions, or say that it lies past the end."""
-        where, values = _where(listing, wanted.conditions)
+    def page(self, listing: Listing, wanted: Wanted, *, tenants: Sequence[int]) -> Found:
+        """
+        Return one page of what meets all conditions, or say that it lies past the end.
+
+        *tenants*: whose rows are seen; none: everybody's.
+        """
+        where, values = _where(listing, wanted.conditions, tenants)
         try:
             count = int(
                 self._value(f"select count(*) from {listing.rows_of(where)} {where}", **values)
@@ -126,10 +137,10 @@ class Lists(Queries):
             raise _said(error) from None
         return Found(count=count, pages=pages, rows=rows)
 
-    def one(self, listing: Listing, number: int) -> Row:
-        """Return one row by its id."""
+    def one(self, listing: Listing, number: int, *, tenants: Sequence[int]) -> Row:
+        """Return one row by its id; one of other tenants is as if it were not there."""
         wanted = Wanted(conditions=[Condition(field="id", value=number)], heavy=True)
-        rows = self.page(listing, wanted).rows
+        rows = self.page(listing, wanted, tenants=tenants).rows
         if not rows:
             raise NotFound(f"there is no {listing.noun} {number}")
         return rows[0]
@@ -185,8 +196,11 @@ def _select(listing: Listing, where: str, wanted: Wanted) -> str:
     return f"select {columns} from {source} {where} order by {order} {cut}"
 
 
-def _where(listing: Listing, conditions: Sequence[Condition]) -> tuple[str, dict[str, Any]]:
-    tests, values = [listing.always], dict[str, Any]()
+def _where(
+    listing: Listing, conditions: Sequence[Condition], tenants: Sequence[int]
+) -> tuple[str, dict[str, Any]]:
+    ours, known = among(tenants, listing.ours)
+    tests, values = [listing.always + ours], dict(known)
     for index, condition in enumerate(conditions):
         test, value, name = _test(listing.fields[condition.field], condition, f"v{index}")
         tests.append(f"not coalesce(({test}), false)" if condition.negated else f"({test})")

@@ -25,6 +25,7 @@ from soar.store.columns import (
     json_column,
     metadata,
     now_column,
+    numbers,
     ref,
     text_column,
     texts,
@@ -45,6 +46,7 @@ channel = Table(
     Column("failures", Integer, nullable=False, server_default="0"),
     when("failing_since"),
     when("closed_until"),
+    numbers("tenants"),
     now_column("create_time"),
     now_column("update_time"),
 )

@@ -24,29 +24,35 @@ AT_ONCE = 2
 """So many notices of one channel are sent at the same time: a dead server holds no more threads."""
 RING_SECONDS = 5
 
+_SEES = "({0}.tenants = '{{}}' or k.tenant_id = any({0}.tenants))"
+"""Whether a person or channel may hear of the container *k*."""
+
 # An e-mail goes to the addresses that the channel names for the role or person who is asked, and
 # to everybody who may answer: the person, who holds the role, who stands in for one of them.
-ADDRESSED = """
+ADDRESSED = f"""
     select lower(t.address) as recipient, '' as person
     from unnest(w.names) n(name),
     jsonb_array_elements_text(ch.configuration->'recipients'->n.name) t(address)
     union all
     select d.address, p.username from person_address d
     join person p on p.id = d.person_id and p.active and p.kind <> 'automation'
+      and {_SEES.format("p")}
     where d.kind = 'email' and (p.username = any(w.names) or p.roles && w.names
       or exists (select 1 from shift s where s.person = p.username and s.begins <= now()
         and s.ends > now() and '@' || s.team = any(w.names))
       or exists (select 1 from delegation g
         join person q on q.username = g.giver and q.active and q.kind <> 'automation'
+          and {_SEES.format("q")}
         where g.taker = p.username and g.until > now()
         and (q.username = any(w.names) or q.roles && w.names)))
 """
 PLAN = f"""
     insert into notice (approval_id, channel_id, event, recipient, person)
     select a.id, ch.id, :event, r.recipient, r.person from approval a
+    join container k on k.id = a.container_id
     cross join lateral (select coalesce(cast(:names as text[]), a.addressees) as names) w
     join channel ch on :event = any(ch.events)
-      and (ch.assignees = '{{}}' or w.names && ch.assignees)
+      and (ch.assignees = '{{}}' or w.names && ch.assignees) and {_SEES.format("ch")}
     cross join lateral (
       select '' as recipient, '' as person where ch.kind <> 'email' union all
       select x.recipient, max(x.person) from ({ADDRESSED}) x where ch.kind = 'email'

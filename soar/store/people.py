@@ -7,9 +7,25 @@ Never: a token in clear, or a name that is a person's and a role's.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from soar.domain.errors import Conflict, NotFound
+from soar.domain.model import Person
+from soar.domain.roles import permitted
 from soar.store.roles import PERMITTED
 from soar.store.rows import Queries, Row
+
+
+def person_of(row: Mapping[str, Any]) -> Person:
+    """Return the person of a row; nowhere else is one made: no tenant is left out."""
+    return Person(
+        username=row["username"],
+        roles=tuple(row["roles"]),
+        kind=row["kind"],
+        tenants=tuple(row["tenants"]),
+        permissions=permitted(row["roles"], row.get("permitted") or ()),
+    )
 
 
 class People(Queries):
@@ -65,6 +81,14 @@ class People(Queries):
         )
         if taken is not None:
             raise Conflict(f"{taken!r} is a person's name: it cannot be a role as well")
+
+    def set_tenants(self, person_id: int, tenants: list[int]) -> None:
+        """Let a person see these tenants; without any, all of them."""
+        self._do(
+            "update person set tenants = cast(:tenants as bigint[]) where id = :id",
+            id=person_id,
+            tenants=tenants,
+        )
 
     def set_active(self, person_id: int, active: bool) -> None:
         """Let a person in, or keep them out."""

@@ -14,6 +14,7 @@ from soar.store.columns import (
     id_column,
     metadata,
     now_column,
+    numbers,
     ref,
     text_column,
     texts,
@@ -28,6 +29,7 @@ person = Table(
     texts("roles"),
     text_column("kind", "normal"),
     flag("active", True),
+    numbers("tenants"),
     now_column("create_time"),
 )
 

@@ -52,7 +52,7 @@ class Sessions(Queries):
         """Return the session of a secret with its person, if it stands."""
         return self._one(
             "select s.id, s.person_id, s.hash, s.only_password, s.address, s.authenticated_at,"
-            f" p.username, p.roles, p.kind, {PERMITTED}"
+            f" p.username, p.roles, p.kind, p.tenants, {PERMITTED}"
             " from session s join person p on p.id = s.person_id"
             f" where s.hash = :hash and {STANDS}",
             hash=secret_hash,

@@ -29,6 +29,7 @@ from soar.store.columns import (
     id_column,
     json_column,
     now_column,
+    numbers,
     ref,
     text_column,
     texts,
@@ -51,6 +52,7 @@ from soar.store.people_table import token as token
 from soar.store.policies import policy as policy
 from soar.store.roles import role as role
 from soar.store.shadow import shadow as shadow
+from soar.store.tenants import tenant as tenant
 
 playbook = Table(
     "playbook",
@@ -82,6 +84,7 @@ asset = Table(
     text_column("product_name"),
     text_column("broken"),
     flag("disabled", False),
+    numbers("tenants"),
     now_column("created_at"),
     now_column("updated_at"),
 )
@@ -103,6 +106,7 @@ container = Table(
     "container",
     metadata,
     id_column(),
+    Column("tenant_id", BigInteger, nullable=False, server_default="0"),
     text_column("asset"),
     text_column("source_id"),
     text_column("name"),
@@ -120,8 +124,9 @@ container = Table(
     now_column("create_time"),
     now_column("update_time"),
     when("close_time"),
-    UniqueConstraint("asset", "source_id"),
+    UniqueConstraint("tenant_id", "asset", "source_id"),
     Index(None, "status"),
+    Index("ix_container_tenant", "tenant_id", "id", postgresql_where=text("tenant_id <> 0")),
 )
 
 artifact = Table(

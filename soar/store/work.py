@@ -42,6 +42,7 @@ from soar.store.roles import Roles
 from soar.store.runs import Runs
 from soar.store.sessions import Sessions
 from soar.store.shadow import Shadow
+from soar.store.tenants import Tenants
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -139,6 +140,11 @@ class Work:
     def desk(self) -> Desk:
         """What those see who answer."""
         return Desk(self.connection)
+
+    @cached_property
+    def tenants(self) -> Tenants:
+        """Whose containers are whose."""
+        return Tenants(self.connection)
 
     @cached_property
     def people(self) -> People:

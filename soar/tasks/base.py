@@ -118,7 +118,7 @@ class ActionTask(Task):  # type: ignore[type-arg]
     def _reused(self, claim: Claim) -> Outcome | None:
         """Return an earlier answer to the same question, if it is young enough for its verdict."""
         found = claim.fresh
-        if not found or not (claim.held and claim.held.reuses_results):
+        if not (found and claim.reuses):
             return None
         if found["age"] > self.spec.fresh_for(judge(self.spec.name, found["summary"])):
             return None
@@ -178,9 +178,7 @@ class ActionTask(Task):  # type: ignore[type-arg]
             raise self._park(claim, ParkedFor.BUDGET, TURN, asset.closed)
         if asset.closed:
             raise ActionFailed(asset.closed)
-        if self.shop.catalog.app(asset.app).slug != self.spec.app:
-            raise ActionFailed(f"asset {asset.slug!r} is of {asset.app}, not of this action's app")
-        return asset
+        return permission.fitting(self.shop, self.spec, claim, asset)
 
     def _park(
         self,

@@ -52,6 +52,7 @@ def _full(
             "action": limit.action,
             "of_asset": limit.of_asset,
             "of_playbook": limit.of_playbook,
+            "of_tenant": limit.of_tenant,
             "calls": limit.calls,
             "seconds": limit.span.total_seconds(),
         }
@@ -68,12 +69,12 @@ def _full(
     if not rows and not held:
         write.unsent()
     return [
-        limits[number].trip(asked, sent=sent, playbook=playbook)
-        for number, sent, playbook in rows
+        limits[number].trip(asked, sent=sent, playbook=playbook, tenant=tenant)
+        for number, sent, playbook, tenant in rows
         if number is not None
     ]
 
 
 def _scope(limit: Limit, asked: Asked) -> str:
-    """Return what is counted together; calls of several playbooks may share a lock."""
+    """Return what is counted together; calls of several playbooks or tenants may share a lock."""
     return f"{limit.per} {limit.action} {asked.asset if limit.of_asset else ''}"

@@ -17,8 +17,16 @@ from soar import consent
 from soar.catalog import ActionSpec
 from soar.consent import ballot_of
 from soar.domain.errors import ActionFailed, NotFound
-from soar.domain.gate import HeldCall, addressees, covers, digest, goes_beyond
-from soar.domain.model import Claim
+from soar.domain.gate import (
+    HeldCall,
+    addressees,
+    covers,
+    digest,
+    goes_beyond,
+    is_of,
+    tenant_of,
+)
+from soar.domain.model import Asset, Claim
 from soar.domain.policy import Asked, Ballot, Wanted, choose, unmet
 from soar.domain.states import Effect
 from soar.signing import Verifier
@@ -98,6 +106,16 @@ def held(shop: Shop, spec: ActionSpec, claim: Claim) -> HeldCall:
     )
 
 
+def fitting(shop: Shop, spec: ActionSpec, claim: Claim, asset: Asset) -> Asset:
+    """Return the asset of a call, or refuse one of another app, or one for other tenants."""
+    if shop.catalog.app(asset.app).slug != spec.app:
+        raise ActionFailed(f"asset {asset.slug!r} is of {asset.app}, not of this action's app")
+    if not asset.serves(claim.tenant):
+        log.warning("permission_refused", app_run=claim.id, asset=asset.slug)
+        raise ActionFailed(f"asset {asset.slug!r} does not serve the tenant of this container")
+    return asset
+
+
 def _row(work: Work, claim: Claim, approval_id: int | None) -> Mapping[str, Any]:
     if approval_id is None:
         raise ActionFailed(f"{claim.action} was refused: no person has approved it")
@@ -153,6 +171,11 @@ def objection(
         return "the approval was given for something else"
     if signed.get("approval") != row["payload"].get("approval"):
         return "the answer belongs to another approval"
+    tenant = tenant_of(row["payload"])
+    if row["tenant_id"] != tenant:
+        return "the approval was given for another tenant"
+    if not is_of(signed, tenant):
+        return "whoever gave the approval belongs to another tenant"
     answered = datetime.fromisoformat(signed["answered_at"])
     if answered > datetime.fromisoformat(row["payload"]["due"]):
         return "the answer came after the approval was due"

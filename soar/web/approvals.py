@@ -75,7 +75,9 @@ def desk(visit: Visit) -> Response:
     if everybody:
         _check_looks(visit)
     names = None if everybody else dossier.names(visit.work, visit.session.person)
-    rows = visit.work.desk.open(names, wanted, after=_place(asked.get("after", "")), limit=SIZE + 1)
+    seen = visit.session.person.tenants
+    after = _place(asked.get("after", ""))
+    rows = visit.work.desk.open(names, wanted, after=after, limit=SIZE + 1, tenants=seen)
     more = rows[SIZE - 1] if len(rows) > SIZE else None
     looks = may(visit.session.person, "containers", "view")
     closed = looks and not asked.get("after")
@@ -88,11 +90,16 @@ def desk(visit: Visit) -> Response:
         wanted=wanted,
         kinds=KINDS,
         severities=SEVERITIES,
-        count=visit.work.desk.count(names),
+        count=visit.work.desk.count(names, tenants=seen),
         most=MOST,
-        decided=[_line(row) for row in visit.work.desk.decided(limit=RECENT)] if closed else [],
+        decided=_decided(visit) if closed else [],
         looks=looks,
     )
+
+
+def _decided(visit: Visit) -> list[Line]:
+    seen = visit.session.person.tenants
+    return [_line(row) for row in visit.work.desk.decided(limit=RECENT, tenants=seen)]
 
 
 def show(visit: Visit) -> Response:
@@ -103,6 +110,7 @@ def show(visit: Visit) -> Response:
 def answer(visit: Visit) -> Response:
     """Record a person's choice; what cannot be recorded is shown again, with the reason."""
     number = dossier.find(visit.work, visit.request.path_params["id"])
+    approvals.check_tenant(visit.work, visit.session.person, visit.work.approvals.get(number))
     found = _of(visit, number)
     try:
         _check_meant(found, visit.form)

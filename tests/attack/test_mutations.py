@@ -34,6 +34,7 @@ VERIFIER = Verifier(
     clock=lambda: NOW,
 )
 RUN = 7
+ACME = 3
 CALL = HeldCall(
     action="quarantine device",
     asset="crowdstrike_prod",
@@ -46,7 +47,9 @@ Row = dict[str, Any]
 Mutation = Callable[[Row, random.Random], HeldCall]
 
 
-def question(number: str = "a1b2", run: int = RUN, call: HeldCall = CALL) -> dict[str, Any]:
+def question(
+    number: str = "a1b2", run: int = RUN, call: HeldCall = CALL, tenant: int = ACME
+) -> dict[str, Any]:
     """Return a question with one choice that does something."""
     return gate.payload(
         approval=number,
@@ -58,6 +61,7 @@ def question(number: str = "a1b2", run: int = RUN, call: HeldCall = CALL) -> dic
         effects={"Isolate": [call], "Leave": []},
         due=(NOW + timedelta(minutes=10)).isoformat(),
         policy={"Isolate": [TWO.terms(apart=["carl"], asked_at=NOW - timedelta(minutes=5))]},
+        tenant=tenant,
     )
 
 
@@ -65,7 +69,8 @@ def answered(asked: dict[str, Any], by: Signer = SIGNER, **changes: Any) -> Row:
     """Return a question as the table holds it once Ada has answered, after Ben."""
     first = ballot(asked, by, **{**changes, "by": "ben"})
     last = ballot(asked, by, **changes)
-    return {**last, "status": "answered", "payload": asked, "ballots": [first, dict(last)]}
+    whose = {"payload": asked, "tenant_id": gate.tenant_of(asked)}
+    return {**last, **whose, "status": "answered", "ballots": [first, dict(last)]}
 
 
 def ballot(asked: dict[str, Any], signer: Signer, **changes: Any) -> Row:
@@ -76,6 +81,7 @@ def ballot(asked: dict[str, Any], signer: Signer, **changes: Any) -> Row:
         "by": "ada",
         "for": "",
         "roles": ["soc_tier2"],
+        "tenants": [ACME, 5],
         "signed_in": None,
         "reason": "seen",
         "channel": "rest",
@@ -211,6 +217,30 @@ def _another_questions_answer(row: Row, chance: random.Random) -> HeldCall:
     return CALL
 
 
+def _moved_to_another_tenant(row: Row, chance: random.Random) -> HeldCall:
+    """The container, with or without its question, and with or without a digest that fits."""
+    row["tenant_id"] = chance.choice([0, 1, 5, -3, 30, None])
+    if chance.random() < 0.6:
+        row["payload"]["tenant"] = row["tenant_id"]
+    if chance.random() < 0.3:
+        row["payload"].pop("tenant")
+    if chance.random() < 0.5:
+        for one in (row, *row["ballots"]):
+            one["signed"]["payload_digest"] = gate.digest(row["payload"])
+    return CALL
+
+
+def _answered_by_somebody_of_another_tenant(row: Row, chance: random.Random) -> HeldCall:
+    """Signed by a true key: of one ballot of two, or of both."""
+    others = [[0], [5], [1, 2], [], [-ACME], [ACME + 1]]
+    wrong = answered(row["payload"], tenants=chance.choice(others))
+    if chance.random() < 0.5:
+        row["ballots"][0] = wrong["ballots"][0]
+    else:
+        row.update(wrong)
+    return CALL
+
+
 def _not_answered(row: Row, chance: random.Random) -> HeldCall:
     row["status"] = chance.choice(["open", "expired", "cancelled", "", "Answered", None])
     return CALL
@@ -251,6 +281,8 @@ MUTATIONS_OF: tuple[Mutation, ...] = (
     _signed_by_somebody_else,
     _another_call,
     _another_questions_answer,
+    _moved_to_another_tenant,
+    _answered_by_somebody_of_another_tenant,
     _not_answered,
     _one_ballot_of_two_is_not_true,
 )
@@ -281,6 +313,12 @@ TRUE_BUT_REFUSED: dict[str, Callable[[], bool]] = {
     "after it was due": lambda: lets_go(
         answered(question(), answered_at=(NOW + timedelta(minutes=11)).isoformat()), CALL
     ),
+    "for another tenant": lambda: lets_go({**answered(question()), "tenant_id": 5}, CALL),
+    "for a container that is of the Default Tenant now": lambda: lets_go(
+        {**answered(question()), "tenant_id": 0}, CALL
+    ),
+    "by somebody of another tenant": lambda: lets_go(answered(question(), tenants=[5]), CALL),
+    "by somebody of no tenant": lambda: lets_go(answered(question(), tenants=[]), CALL),
     "too long ago": lambda: lets_go(
         answered(question(), answered_at=(NOW - timedelta(minutes=31)).isoformat()), CALL
     ),

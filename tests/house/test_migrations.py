@@ -20,11 +20,15 @@ from sqlalchemy import Engine, create_engine, inspect, text
 
 from soar.domain import roles
 from soar.domain.chain import Walk
+from soar.domain.gate import tenant_of
 from soar.embedded import Servers
 from soar.store import migrate
+from soar.store.approvals import Approvals
 from soar.store.audit import Audit
+from soar.store.people import People, person_of
 from soar.store.roles import Roles
 from soar.store.tables import metadata
+from soar.store.tenants import Tenants
 
 
 @pytest.fixture
@@ -127,6 +131,39 @@ def test_an_upgrade_of_a_current_database_changes_nothing(url: str) -> None:
 
     assert migrate.upgrade(url) == revisions()[-1]
     assert schema(url) == first
+
+
+OPEN = """
+    with box as (insert into container (asset, source_id) values ('a', '1') returning id),
+    book as (insert into playbook (name) values ('p') returning id),
+    run as (insert into playbook_run (container_id, playbook_id) select box.id, book.id
+      from box, book returning id),
+    act as (insert into action_run (run_id, container_id) select run.id, box.id from run, box
+      returning id)
+    insert into approval (public_id, run_id, action_run_id, container_id, due_at, payload)
+    select 'x', run.id, act.id, box.id, now() + interval '1 h', '{"approval": "x"}'
+    from run, act, box returning id
+"""
+
+
+def test_what_there_was_before_tenants_is_of_the_default_tenant(url: str) -> None:
+    """
+    A question that was open at the upgrade is of the tenant of its container, people see all.
+    """
+    migrate.upgrade(url, "0017")
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        number = connection.execute(text(OPEN)).scalar_one()
+        connection.execute(text("insert into person (username) values ('ada')"))
+    migrate.upgrade(url)
+    with engine.connect() as connection:
+        row = Approvals(connection, None).get(number)  # type: ignore[arg-type]
+        ada = person_of(People(connection).get("ada"))
+
+        assert (row["tenant_id"], tenant_of(row["payload"])) == (0, 0)
+        assert (ada.tenants, ada.sees(0, 7)) == ((), True)
+        assert [t["name"] for t in Tenants(connection).all()] == ["Default Tenant"]
+    engine.dispose()
 
 
 def test_what_was_audited_before_there_was_a_chain_is_its_beginning(url: str) -> None:

@@ -215,7 +215,7 @@ def alert() -> Callable[..., dict[str, Any]]:
         ]  # fmt: skip
         row = {
             "id": 1, "name": "Reported mail", "label": "phishing", "severity": "medium",
-            "status": "new", "description": "", "sensitivity": "", "owner_name": "",
+            "tenant_id": 0, "status": "new", "description": "", "sensitivity": "", "owner_name": "",
             "kind": "default", "custom_fields": {}, "asset": "mailbox", "source_id": "m-1",
             "close_time": None, "update_time": when, **common, **fields,
         }  # fmt: skip

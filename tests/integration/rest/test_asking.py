@@ -59,6 +59,8 @@ WRITES: list[tuple[str, Any, str]] = [
     ("/rest/asset", ASSET, "edit assets"),
     ("/rest/asset/1", {"configuration": {}}, "edit assets"),
     ("/rest/trigger", TRIGGER, "edit playbooks"),
+    ("/rest/tenant", {"name": "Acme"}, "edit system_settings"),
+    ("/rest/tenant/0", {"name": "Acme"}, "edit system_settings"),
 ]
 
 

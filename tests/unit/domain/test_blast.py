@@ -328,6 +328,10 @@ def test_the_usual_limit_is_for_high_impact_where_no_rule_per_asset_is() -> None
             "it would be the 11th containment of fw within an hour; at most 10 are allowed",
         ),
         (
+            {"action": "isolate", "per": "tenant"},
+            "it would be the 11th isolate for tenant Acme within an hour; at most 10 are allowed",
+        ),
+        (
             {"limit": "1/day", "per": "all"},
             "it would be the 11th containment within a day; at most 1 is allowed",
         ),
@@ -344,7 +348,7 @@ def test_a_full_limit_says_what_is_full(rule: dict[str, str], sentence: str) -> 
     limit = blast.parse({"kind": "limit", "limit": "10/hour", **rule})
 
     assert isinstance(limit, Limit)
-    assert limit.trip(asked("x", "isolate"), sent=10, playbook="p").why == sentence
+    assert limit.trip(asked("x", "isolate"), sent=10, playbook="p", tenant="Acme").why == sentence
 
 
 def test_ordinals_are_english() -> None:

@@ -16,7 +16,7 @@ class People(Queries):
 
     def save(self, username: str, roles: list[str], kind: str = "normal") -> int:
         """Add a person or give them these roles; who is disabled stays so."""
-        return int(
+        number = int(
             self._value(
                 """
                 insert into person (username, roles, kind) values (:username, :roles, :kind)
@@ -28,6 +28,8 @@ class People(Queries):
                 kind=kind,
             )
         )
+        self._own(number)
+        return number
 
     def get(self, username: str) -> Row:
         """Return one person."""
@@ -39,6 +41,14 @@ class People(Queries):
     def set_roles(self, person_id: int, roles: list[str]) -> None:
         """Give a person exactly these roles."""
         self._do("update person set roles = :roles where id = :id", id=person_id, roles=roles)
+        self._own(person_id)
+
+    def _own(self, person_id: int) -> None:
+        """Make all roles of a person the operator's: no group takes them away again."""
+        self._do(
+            "update linked_identity set provided = '{}' where person_id = :id and provided <> '{}'",
+            id=person_id,
+        )
 
     def set_active(self, person_id: int, active: bool) -> None:
         """Let a person in, or keep them out."""

@@ -24,7 +24,8 @@ from soar.domain.visible import visible
 from soar.dossier import Dossier
 from soar.signing import Signer
 from soar.store.desk import MOST, Place, Wanted
-from soar.store.rows import Row
+from soar.store.rows import Row, storable
+from soar.store.work import Work
 from soar.web.guard import Visit, page, render
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ SIZE = 25
 RECENT = 10
 LONGEST_REASON = 4000
 LONGEST_SEARCH = 100
+LONGEST_AGENT = 200
 KINDS: Mapping[str, str] = {
     "prompt": "a playbook asks",
     "action": "an action is held",
@@ -91,8 +93,28 @@ def desk(visit: Visit) -> Response:
 
 
 def show(visit: Visit) -> Response:
-    """Show one question in full."""
-    return _in_full(visit, dossier.find(visit.work, visit.request.path_params["id"]))
+    """Show one question in full, and keep who has seen it."""
+    number = dossier.find(visit.work, visit.request.path_params["id"])
+    found = _of(visit, number)
+    if visit.request.method == "GET":
+        visit.afterwards.append(lambda work: _seen(work, number, found, visit))
+    return _in_full(visit, found)
+
+
+def _seen(work: Work, number: int, found: Dossier, visit: Visit) -> None:
+    """Keep that a person has seen a question; a reload within some minutes leaves nothing."""
+    username = visit.session.person.username
+    if not work.views.note(number, username):
+        return
+    detail = {
+        "approval": found.public_id,
+        "payload_digest": found.digest,
+        "channel": "web",
+        "signed_in": visit.session.authenticated_at.isoformat(),
+        "address": visit.address,
+        "agent": visit.request.headers.get("user-agent", "")[:LONGEST_AGENT],
+    }
+    work.audit(username, "approval viewed", storable(detail))
 
 
 def answer(visit: Visit) -> Response:
@@ -103,7 +125,7 @@ def answer(visit: Visit) -> Response:
         _check_meant(found, visit.form)
         _record(visit, number, _responses(found, visit.form))
     except (BadInput, NotAllowed, Conflict, Unavailable) as error:
-        return _in_full(visit, number, refused=error)
+        return _in_full(visit, _of(visit, number), refused=error)
     return RedirectResponse(f"/approvals/{found.public_id}", status_code=303)
 
 
@@ -169,9 +191,8 @@ def _of(visit: Visit, number: int) -> Dossier:
     return dossier.of(visit.work, number, visit.session.person, catalog=visit.house.catalog)
 
 
-def _in_full(visit: Visit, number: int, *, refused: SoarError | None = None) -> Response:
+def _in_full(visit: Visit, found: Dossier, *, refused: SoarError | None = None) -> Response:
     """Show a question as it stands now; a changed one must be read and chosen anew."""
-    found = _of(visit, number)
     status, sentence = told(refused, "/approvals/{id}") if refused else (200, "")
     unchanged = visit.form.get("payload_digest") == found.digest
     return render(

@@ -21,7 +21,7 @@ from authlib.integrations.base_client import OAuthError
 from joserfc.jwk import KeySet
 
 from soar.oidc import line, token
-from soar.oidc.client import Client, is_safe
+from soar.oidc.client import VERIFIED, Client, is_safe
 from soar.oidc.errors import ProviderAway, Refused
 
 KEPT = 3600.0
@@ -224,11 +224,15 @@ class Provider:
         told = line.document(self.client, where, token=access)
         if told.get("sub") != claims["sub"]:
             raise token.untrusted(self.client, "userinfo is about somebody else")
+        if VERIFIED not in told:
+            wanted -= {"email_verified"}
         return {name: told[name] for name in wanted if name in told}
 
     def _wanted(self, claims: Mapping[str, Any]) -> set[str]:
         """Return the claims that count here and are missing; none of those that say who it is."""
         wanted = {self.client.groups_claim} if self.client.roles else set()
         if self.client.creates_people and not self.client.username(claims):
-            wanted |= {*self.client.names, "email_verified"}
-        return wanted - set(claims) - token.ITS_OWN
+            wanted |= set(self.client.names)
+        wanted -= set(claims) - {VERIFIED}
+        # Whether an address is verified is believed only of the one that comes along with it.
+        return (wanted | ({"email_verified"} if VERIFIED in wanted else set())) - token.ITS_OWN

@@ -166,9 +166,12 @@ class Way:
 
     def _sent(self, visit: Visit | None, hop: Hop) -> Response:
         """Return the page that leads to the provider by itself, and by a link."""
-        where = self.provider.address(
-            state=hop.state, nonce=hop.nonce, verifier=hop.verifier, anew=hop.anew
-        )
+        try:
+            where = self.provider.address(
+                state=hop.state, nonce=hop.nonce, verifier=hop.verifier, anew=hop.anew
+            )
+        except ProviderAway:
+            raise self._away() from None
         answer = render(visit, "leaving.html", where=where, provider=self.provider.client.name)
         answer.headers["Refresh"] = f"0;url={where}"
         return answer

@@ -184,6 +184,30 @@ def test_groups_that_only_userinfo_tells_are_asked_for_there(
     assert (refused.status_code, "could not be trusted" in refused.text) == (403, True)
 
 
+@pytest.mark.parametrize(
+    ("tells", "name"),
+    [
+        ({"email": "ben@x.test", "email_verified": True}, "ben@x.test"),
+        ({"email_verified": True}, ""),
+        ({"email": "ben@x.test"}, ""),
+        ({"preferred_username": "ben"}, "ben"),
+    ],
+)
+def test_a_name_may_come_from_userinfo_but_verified_is_only_what_comes_along(
+    house: House, op: Op, tmp_path: Path, tells: dict[str, Any], name: str
+) -> None:
+    """
+    The unverified address of the id_token is not made good by a word about another.
+    """
+    op.says = {"sub": "ada-there", "email": "victim@x.test"}
+    op.tells = tells
+    with at(house, op, tmp_path, oidc_create_people=True) as browsers:
+        status = through(browsers()).status_code
+
+    made = [username for (username,) in house.database.run("select username from person", {})]
+    assert (status, made) == ((303, [name]) if name else (403, []))
+
+
 def test_userinfo_is_not_asked_where_nothing_is_missing(sso: Browsers, op: Op) -> None:
     """
     Whom an operator has linked is known by issuer and subject.

@@ -183,7 +183,7 @@ def test_a_code_of_a_real_provider_counts_once_and_with_its_verifier(
         mine.fill("/account", to="/logout")
         again = Person("ada-there").go(leave(mine))
         assert mine.get(again.replace(_code(again), code)).status_code == 403
-        assert not (mine.is_signed_in or other.is_signed_in)
+        assert {mine.is_signed_in, other.is_signed_in} == {False}
 
 
 def _code(path: str) -> str:

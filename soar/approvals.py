@@ -53,6 +53,10 @@ def may_answer(
     return _is_asked(approval, _ballot(work, person, answers, signed_in=None))
 
 
+NOBODYS = -1
+"""The number of no tenant: it stands where none at all would stand for all of them."""
+
+
 def check_tenant(work: Work, by: Person, approval: Mapping[str, Any]) -> None:
     """Refuse somebody who does not see the tenant of a question, and keep that they tried."""
     if by.sees(*_tenants(approval)):
@@ -94,8 +98,10 @@ def _ballot(work: Work, holder: Person, by: Person, *, signed_in: datetime | Non
 
 
 def _common(one: tuple[int, ...], other: tuple[int, ...]) -> tuple[int, ...]:
-    """Return the tenants that two people see; who has none sees all."""
-    return tuple(sorted(set(one) & set(other))) if one and other else one or other
+    """Return the tenants that two people see, or nobody's; who has none sees all."""
+    if not one or not other:
+        return one or other
+    return tuple(sorted(set(one) & set(other))) or (NOBODYS,)
 
 
 def answer(

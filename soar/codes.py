@@ -11,6 +11,7 @@ import hmac
 import time
 
 import pyotp
+import segno
 
 from soar.domain.secret import Secret
 
@@ -41,3 +42,10 @@ def step_of(secret: Secret, code: str, *, now: float | None = None) -> int | Non
         if hmac.compare_digest(made.generate_otp(step), given):
             found = step
     return found
+
+
+def drawn(address: str) -> str:
+    """Return an otpauth address as the SVG of a QR code; it holds no markup from outside."""
+    made = segno.make(address, micro=False)
+    text: str = made.svg_inline(scale=5, dark="#000", light="#fff", border=4)
+    return text

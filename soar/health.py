@@ -16,8 +16,12 @@ from typing import Any
 import redis
 
 from soar import sentinel
+from soar.domain.errors import BadInput
 from soar.domain.shapes import Shape
 from soar.engine import sweep
+from soar.oidc import client as clients
+from soar.oidc.errors import ProviderAway
+from soar.oidc.provider import Provider
 from soar.settings import Settings
 from soar.store import migrate
 from soar.store.claims import CALL_SECONDS
@@ -161,6 +165,7 @@ SERVER_KINDS = (
     "clocks differ",
     "no clock",
     "postgresql full",
+    "provider away",
     "redis away",
     "redis evicts",
     "schema old",
@@ -190,6 +195,7 @@ def _servers(work: Work, settings: Settings) -> Iterator[Finding]:
         yield _of_server("postgresql full", detail, "raise max_connections", WARNING)
     yield from _skewed("PostgreSQL", work.overdue.clock())
     yield from _redis(settings)
+    yield from _provider(settings)
 
 
 def _skewed(server: str, its_time: float) -> Iterator[Finding]:
@@ -197,6 +203,19 @@ def _skewed(server: str, its_time: float) -> Iterator[Finding]:
     if abs(apart) > SKEW:
         detail = f"{server} is {apart:+.1f} s from this machine"
         yield _of_server("clocks differ", detail, "set both by NTP", WARNING)
+
+
+def _provider(settings: Settings) -> Iterator[Finding]:
+    """Look whether people can sign in through their provider, where one is set."""
+    then = "nobody signs in through it until it is reached; see docs/howto/sign-in.md"
+    try:
+        client = clients.of(settings.model_copy(update={"oidc_client_secret_file": None}))
+        if client is not None:
+            provider = Provider(client)
+            provider.addresses()
+            provider.keys()
+    except (BadInput, ProviderAway) as error:
+        yield _of_server("provider away", str(error), then, WARNING)
 
 
 def _redis(settings: Settings) -> Iterator[Finding]:

@@ -15,7 +15,7 @@ import math
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from soar import codes, passwords
@@ -37,6 +37,9 @@ LONGEST_WAIT = 900
 PASSWORD_SECONDS = 900
 """For so long a session that can only set a password stands."""
 
+UNKNOWN = datetime.fromtimestamp(0, UTC)
+"""When somebody was authenticated, if nobody says so: too long ago for whatever asks."""
+
 OpenVault = Callable[[], Vault]
 
 
@@ -54,7 +57,11 @@ class Session:
 
     person: Person
     authenticated_at: datetime
-    """When the password, and the code of somebody who has codes, were last given."""
+    """
+    When they last showed who they are: here with password and code, or to the provider.
+
+    :data:`UNKNOWN` where the provider did not say.
+    """
     csrf: str
     """What every form of this session carries."""
 
@@ -91,10 +98,10 @@ def sign_in(
     *vault* opens the secret of somebody's codes; without it, who has codes is refused. With a
     one-time password the session can only set a new one (:func:`set_password`).
     """
-    attempt = _counted(work, username, address)
+    attempt = attempted(work, username=username, address=address)
     row = _proved(work, username, password=password, code=code, vault=vault, address=address)
     attempt.succeeded(work)
-    secret = _begin(work, row, address=address, limits=limits or Limits())
+    secret = begin(work, row, address=address, limits=limits or Limits())
     detail = {"address": address, "code": bool(row["totp"]), "one_time": row["one_time"]}
     work.audit(row["username"], "signed in", detail)
     return secret
@@ -102,7 +109,7 @@ def sign_in(
 
 def session_of(work: Work, secret: str, *, address: str) -> Session | None:
     """Return the session of a secret, if it stands and may do more than set a password."""
-    row = _standing(work, secret)
+    row = standing(work, secret)
     if row is None or row["only_password"]:
         return None
     if work.sessions.touch(row["id"]) and row["address"] != address:
@@ -112,7 +119,7 @@ def session_of(work: Work, secret: str, *, address: str) -> Session | None:
 
 def password_session_of(work: Work, secret: str) -> Session | None:
     """Return the session of somebody who must set a new password before anything else."""
-    row = _standing(work, secret)
+    row = standing(work, secret)
     return _session(row, secret) if row is not None and row["only_password"] else None
 
 
@@ -126,16 +133,16 @@ def confirm(
     vault: OpenVault | None = None,
 ) -> Session:
     """Return the session, authenticated just now: who sits there has shown it again."""
-    row = _standing(work, secret)
+    row = standing(work, secret)
     if row is None or row["only_password"]:
         raise NotAuthenticated(ENDED)
     name = str(row["username"])
-    attempt = _counted(work, name, address)
+    attempt = attempted(work, username=name, address=address)
     _proved(work, name, password=password, code=code, vault=vault, address=address)
     attempt.succeeded(work)
     work.sessions.authenticated(row["id"])
     work.audit(name, "confirmed", {"address": address})
-    again = _standing(work, secret)
+    again = standing(work, secret)
     if again is None:
         raise NotAuthenticated(ENDED)
     return _session(again, secret)
@@ -164,13 +171,13 @@ def set_password(
 
     Who came with a one-time password need not give it again; everybody else gives the current one.
     """
-    row = _standing(work, secret)
+    row = standing(work, secret)
     if row is None:
         raise NotAuthenticated(ENDED)
     name = str(row["username"])
     passwords.checked(new, username=name)
     if not row["only_password"]:
-        attempt = _counted(work, name, address)
+        attempt = attempted(work, username=name, address=address)
         _proved(work, name, password=current, code=code, vault=vault, address=address)
         attempt.succeeded(work)
     kept = work.credentials.of(name)
@@ -181,7 +188,7 @@ def set_password(
     work.sessions.end_all(row["person_id"])
     work.audit(name, "password set", {"user": name, "address": address})
     fresh = {"person_id": row["person_id"], "one_time": False}
-    return _begin(work, fresh, address=address, limits=limits or Limits())
+    return begin(work, fresh, address=address, limits=limits or Limits())
 
 
 def csrf_of(secret: str) -> str:
@@ -196,14 +203,15 @@ def wait_after(failures: int, free: int) -> int:
     return int(min(LONGEST_WAIT, 2 ** min(failures - free, 10)))
 
 
-def _counted(work: Work, username: str, address: str) -> Attempt:
+def attempted(work: Work, *, address: str, username: str | None = None) -> Attempt:
     """
     Count an attempt before it is judged, or refuse it; both stand whatever becomes of the work.
 
     So attempts at the same moment see each other, and a caller that rolls back forgives none.
+    Where nobody says a name, only the address counts.
     """
-    name = _name_key(work, username, address)
-    free = {name: FREE_NAME, _address_key(address): FREE_ADDRESS}
+    name = "" if username is None else _name_key(work, username, address)
+    free = {_address_key(address): FREE_ADDRESS} | ({name: FREE_NAME} if name else {})
     with work.login_failures.apart() as failures:
         known = failures.locked(list(free))
         waits = [wait_after(n, free[key]) - age for key, (n, age) in known.items()]
@@ -247,7 +255,7 @@ def _proved(
     usable = row if row is not None and _may_sign_in(row) else None
     kept = str(usable["password_hash"]) if usable else ""
     known = passwords.matches(kept, password)
-    if usable is None or not known or not _code_counts(work, usable, code, vault):
+    if usable is None or not known or not code_counts(work, usable, code, vault):
         log.warning("sign_in_refused", user=row["username"] if row else "", address=address)
         raise NotAuthenticated(REFUSED)
     if passwords.is_outdated(kept):
@@ -259,7 +267,7 @@ def _may_sign_in(row: Row) -> bool:
     return bool(row["active"] and row["kind"] != "automation" and not row["expired"])
 
 
-def _code_counts(work: Work, row: Row, code: str, vault: OpenVault | None) -> bool:
+def code_counts(work: Work, row: Row, code: str, vault: OpenVault | None) -> bool:
     """Tell whether a code is right and was not used before; who has no codes needs none."""
     if not row["totp"]:
         return True
@@ -269,7 +277,15 @@ def _code_counts(work: Work, row: Row, code: str, vault: OpenVault | None) -> bo
     return step is not None and work.credentials.use_step(row["person_id"], step)
 
 
-def _begin(work: Work, row: Mapping[str, Any], *, address: str, limits: Limits) -> str:
+def begin(
+    work: Work,
+    row: Mapping[str, Any],
+    *,
+    address: str,
+    limits: Limits,
+    authenticated_at: datetime | None = None,
+) -> str:
+    """Return the secret of a new session of somebody who has shown who they are."""
     secret = secrets.token_urlsafe(32)
     only_password = bool(row["one_time"])
     work.sessions.add(
@@ -279,11 +295,13 @@ def _begin(work: Work, row: Mapping[str, Any], *, address: str, limits: Limits) 
         idle_seconds=PASSWORD_SECONDS if only_password else limits.idle_seconds,
         seconds=PASSWORD_SECONDS if only_password else limits.seconds,
         only_password=only_password,
+        authenticated_at=authenticated_at,
     )
     return secret
 
 
-def _standing(work: Work, secret: str) -> Row | None:
+def standing(work: Work, secret: str) -> Row | None:
+    """Return the row of a session that stands, whatever it may do."""
     if not secret:
         return None
     hashed = token_hash(secret)

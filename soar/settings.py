@@ -60,6 +60,17 @@ class Settings(BaseSettings):
     approvers: str = "soc_tier2"
     session_idle_minutes: int = Field(default=30, ge=1, le=1440)
     session_hours: int = Field(default=12, ge=1, le=168)
+    oidc_issuer: str = Field(default="", pattern=r"^(https?://[^\s?#@]+)?$")
+    oidc_client_id: str = ""
+    oidc_client_secret_file: Path | None = None
+    oidc_ca_file: Path | None = None
+    oidc_name: str = Field(default="single sign-on", max_length=60)
+    oidc_scopes: str = "openid profile email"
+    oidc_username_claim: str = ""
+    oidc_groups_claim: str = "groups"
+    oidc_roles: str = ""
+    oidc_acr: str = ""
+    oidc_create_people: bool = False
     visibility_timeout: int = 180
     stall_seconds: int = 20
     token: SecretStr = SecretStr("")

@@ -290,6 +290,7 @@ APPROVALS = Listing(
     f" x.assignee, x.message, x.options, x.payload_digest, {APPROVAL_STATUS} as status,"
     " x.answer, x.responses, x.reason, x.answered_by, x.signed->>'for' as answered_for,"
     " x.create_time, x.due_at, x.close_time,"
+    " (select tenant_id from container where id = x.container_id) as tenant_id,"
     " exists (select 1 from person p where p.username = x.assignee) as for_person",
     fields={
         **_OF_CONTAINER,

@@ -1,8 +1,8 @@
 """
 ``soar user`` and ``soar init``: who signs in, and with what.
 
-In: names and roles, an operator's word. Out: people; a one-time password or the address of
-somebody's codes, printed this one time. Never: a password in the words of a command.
+In: names, roles and identities, an operator's word. Out: people; a one-time password or the address
+of somebody's codes, printed this one time. Never: a password in the words of a command.
 """
 
 from __future__ import annotations
@@ -22,7 +22,10 @@ codes_app = typer.Typer(no_args_is_help=True)
 app.add_typer(codes_app, name="totp", help="Codes of an authenticator app.")
 User = Annotated[str, typer.Argument(help="Name of the person.")]
 Roles = Annotated[list[str] | None, typer.Option("--role", help="A role; repeat it for several.")]
-COLUMNS = ("user", "roles", "kind", "may sign in", "password", "codes")
+Issuer = Annotated[
+    str, typer.Option(help="The provider's issuer; without it, the one of SOAR_OIDC_ISSUER.")
+]
+COLUMNS = ("user", "roles", "kind", "may sign in", "password", "codes", "provider")
 
 
 @app.command("add", epilog="Examples:\n\nsoar user add anna --role analyst --role soc_tier2")
@@ -40,15 +43,19 @@ def add(user: User, role: Roles = None, as_json: AsJson = False) -> None:
 def listed(as_json: AsJson = False) -> None:
     """List everybody: their roles, and what they sign in with."""
     with entry.working() as (_, work):
-        found = [_shape(row) for row in work.credentials.all()]
+        linked = work.identities.linked()
+        found = [
+            {**_shape(row), "linked": row["person_id"] in linked} for row in work.credentials.all()
+        ]
     rows = [
         [
             person["username"],
             ", ".join(person["roles"]),
             person["kind"],
-            "yes" if person["active"] and person["password"] else "no",
+            "yes" if _may_sign_in(person) else "no",
             person["password"],
             "yes" if person["codes"] else "no",
+            "linked" if person["linked"] else "",
         ]
         for person in found
     ]
@@ -57,17 +64,22 @@ def listed(as_json: AsJson = False) -> None:
 
 @app.command("show", epilog="Examples:\n\nsoar user show anna")
 def shown(user: User, as_json: AsJson = False) -> None:
-    """Show one person, and where they are signed in."""
+    """Show one person, who they are at a provider, and where they are signed in."""
     with entry.working() as (_, work):
         row = work.credentials.of(user)
         if row is None:
             raise NotFound(f"there is no person {user!r}: see `soar user list`")
         sessions = work.sessions.of(row["person_id"])
-    document = {**_shape(row), "sessions": sessions}
+        identities = work.identities.all_of(row["person_id"])
+    document = {**_shape(row), "identities": identities, "sessions": sessions}
 
     def draw(console: Console) -> None:
         for name, value in _shape(row).items():
             console.print(f"{name:16} {plain(value)}", markup=False)
+        for one in identities:
+            roles = ", ".join(one["provided"]) or "none"
+            text = f"{one['subject']} at {one['issuer']} (roles by groups: {roles})"
+            console.print(f"{'identity':16} {plain(text)}", markup=False)
         rows = [[s["address"], s["create_time"], s["seen_at"], s["ends_at"]] for s in sessions]
         columns = ("signed in from", "since (UTC)", "last seen (UTC)", "ends (UTC)")
         table(columns, rows, empty="Signed in nowhere.")(console)
@@ -126,6 +138,39 @@ def enable(user: User, as_json: AsJson = False) -> None:
     _set_active(user, True, as_json)
 
 
+@app.command(
+    "link",
+    epilog="Examples:\n\nsoar user link anna --subject 00u1a2b3\n\n"
+    "soar user link anna --issuer https://login.example.com/realms/soc --subject 00u1a2b3",
+)
+def link(
+    user: User,
+    subject: Annotated[str, typer.Option(help="Who they are there: the claim sub.")],
+    issuer: Issuer = "",
+    as_json: AsJson = False,
+) -> None:
+    """Say who somebody is at a provider: from then on they sign in through it."""
+    from soar import federation
+
+    with entry.working() as (house, work):
+        where = _issuer(issuer, house.settings.oidc_issuer)
+        federation.link(work, user, issuer=where, subject=subject, by=COMMAND_LINE)
+    document = {"user": user, "issuer": where, "subject": subject}
+    say(as_json, document, f"{user} is {subject} at {where}")
+
+
+@app.command("unlink", epilog="Examples:\n\nsoar user unlink anna")
+def unlink(user: User, issuer: Issuer = "", as_json: AsJson = False) -> None:
+    """Forget who somebody is at a provider, and the roles of their groups; their sessions end."""
+    from soar import federation
+
+    with entry.working() as (house, work):
+        where = _issuer(issuer, house.settings.oidc_issuer)
+        ended = federation.unlink(work, user, issuer=where, by=COMMAND_LINE)
+    document = {"user": user, "issuer": where, "sessions_ended": ended}
+    say(as_json, document, f"{user} is nobody at {where} any more; {ended} sessions ended")
+
+
 @codes_app.command("enrol", epilog="Examples:\n\nsoar user totp enrol anna")
 def enrol(user: User, as_json: AsJson = False) -> None:
     """Ask somebody for codes from now on, and show the address that their app reads."""
@@ -174,6 +219,13 @@ def _set_active(user: str, active: bool, as_json: bool) -> None:
     say(as_json, {"user": user, "active": active, "sessions_ended": ended}, told)
 
 
+def _issuer(given: str, configured: str) -> str:
+    """Return the issuer that is meant."""
+    if not (given or configured):
+        raise BadInput("issuer", "is missing: give --issuer, or set SOAR_OIDC_ISSUER")
+    return given or configured
+
+
 def _asked() -> str:
     """Ask for a password, on a terminal twice."""
     given = entry.read_secret("password")
@@ -189,6 +241,12 @@ def _show_password(as_json: bool, user: str, password: str) -> None:
         console.print(password, markup=False)
 
     show(as_json, {"user": user, "one_time_password": password}, draw)
+
+
+def _may_sign_in(person: dict[str, Any]) -> bool:
+    """Tell whether somebody has a password that counts, or is known to a provider."""
+    proves = person["password"] not in ("none", "expired") or person["linked"]
+    return bool(person["active"] and person["kind"] != "automation" and proves)
 
 
 def _shape(row: dict[str, Any]) -> dict[str, Any]:

@@ -111,8 +111,7 @@ class Approvals(Queries):
         """
         assignee = ", ".join((to, *also))
         tenant = self._value("select tenant_id from container where id = :id", id=container_id)
-        due = datetime.now(UTC) + timedelta(minutes=minutes)
-        public_id = secrets.token_hex(8)
+        due, public_id = datetime.now(UTC) + timedelta(minutes=minutes), secrets.token_hex(8)
         shown = payload(
             approval=public_id,
             run_id=run_id,

@@ -70,6 +70,31 @@ class Credentials(Queries):
             totp=None if sealed is None else dumped(dict(sealed)),
         )
 
+    def propose_totp(self, person_id: int, sealed: Mapping[str, str]) -> None:
+        """Keep the sealed secret of codes that a person must prove before they count."""
+        self._do(
+            """
+            insert into new_codes (person_id, totp) values (:id, cast(:totp as jsonb))
+            on conflict (person_id) do update set totp = excluded.totp, create_time = now()
+            """,
+            id=person_id,
+            totp=dumped(dict(sealed)),
+        )
+
+    def proposed_totp(self, person_id: int, *, seconds: float) -> Mapping[str, str] | None:
+        """Return the sealed secret that a person must prove, if it is not too old."""
+        found: Mapping[str, str] | None = self._value(
+            "select totp from new_codes where person_id = :id and create_time > now()"
+            " - make_interval(secs => cast(:seconds as double precision)) for update",
+            id=person_id,
+            seconds=seconds,
+        )
+        return found
+
+    def forget_proposed(self, person_id: int) -> None:
+        """Forget the secret that a person was to prove."""
+        self._do("delete from new_codes where person_id = :id", id=person_id)
+
     def use_step(self, person_id: int, step: int) -> bool:
         """Take a code's step once: tell whether neither it nor a later one was used before."""
         return bool(

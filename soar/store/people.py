@@ -39,7 +39,7 @@ class People(Queries):
         a question to the one could be answered by the other.
         """
         self._check_apart(username, roles)
-        return int(
+        number = int(
             self._value(
                 """
                 insert into person (username, roles, kind) values (:username, :roles, :kind)
@@ -51,6 +51,8 @@ class People(Queries):
                 kind=kind,
             )
         )
+        self._own(number)
+        return number
 
     def get(self, username: str) -> Row:
         """Return one person."""
@@ -64,6 +66,14 @@ class People(Queries):
         row = self._one("select username from person where id = :id", id=person_id)
         self._check_apart(row["username"] if row else "", roles)
         self._do("update person set roles = :roles where id = :id", id=person_id, roles=roles)
+        self._own(person_id)
+
+    def _own(self, person_id: int) -> None:
+        """Make all roles of a person the operator's: no group takes them away again."""
+        self._do(
+            "update linked_identity set provided = '{}' where person_id = :id and provided <> '{}'",
+            id=person_id,
+        )
 
     def _check_apart(self, username: str, roles: list[str]) -> None:
         """Refuse a person who could answer for a role that they do not have, or the reverse."""

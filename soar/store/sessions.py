@@ -7,6 +7,8 @@ somebody who is not active.
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from soar.store.roles import PERMITTED
 from soar.store.rows import Queries, Row
 
@@ -31,14 +33,21 @@ class Sessions(Queries):
         idle_seconds: int,
         seconds: int,
         only_password: bool = False,
+        authenticated_at: datetime | None = None,
     ) -> None:
-        """Keep a new session, and forget those that ended long ago."""
+        """
+        Keep a new session, and forget those that ended long ago.
+
+        *authenticated_at*: when somebody showed who they are, where that was not just now.
+        """
         self._do(f"delete from session where ends_at < now() - {KEPT}")
         self._do(
             """
-            insert into session (person_id, hash, address, idle_seconds, ends_at, only_password)
+            insert into session (person_id, hash, address, idle_seconds, ends_at, only_password,
+              authenticated_at)
             values (:id, :hash, :address, :idle,
-              now() + make_interval(secs => cast(:seconds as double precision)), :only_password)
+              now() + make_interval(secs => cast(:seconds as double precision)), :only_password,
+              least(cast(:at as timestamptz), now()))
             """,
             id=person_id,
             hash=secret_hash,
@@ -46,6 +55,7 @@ class Sessions(Queries):
             idle=idle_seconds,
             seconds=seconds,
             only_password=only_password,
+            at=authenticated_at,
         )
 
     def standing(self, secret_hash: str) -> Row | None:
@@ -68,11 +78,13 @@ class Sessions(Queries):
             )
         )
 
-    def authenticated(self, session_id: int) -> None:
-        """Note that the password was given again just now."""
+    def authenticated(self, session_id: int, *, at: datetime | None = None) -> None:
+        """Note that somebody has shown again who they are, just now or at another moment."""
         self._do(
-            "update session set authenticated_at = now(), seen_at = now() where id = :id",
+            "update session set seen_at = now(), authenticated_at ="
+            " least(cast(:at as timestamptz), now()) where id = :id",
             id=session_id,
+            at=at,
         )
 
     def end(self, secret_hash: str) -> Row | None:
@@ -88,6 +100,15 @@ class Sessions(Queries):
         return self._do(
             "update session set ended_at = now() where person_id = :id and ended_at is null",
             id=person_id,
+        )
+
+    def end_others(self, person_id: int, secret_hash: str) -> int:
+        """End every session of a person but one; return how many there were."""
+        return self._do(
+            "update session set ended_at = now() where person_id = :id and ended_at is null"
+            " and hash <> :hash",
+            id=person_id,
+            hash=secret_hash,
         )
 
     def of(self, person_id: int) -> list[Row]:

@@ -38,8 +38,11 @@ from soar.store.columns import (
 from soar.store.columns import metadata as metadata
 from soar.store.delegations import delegation as delegation
 from soar.store.identity_tables import credential as credential
+from soar.store.identity_tables import linked_identity as linked_identity
 from soar.store.identity_tables import login_failure as login_failure
+from soar.store.identity_tables import new_codes as new_codes
 from soar.store.identity_tables import session as session
+from soar.store.identity_tables import sign_in_hop as sign_in_hop
 from soar.store.ledger_table import effect as effect
 from soar.store.notice_tables import channel as channel
 from soar.store.notice_tables import link as link
@@ -53,6 +56,7 @@ from soar.store.policies import policy as policy
 from soar.store.roles import role as role
 from soar.store.shadow import shadow as shadow
 from soar.store.tenants import tenant as tenant
+from soar.store.views import approval_view as approval_view
 
 playbook = Table(
     "playbook",

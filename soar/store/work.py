@@ -28,6 +28,7 @@ from soar.store.containers import Containers
 from soar.store.credentials import Credentials
 from soar.store.delegations import Delegations
 from soar.store.desk import Desk
+from soar.store.identities import Identities
 from soar.store.lanes import Lanes
 from soar.store.ledger import Ledger
 from soar.store.login_failures import LoginFailures
@@ -43,6 +44,7 @@ from soar.store.runs import Runs
 from soar.store.sessions import Sessions
 from soar.store.shadow import Shadow
 from soar.store.tenants import Tenants
+from soar.store.views import Views
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -160,6 +162,16 @@ class Work:
     def credentials(self) -> Credentials:
         """What people must know to sign in."""
         return Credentials(self.connection)
+
+    @cached_property
+    def identities(self) -> Identities:
+        """Who people are at a provider."""
+        return Identities(self.connection)
+
+    @cached_property
+    def views(self) -> Views:
+        """Who has seen which approval."""
+        return Views(self.connection)
 
     @cached_property
     def sessions(self) -> Sessions:

@@ -15,12 +15,12 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from soar.api import app as api
-from soar.web import approvals, login
+from soar.web import approvals, codes, login, provider
 
 if TYPE_CHECKING:
     from soar.bootstrap import House
 
-ROOMS = (login, approvals)
+ROOMS = (login, provider, codes, approvals)
 STYLE = (files("soar.web") / "static/soar.css").read_text(encoding="utf-8")
 
 

@@ -25,7 +25,8 @@ from soar.domain.visible import visible
 from soar.dossier import Dossier
 from soar.signing import Signer
 from soar.store.desk import MOST, Place, Wanted
-from soar.store.rows import Row
+from soar.store.rows import Row, storable
+from soar.store.work import Work
 from soar.web.guard import Visit, page, render
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ SIZE = 25
 RECENT = 10
 LONGEST_REASON = 4000
 LONGEST_SEARCH = 100
+LONGEST_AGENT = 200
 KINDS: Mapping[str, str] = {
     "prompt": "a playbook asks",
     "action": "an action is held",
@@ -103,8 +105,28 @@ def _decided(visit: Visit) -> list[Line]:
 
 
 def show(visit: Visit) -> Response:
-    """Show one question in full."""
-    return _in_full(visit, dossier.find(visit.work, visit.request.path_params["id"]))
+    """Show one question in full, and keep who has seen it."""
+    number = dossier.find(visit.work, visit.request.path_params["id"])
+    found = _of(visit, number)
+    if visit.request.method == "GET":
+        visit.afterwards.append(lambda work: _seen(work, number, found, visit))
+    return _in_full(visit, found)
+
+
+def _seen(work: Work, number: int, found: Dossier, visit: Visit) -> None:
+    """Keep that a person has seen a question; a reload within some minutes leaves nothing."""
+    username = visit.session.person.username
+    if not work.views.note(number, username):
+        return
+    detail = {
+        "approval": found.public_id,
+        "payload_digest": found.digest,
+        "channel": "web",
+        "signed_in": visit.session.authenticated_at.isoformat(),
+        "address": visit.address,
+        "agent": visit.request.headers.get("user-agent", "")[:LONGEST_AGENT],
+    }
+    work.audit(username, "approval viewed", storable(detail))
 
 
 def answer(visit: Visit) -> Response:
@@ -116,7 +138,7 @@ def answer(visit: Visit) -> Response:
         _check_meant(found, visit.form)
         _record(visit, number, _responses(found, visit.form))
     except (BadInput, NotAllowed, Conflict, Unavailable) as error:
-        return _in_full(visit, number, refused=error)
+        return _in_full(visit, _of(visit, number), refused=error)
     return RedirectResponse(f"/approvals/{found.public_id}", status_code=303)
 
 
@@ -190,9 +212,8 @@ def _check_looks(visit: Visit) -> None:
     roles.require(visit.work, visit.session.person, "containers", "view")
 
 
-def _in_full(visit: Visit, number: int, *, refused: SoarError | None = None) -> Response:
+def _in_full(visit: Visit, found: Dossier, *, refused: SoarError | None = None) -> Response:
     """Show a question as it stands now; a changed one must be read and chosen anew."""
-    found = _of(visit, number)
     status, sentence = told(refused, "/approvals/{id}") if refused else (200, "")
     unchanged = visit.form.get("payload_digest") == found.digest
     return render(

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from anyio import CapacityLimiter, to_thread
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
@@ -57,15 +57,26 @@ class Visit:
     session: Session
     form: Mapping[str, str]
     address: str
+    afterwards: list[Callable[[Work], None]] = field(default_factory=list)
+    """What is noted of the visit once its transaction is over, in which a GET writes nothing."""
 
 
 Handler = Callable[[Visit], Response]
 
 
 def page(
-    house: House, path: str, *, get: Handler | None = None, post: Handler | None = None
+    house: House,
+    path: str,
+    *,
+    get: Handler | None = None,
+    post: Handler | None = None,
+    limiter: CapacityLimiter | None = None,
 ) -> Route:
-    """Return the route of a page; HEAD is answered like GET, and no other verb is."""
+    """
+    Return the route of a page; HEAD is answered like GET, and no other verb is.
+
+    *limiter* says how many requests of it are answered at the same moment.
+    """
     handlers = {"GET": get, "HEAD": get, "POST": post}
     possible = {verb: handler for verb, handler in handlers.items() if handler is not None}
 
@@ -74,7 +85,9 @@ def page(
             form = await forms.sent(request)
         except Exception as error:
             return refused(error, path)
-        return await run_in_threadpool(_respond, house, request, possible, form, path)
+        return await to_thread.run_sync(
+            _respond, house, request, possible, form, path, limiter=limiter
+        )
 
     return Route(path, endpoint, methods=list(possible))
 
@@ -103,7 +116,12 @@ def _respond(
                 form=form,
                 address=forms.address(request),
             )
-            return possible[request.method](visit)
+            answer = possible[request.method](visit)
+        if visit.afterwards:
+            with house.database.begin() as work:
+                for note in visit.afterwards:
+                    note(work)
+        return answer
     except Exception as error:
         return refused(error, path)
 

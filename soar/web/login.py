@@ -33,15 +33,17 @@ AT_ONCE = 4
 """Sign-ins that are judged at the same moment; the others wait, and hold up no other page."""
 DOOR = "soar-door"
 """The cookie of who is not signed in yet: it holds the forms of the way in together."""
+TOO_OLD = "is too old, or cookies are off: try again"
 Shown = Callable[[Work, str], Response]
 
 
 def routes(house: House) -> list[Route]:
     """Return the addresses of this module."""
+    limiter = CapacityLimiter(AT_ONCE)
     return [
-        _open(house, "/login", get=_login_page, post=_login),
-        _open(house, "/password", get=_password_page, post=_password),
-        page(house, "/confirm", get=confirm_page, post=confirm),
+        open_page(house, "/login", get=_login_page, post=_login),
+        open_page(house, "/password", get=_password_page, post=_password),
+        page(house, "/confirm", get=confirm_page, post=confirm, limiter=limiter),
         page(house, "/account", get=account),
         page(house, "/logout", post=sign_out),
     ]
@@ -50,8 +52,12 @@ def routes(house: House) -> list[Route]:
 Opened = Callable[["House", Request, Mapping[str, str]], Response]
 
 
-def _open(house: House, path: str, *, get: Opened, post: Opened) -> Route:
+def open_page(
+    house: House, path: str, *, get: Opened | None = None, post: Opened | None = None
+) -> Route:
     """Return the route of a page for those who are not signed in yet."""
+    handlers = {"GET": get, "HEAD": get, "POST": post}
+    possible = {verb: handler for verb, handler in handlers.items() if handler is not None}
     limiter = CapacityLimiter(AT_ONCE)
 
     async def endpoint(request: Request) -> Response:
@@ -59,10 +65,10 @@ def _open(house: House, path: str, *, get: Opened, post: Opened) -> Route:
             form = await forms.sent(request)
         except Exception as error:
             return refused(error, path)
-        answer = post if request.method == "POST" else get
+        answer = possible[request.method]
         return await to_thread.run_sync(_answered, house, request, form, answer, limiter=limiter)
 
-    return Route(path, endpoint, methods=["GET", "HEAD", "POST"])
+    return Route(path, endpoint, methods=list(possible))
 
 
 def _answered(house: House, request: Request, form: Mapping[str, str], answer: Opened) -> Response:
@@ -79,19 +85,32 @@ def _login_page(house: House, request: Request, _: Mapping[str, str]) -> Respons
     with house.database.begin() as work:
         found = _who(work, request)
     if found is None:
-        return _form(request, wanted)
+        return sign_in_form(house, request, wanted)
     return to("/password" if found[1] else wanted)
 
 
-def _form(request: Request, wanted: str, error: Exception | None = None) -> Response:
+def sign_in_form(
+    house: House, request: Request, wanted: str, error: Exception | None = None
+) -> Response:
     """Return the form to sign in, with the cookie that belongs to it."""
     door = forms.cookie(request, DOOR) or secrets.token_urlsafe(32)
     status, sentence = told(error, "/login") if error else (200, "")
     answer = render(
-        None, "login.html", status, next=wanted, sentence=sentence, csrf=identity.csrf_of(door)
+        None,
+        "login.html",
+        status,
+        next=wanted,
+        sentence=sentence,
+        csrf=identity.csrf_of(door),
+        provider=provider_name(house),
     )
     forms.keep(answer, request, door, DOOR)
     return _patient(answer, error)
+
+
+def provider_name(house: House) -> str:
+    """Return how people know the provider, or nothing where there is none."""
+    return house.settings.oidc_name if house.settings.oidc_issuer else ""
 
 
 def _patient(answer: Response, error: Exception | None) -> Response:
@@ -105,7 +124,7 @@ def _login(house: House, request: Request, form: Mapping[str, str]) -> Response:
     wanted = forms.local(form.get("next"))
     door = forms.cookie(request, DOOR)
     if not door:
-        return _form(request, wanted, BadInput("form", "is too old, or cookies are off: try again"))
+        return sign_in_form(house, request, wanted, BadInput("form", TOO_OLD))
     check_token(form, identity.csrf_of(door))
     try:
         with house.database.begin() as work:
@@ -121,11 +140,12 @@ def _login(house: House, request: Request, form: Mapping[str, str]) -> Response:
             )
             must_change = identity.password_session_of(work, secret) is not None
     except (NotAuthenticated, BadInput) as error:
-        return _form(request, wanted, error)
-    return _let_in(request, secret, "/password" if must_change else wanted)
+        return sign_in_form(house, request, wanted, error)
+    return let_in(request, secret, "/password" if must_change else wanted)
 
 
-def _let_in(request: Request, secret: str, address: str) -> Response:
+def let_in(request: Request, secret: str, address: str) -> Response:
+    """Give a browser its session, and send it on."""
     answer = to(address)
     forms.keep(answer, request, secret)
     forms.drop(answer, request, DOOR)
@@ -193,18 +213,34 @@ def _password(house: House, request: Request, form: Mapping[str, str]) -> Respon
             )
     except (NotAuthenticated, BadInput) as error:
         return _password_form(found, error)
-    return _let_in(request, secret, forms.HOME)
+    return let_in(request, secret, forms.HOME)
 
 
 def confirm_page(visit: Visit) -> Response:
-    """Ask for the password once more."""
+    """Ask for a proof once more: the password, or a new sign-in at the provider."""
     return _confirm_form(visit, forms.local(visit.request.query_params.get("next")))
 
 
 def _confirm_form(visit: Visit, wanted: str, error: Exception | None = None) -> Response:
     status, sentence = told(error, "/confirm") if error else (200, "")
-    answer = render(visit, "confirm.html", status, next=wanted, sentence=sentence)
+    row = visit.work.credentials.of(visit.session.person.username)
+    answer = render(
+        visit,
+        "confirm.html",
+        status,
+        next=wanted,
+        sentence=sentence,
+        password=bool(row and row["password_hash"]),
+        provider=_linked_provider(visit),
+    )
     return _patient(answer, error)
+
+
+def _linked_provider(visit: Visit) -> str:
+    """Return how the provider is called, where it knows who sits here."""
+    issuer, username = visit.house.settings.oidc_issuer, visit.session.person.username
+    known = bool(issuer) and visit.work.identities.is_linked(username, issuer)
+    return provider_name(visit.house) if known else ""
 
 
 def confirm(visit: Visit) -> Response:
@@ -227,8 +263,17 @@ def confirm(visit: Visit) -> Response:
 
 
 def account(visit: Visit) -> Response:
-    """Show who is signed in."""
-    return render(visit, "account.html", authenticated_at=visit.session.authenticated_at)
+    """Show who is signed in, and with what."""
+    row = visit.work.credentials.of(visit.session.person.username)
+    shown = visit.session.authenticated_at
+    return render(
+        visit,
+        "account.html",
+        authenticated_at=None if shown == identity.UNKNOWN else shown,
+        password=bool(row and row["password_hash"]),
+        codes=bool(row and row["totp"]),
+        provider=_linked_provider(visit),
+    )
 
 
 def sign_out(visit: Visit) -> Response:

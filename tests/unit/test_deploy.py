@@ -35,6 +35,7 @@ NOT_FOR_ALL = {
     "SOAR_FLOWER_PORT",
     "SOAR_FLOWER_BASIC_AUTH",
     "SOAR_SECRETS_DIR",
+    *(f"SOAR_{name.upper()}" for name in Settings.model_fields if name.startswith("oidc_")),
 }
 Document = dict[str, Any]
 
@@ -253,6 +254,24 @@ def test_compose_hands_on_what_the_example_offers() -> None:
 
     assert common == {n for n in example() if n.startswith("SOAR_")} - NOT_FOR_ALL
     assert asked <= set(example())
+
+
+def test_the_provider_is_for_http_alone() -> None:
+    """
+    The file that adds single sign-on gives its settings and the client's secret to no other role.
+    """
+    added = documents(DEPLOY / "compose.oidc.yaml")[0]
+    http = added["services"]["http"]
+    text = (DEPLOY / "compose.oidc.yaml").read_text()
+
+    assert set(added["services"]) == {"http"}
+    assert http["secrets"] == list(added["secrets"]) == ["oidc_secret"]
+    assert {n for n in example() if n.startswith("SOAR_OIDC_")} == {
+        *http["environment"],
+        "SOAR_OIDC_CA_FILE",
+    }
+    for name, value in re.findall(r"\$\{(SOAR_OIDC_\w+):-([^}]*)\}", text):
+        assert example()[name] == value
 
 
 def test_compose_and_example_agree_on_defaults() -> None:

@@ -62,7 +62,7 @@ def test_a_run_on_very_many_artifacts_sees_the_first_and_is_warned(bench: Bench)
         report.write(work, container["id"])
         own = (Condition(field="container_id", value=container["id"]),)
         last = Wanted(conditions=own, page=MANY // 10, size=10)
-        found = lists(work).page(ARTIFACTS, last)
+        found = lists(work).page(ARTIFACTS, last, tenants=())
 
     took = time.monotonic() - start
     grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
@@ -84,8 +84,9 @@ def test_a_list_without_pages_is_bounded(bench: Bench) -> None:
     with bench.database.begin() as work:
         for size in (0, 100_000):
             with pytest.raises(BadInput, match="page_size: 10,001 rows are more than one answer"):
-                lists(work).page(ARTIFACTS, Wanted(size=size))
-        pages = [lists(work).page(ARTIFACTS, Wanted(size=10_000, page=n)).rows for n in (0, 1)]
+                lists(work).page(ARTIFACTS, Wanted(size=size), tenants=())
+        both = [Wanted(size=10_000, page=n) for n in (0, 1)]
+        pages = [lists(work).page(ARTIFACTS, wanted, tenants=()).rows for wanted in both]
 
     assert [len(rows) for rows in pages] == [10_000, 1]
 

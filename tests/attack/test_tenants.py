@@ -330,7 +330,7 @@ def test_a_machine_of_the_tenant_answers_nothing(house: House, url: str, acme: M
     """
     robot = member_of(house, url, "robot", "Acme")
     with house.database.begin() as work:
-        work.people.save("robot", ["soc_tier2"], "automation")
+        work.people.save("robot", ["soc_tier2", "Observer"], "automation")
     at = f"/rest/approval/{acme['approval']}"
     body = {"choice": "Approve", "payload_digest": robot.get(at).json()["payload_digest"]}
 

@@ -8,15 +8,23 @@ Never: an exception without its reason, or one that is no longer needed.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import SimpleNamespace
 from typing import Any, cast
 
 from starlette.routing import Route
 
 from soar.api.door import Guarded
 from soar.domain.roles import AREAS, VERBS
+from soar.settings import Settings
 from soar.web.app import create
 
-ROUTES = [cast(Route, route) for route in create(cast(Any, None)).routes]
+WITH_PROVIDER = Settings(
+    oidc_issuer="https://login.example.com",
+    oidc_client_id="soar",
+    public_url="https://soar.example.com",
+)
+HOUSE: Any = SimpleNamespace(settings=WITH_PROVIDER)
+ROUTES = [cast(Route, route) for route in create(HOUSE).routes]
 GUARDED = [route for route in ROUTES if isinstance(route, Guarded)]
 
 BESIDE: Mapping[str, str] = {

@@ -154,7 +154,7 @@ class Engine:
     ) -> Event | None:
         """Return what the run is told now, and write down that it was told."""
         if run["status"] == RunStatus.QUEUED:
-            work.runs.started(run["id"])
+            run["artifacts_from"] = work.runs.started(run["id"])
             return Event(block="on_start", positional=(), told=standing.told)
         if standing.join is not None:
             told = standing.told | work.runs.delivered(run["id"], standing.join["id"])

@@ -136,9 +136,16 @@ class Runs(Queries):
         """Take back the note that a block was about to run: it did."""
         self._do(Hot("delete from block_try where run_id = :id"), id=run_id)
 
-    def started(self, run_id: int) -> None:
-        """Move a locked run from queued to running."""
-        self._move(run_id, RunStatus.RUNNING, SEEN)
+    def started(self, run_id: int) -> int:
+        """Move a locked run from queued to running; return after which artifact new ones begin."""
+        moved = f"update playbook_run set status = :to, update_time = now(), {SEEN}"
+        new_after = self._value(
+            Hot(f"{moved} where id = :id and status = any(:from) returning artifacts_from"),
+            id=run_id,
+            to=RunStatus.RUNNING.value,
+            **{"from": sources(RUN_MOVES, RunStatus.RUNNING)},
+        )
+        return int(new_after or 0)
 
     def delivered(self, run_id: int, join_id: int) -> frozenset[str]:
         """Mark the event of a join as delivered, give its acts their end, return their names."""
@@ -255,18 +262,6 @@ class Runs(Queries):
                 **{"from": sources(RUN_MOVES, RunStatus.FAILED)},
             )
             or ""
-        )
-
-    def _move(self, run_id: int, status: RunStatus, also: str, **values: Any) -> None:
-        self._do(
-            Hot(
-                f"update playbook_run set status = :status, update_time = now(), {also}"
-                " where id = :id and status = any(:from)"
-            ),
-            id=run_id,
-            status=status.value,
-            **values,
-            **{"from": sources(RUN_MOVES, status)},
         )
 
     def add_action_run(

@@ -36,7 +36,7 @@ class Kind(StrEnum):
     CHILD = "playbook_output"
     """Outputs of a playbook that this run has called."""
     INPUT = "playbook_input"
-    """Inputs of this run."""
+    """Inputs of this run; with a name, those given to a playbook that it has called."""
     FORMAT = "formatted_data"
     """The text of a format block."""
     CONTEXT = "context"
@@ -84,8 +84,9 @@ _BARE = re.compile(r"(container|finding|playbook_input|playbook):(?=\S|$)")
 _RESULTS = re.compile(r"(filtered-)?action_result(?=[.:]|$)")
 _NAMED = re.compile(
     r"([^:]+):((?:filtered-)?action_result|custom_function_result|formatted_data"
-    r"|custom_function(?=:)|playbook_output(?=:)|artifacts?(?=:))(?=[.:]|$)"
+    r"|custom_function(?=:)|playbook_output(?=:)|playbook_input(?=:)|artifacts?(?=:))(?=[.:]|$)"
 )
+_SHORT = re.compile(r"([^:\s]+):(?=(?:summary|data|parameter)\.\S+$)")
 _NEARLY = re.compile(
     r"(?:[^:\s]+:)?(?:action_results?|custom_function(?:_results?)?|playbook_outputs?|artifacts?"
     r"|formatted_data|filtered-[a-z_]+)[.:]\S*$"
@@ -157,7 +158,13 @@ def _parse(whole: str, text: str, at: int) -> Datapath | None:
         steps = _dotted(whole, text, at, unnamed.end())
         return Datapath(text=whole, kind=Kind.ACTION, steps=steps, given=bool(unnamed[1]))
     named = _NAMED.match(text)
-    return _of_block(whole, named, text, at) if named else None
+    if named:
+        return _of_block(whole, named, text, at)
+    short = _SHORT.match(text)
+    if short is None:
+        return None
+    steps = _steps(whole, text, at, short.end())
+    return Datapath(text=whole, kind=Kind.ACTION, block=short[1], steps=steps)
 
 
 def _of_filter(whole: str, found: re.Match[str], text: str, at: int) -> Datapath:
@@ -183,7 +190,7 @@ def _of_block(whole: str, found: re.Match[str], text: str, at: int) -> Datapath:
         steps = _of_artifact(whole, text[end + 1 :], at + end + 1)
         return Datapath(text=whole, kind=Kind.CONTEXT, block=block, steps=steps)
     kind = Kind(root.removeprefix("filtered-"))
-    if kind in (Kind.OUTPUT, Kind.CHILD):
+    if kind in (Kind.OUTPUT, Kind.CHILD, Kind.INPUT):
         steps = _steps(whole, text, at, end + 1)
     else:
         steps = _dotted(whole, text, at, end)

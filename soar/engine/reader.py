@@ -69,7 +69,12 @@ class Reader:
     def playbook_outputs(self, name: str) -> list[dict[str, Any]]:
         """Return the outputs of the playbooks that the run has called under a name."""
         with self.work.attempt():
-            return self.work.state.outputs(self.run_id, name)
+            return [dict(row["outputs"]) for row in self.work.state.children(self.run_id, name)]
+
+    def playbook_inputs(self, name: str) -> list[dict[str, Any]]:
+        """Return the inputs of the playbooks that the run has called under a name."""
+        with self.work.attempt():
+            return [dict(row["inputs"]) for row in self.work.state.children(self.run_id, name)]
 
     def custom_list(self, name: str) -> list[list[str]] | None:
         """Return the rows of a custom list; there are no lists yet."""

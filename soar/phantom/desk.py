@@ -41,6 +41,9 @@ class Reader(Protocol):
     def playbook_outputs(self, name: str) -> list[dict[str, Any]]:
         """Return the outputs of the playbooks that this run has called under a name."""
 
+    def playbook_inputs(self, name: str) -> list[dict[str, Any]]:
+        """Return the inputs of the playbooks that this run has called under a name."""
+
     def custom_list(self, name: str) -> list[list[str]] | None:
         """Return the rows of a custom list, or None where there is no such list."""
 

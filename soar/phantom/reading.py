@@ -236,8 +236,9 @@ def _run(_: Reading, __: Datapath) -> list[Any]:
     return [{"launching_user": user, "id": view.run_id, "name": view.playbook}]
 
 
-def _inputs(_: Reading, __: Datapath) -> list[Any]:
-    return [dict(desk().view.inputs)]
+def _inputs(_: Reading, path: Datapath) -> list[Any]:
+    view = desk().view
+    return list(view.reader.playbook_inputs(path.block)) if path.block else [dict(view.inputs)]
 
 
 _OTHERS = {

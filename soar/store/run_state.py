@@ -111,15 +111,15 @@ class RunState(Queries):
             act=action_run_id,
         )
 
-    def outputs(self, run_id: int, name: str) -> list[dict[str, Any]]:
-        """Return the outputs of the playbooks that a run has called under a name and that ended."""
-        rows = self._all(
+    def children(self, run_id: int, name: str) -> list[Row]:
+        """Return inputs and outputs of the playbooks that a run has called by a name and heard."""
+        return self._all(
             """
-            select r.outputs from playbook_run r join action_run a on a.id = r.parent_action_run_id
+            select r.inputs, r.outputs from playbook_run r
+            join action_run a on a.id = r.parent_action_run_id
             where a.run_id = :run and a.kind = 'playbook' and a.name = :name
             and a.delivered_at is not null order by r.id
             """,
             run=run_id,
             name=name,
         )
-        return [dict(row["outputs"]) for row in rows]

@@ -65,6 +65,7 @@ class Memory:
     results: list[dict[str, Any]] = field(default_factory=list)
     functions: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     outputs: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    inputs_of: dict[str, dict[str, Any]] = field(default_factory=dict)
     lists: dict[str, list[list[str]]] = field(default_factory=dict)
     state: dict[tuple[str, str], Any] = field(default_factory=dict)
 
@@ -96,6 +97,10 @@ class Memory:
     def playbook_outputs(self, name: str) -> list[dict[str, Any]]:
         """Return what a called playbook gave."""
         return self.outputs.get(name, [])
+
+    def playbook_inputs(self, name: str) -> list[dict[str, Any]]:
+        """Return what a called playbook was given."""
+        return [self.inputs_of.get(name, {})]
 
     def custom_list(self, name: str) -> list[list[str]] | None:
         """Return a custom list."""

@@ -120,6 +120,7 @@ def test_functions_outputs_inputs_and_run_data_are_read_by_name(evaluate):
     known = {
         "functions": {"cf": [{"success": True, "message": "", "data": [{"x": 1}, {"x": 2}],
                               "parameter": {}}]},
+        "inputs_of": {"pb": {"ask": ["q1", "q2"]}},
         "outputs": {"pb": [{"found": ["a", "b"], "one": {"sub": 3}}]},
         "inputs": {"user": ["ann", "bob"], "why": "because"},
         "run_data": {"code:list": json.dumps([{"n": 1}, {"n": 2}]), "code:text": "no json"},
@@ -128,6 +129,7 @@ def test_functions_outputs_inputs_and_run_data_are_read_by_name(evaluate):
         "cf:custom_function_result.data.*.x": [[1], [2]],
         "cf:custom_function_result.success": [[True]],
         "none:custom_function_result.data.*.x": [],
+        "pb:playbook_input:ask": [["q1"], ["q2"]],
         "pb:playbook_output:found": [["a"], ["b"]],
         "pb:playbook_output:one.sub": [[3]],
         "none:playbook_output:found": [],

@@ -32,6 +32,8 @@ FORMS = [
     ("text:formatted_data", Kind.FORMAT, "text", "", ""),
     ("text:formatted_data.*", Kind.FORMAT, "text", "", "*"),
     ("playbook_input:domain", Kind.INPUT, "", "", "domain"),
+    ("pb:playbook_input:user", Kind.INPUT, "pb", "", "user"),
+    ("who:summary.total", Kind.ACTION, "who", "", "summary.total"),
     ("pb:playbook_output:report", Kind.CHILD, "pb", "", "report"),
     ("pb:playbook_output:report.sub", Kind.CHILD, "pb", "", "report.sub"),
     ("container:name", Kind.CONTAINER, "", "", "name"),

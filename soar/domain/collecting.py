@@ -14,6 +14,7 @@ What a filter has kept of an element is a tree of keys and indexes: rows are of 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from itertools import chain, zip_longest
 from typing import Any, NamedTuple
 
@@ -52,7 +53,7 @@ class Part(NamedTuple):
 NOTHING = Cell()
 NOWHERE = Part(None)
 Row = dict[int, Cell]
-Columns = Sequence[tuple[int, Steps]]
+Columns = tuple[tuple[int, Steps], ...]
 
 
 def rows(elements: Iterable[Part], paths: Sequence[Steps]) -> Iterator[list[Any]]:
@@ -64,7 +65,7 @@ def rows(elements: Iterable[Part], paths: Sequence[Steps]) -> Iterator[list[Any]
 
 def cells(element: Part, paths: Sequence[Steps]) -> Iterator[Row]:
     """Return the rows of one element with the places of their values."""
-    return _expanded(element, list(enumerate(paths)))
+    return _expanded(element, tuple(enumerate(paths)))
 
 
 def value_at(value: Any, steps: Steps) -> Any:
@@ -74,11 +75,21 @@ def value_at(value: Any, steps: Steps) -> Any:
 
 def reached(part: Part, steps: Steps) -> Part:
     """Return what stands at steps without a wildcard, or nowhere."""
+    value = None if part.kept else part.value
+    for step in steps:
+        if not isinstance(value, dict) or step not in value:
+            return _sought(part, steps)
+        value = value[step]
+    return _sought(part, steps) if value is None else Part(value, (*part.place, *steps))
+
+
+def _sought(part: Part, steps: Steps) -> Part:
+    """Return the same where it is not found at once: names with dots, lists, what is kept."""
     if not steps:
         return part
     for taken, key in _keys(part.value, steps):
         below = part.below(key)
-        found = NOWHERE if below is None else reached(below, steps[taken:])
+        found = NOWHERE if below is None else _sought(below, steps[taken:])
         if found.value is not None:
             return found
     return NOWHERE
@@ -97,20 +108,30 @@ def _keys(value: Any, steps: Steps) -> Iterator[tuple[int, str]]:
             yield 1, str(int(index))
 
 
-def _expanded(part: Part, columns: Columns) -> Iterator[Row]:
-    same: Row = {}
+@lru_cache(maxsize=4096)
+def _split(columns: Columns) -> tuple[Columns, tuple[tuple[Steps, Columns], ...]]:
+    """Return the columns without a wildcard, and the others by the steps before it."""
+    same: list[tuple[int, Steps]] = []
     wild: dict[Steps, list[tuple[int, Steps]]] = {}
     for column, steps in columns:
         if WILDCARD in steps:
             at = steps.index(WILDCARD)
             wild.setdefault(steps[:at], []).append((column, steps[at + 1 :]))
         else:
-            found = reached(part, steps)
-            same[column] = Cell(pruned(found.value, found.kept), part.place)
+            same.append((column, steps))
+    return tuple(same), tuple((head, tuple(inner)) for head, inner in wild.items())
+
+
+def _expanded(part: Part, columns: Columns) -> Iterator[Row]:
+    plain, wild = _split(columns)
+    same: Row = {}
+    for column, steps in plain:
+        found = reached(part, steps)
+        same[column] = Cell(pruned(found.value, found.kept), part.place)
     if not wild:
         yield same
         return
-    for sides in zip_longest(*(_each(part, head, inner) for head, inner in wild.items())):
+    for sides in zip_longest(*(_each(part, head, inner) for head, inner in wild)):
         yield same | {column: cell for side in sides if side for column, cell in side.items()}
 
 

@@ -6,7 +6,7 @@ In: ids and names. Out: Splunk's shapes. Never: a change, or a read that breaks 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from soar.domain import shapes
@@ -24,6 +24,8 @@ class Reader:
     most: int
     """So many artifacts of a container are read, the oldest."""
     run_id: int = 0
+    known: dict[Any, list[dict[str, Any]]] = field(default_factory=dict)
+    """Results that were read: they cannot change while a block runs."""
 
     def container(self, container_id: int) -> dict[str, Any]:
         """Return a container with its artifacts; ``artifact_count`` is of all it has."""
@@ -53,6 +55,14 @@ class Reader:
     ) -> list[dict[str, Any]]:
         """Return the results of the acts and prompts that the run was told of."""
         act, call = _number(action_run_id), _number(app_run_id)
+        key = (name, act, call)
+        if key not in self.known:
+            self.known[key] = self._action_results(name, act, call)
+        return list(self.known[key])
+
+    def _action_results(
+        self, name: str | None, act: int | None, call: int | None
+    ) -> list[dict[str, Any]]:
         with self.work.attempt():
             found: list[dict[str, Any]] = of_calls(
                 self.work.state.calls(self.run_id, name=name, action_run_id=act, app_run_id=call)

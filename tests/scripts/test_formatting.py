@@ -180,3 +180,17 @@ def test_a_prompt_shows_the_values_of_its_datapaths(on_stage, alert):
     (prompt,) = run.plan.prompts
     assert prompt.message == "Block 10.0.0.1 (Reported mail)?\na\nb"
     assert run.hears_answer("Yes").comments == ["True [['10.0.0.1']] 'a\\nb'"]
+
+
+def test_a_prompt_that_nobody_answered_has_failed(on_stage, alert):
+    """
+    By its name too: the usual way to tell an expired prompt from an answered one.
+    """
+    source = ASK + (
+        "    late = phantom.decision(conditions=[['ask:action_result.status', '==', 'failed']])\n"
+        "    said = phantom.collect2(datapath=['ask:action_result.summary.responses.0'])\n"
+        "    phantom.comment(comment=f'{late} {said}')\n"
+    )
+    run = on_stage(load("late", source), alert(*TWO)).begins()
+
+    assert run.hears_timeout().comments[-1] == "True [[None]]"

@@ -11,7 +11,7 @@ from itertools import islice, zip_longest
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from soar.domain.collecting import Kept, Part, cells, keep, narrowed, pruned, rows, value_at
@@ -175,6 +175,7 @@ def plain(value: Any, path: tuple[str, ...]) -> Any:
     return value
 
 
+@settings(deadline=None)
 @given(VALUES, PATHS)
 def test_rows_are_those_of_a_plain_reference(value: Any, paths: list[tuple[str, ...]]) -> None:
     """
@@ -187,6 +188,7 @@ def test_rows_are_those_of_a_plain_reference(value: Any, paths: list[tuple[str, 
     assert found == [[row.get(n) for n in range(len(paths))] for row in expected]
 
 
+@settings(deadline=None)
 @given(VALUES, PATHS)
 def test_keeping_every_place_keeps_every_row(value: Any, paths: list[tuple[str, ...]]) -> None:
     """

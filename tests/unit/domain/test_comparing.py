@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from soar.domain.comparing import OPERATORS, Terms, equal, holds, is_empty, keys, members
@@ -90,6 +90,7 @@ ANY = st.recursive(
 )  # fmt: skip
 
 
+@settings(deadline=None)
 @given(ANY, st.sampled_from(OPERATORS), ANY)
 def test_no_value_breaks_a_comparison(left: Any, operator: str, right: Any) -> None:
     """
@@ -103,6 +104,7 @@ def test_no_value_breaks_a_comparison(left: Any, operator: str, right: Any) -> N
         assert holds(left, opposite, right) is not found
 
 
+@settings(deadline=None)
 @given(ANY, ANY)
 def test_equal_values_have_a_key_in_common(left: Any, right: Any) -> None:
     """

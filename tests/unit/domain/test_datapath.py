@@ -7,7 +7,7 @@ In: texts. Out: datapaths, and sentences. Never: an exception that is not a sent
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from soar.domain.datapath import LONGEST, Kind, Malformed, find, parse, plain
@@ -133,6 +133,7 @@ PIECES = st.sampled_from(
 )  # fmt: skip
 
 
+@settings(deadline=None)
 @given(st.lists(PIECES, max_size=12).map("".join) | st.text(max_size=60))
 def test_no_text_breaks_the_reader(text: str) -> None:
     """

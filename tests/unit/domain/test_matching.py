@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from soar.domain import matching
@@ -136,6 +136,7 @@ def test_pairs_without_end_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
 VALUES = st.sampled_from([None, "", "a", "b", 1, "1", True])
 
 
+@settings(deadline=None)
 @given(st.lists(VALUES, max_size=4), st.lists(VALUES, max_size=4),
        st.sampled_from(["==", "!=", "<", "in"]))  # fmt: skip
 def test_pairs_are_those_of_a_plain_reference(a: list[Any], b: list[Any], operator: str) -> None:

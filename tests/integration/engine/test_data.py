@@ -10,6 +10,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from soar import triggers
 from soar.domain.model import Trigger
 from soar.engine.program import load
@@ -76,6 +78,13 @@ LAST = [
     [["ann"], ["bob"]],
     ["first", "slow"],
 ]
+
+
+@pytest.fixture(autouse=True)
+def unhurried(bench: Bench) -> None:
+    """No call waits for the budget of its asset: these stories are of other things."""
+    with bench.database.begin() as work:
+        work.assets.save(slug="sham", app="sham", configuration={})
 
 
 def said(bench: Bench) -> list[Any]:

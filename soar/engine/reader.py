@@ -6,10 +6,13 @@ In: ids and names. Out: Splunk's shapes. Never: a change, or a read that breaks 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from soar.domain import shapes
+from soar.engine import shading
+from soar.phantom.results import PromptResults, of_calls
+from soar.store.rows import Row
 from soar.store.work import Work
 
 
@@ -20,6 +23,9 @@ class Reader:
     work: Work
     most: int
     """So many artifacts of a container are read, the oldest."""
+    run_id: int = 0
+    known: dict[Any, list[dict[str, Any]]] = field(default_factory=dict)
+    """Results that were read: they cannot change while a block runs."""
 
     def container(self, container_id: int) -> dict[str, Any]:
         """Return a container with its artifacts; ``artifact_count`` is of all it has."""
@@ -43,3 +49,71 @@ class Reader:
     def new_artifact_id(self) -> int:
         """Reserve an artifact's id."""
         return self.work.containers.next_artifact_id()
+
+    def action_results(
+        self, name: str | None = None, *, action_run_id: Any = None, app_run_id: Any = None
+    ) -> list[dict[str, Any]]:
+        """Return the results of the acts and prompts that the run was told of."""
+        act, call = _number(action_run_id), _number(app_run_id)
+        key = (name, act, call)
+        if key not in self.known:
+            self.known[key] = self._action_results(name, act, call)
+        return list(self.known[key])
+
+    def _action_results(
+        self, name: str | None, act: int | None, call: int | None
+    ) -> list[dict[str, Any]]:
+        with self.work.attempt():
+            found: list[dict[str, Any]] = of_calls(
+                self.work.state.calls(self.run_id, name=name, action_run_id=act, app_run_id=call)
+            )
+            asked = self.work.state.told(self.run_id, "prompt", name=name, action_run_id=act)
+            if call is None:
+                found += [result for join in asked for result in prompt_results(self.work, join)]
+        return sorted(found, key=lambda result: int(result["action_run_id"]))
+
+    def custom_function_results(self, name: str) -> list[dict[str, Any]]:
+        """Return the results of a custom function; there are none yet."""
+        return []
+
+    def playbook_outputs(self, name: str) -> list[dict[str, Any]]:
+        """Return the outputs of the playbooks that the run has called under a name."""
+        with self.work.attempt():
+            return [dict(row["outputs"]) for row in self.work.state.children(self.run_id, name)]
+
+    def playbook_inputs(self, name: str) -> list[dict[str, Any]]:
+        """Return the inputs of the playbooks that the run has called under a name."""
+        with self.work.attempt():
+            return [dict(row["inputs"]) for row in self.work.state.children(self.run_id, name)]
+
+    def custom_list(self, name: str) -> list[list[str]] | None:
+        """Return the rows of a custom list; there are no lists yet."""
+        return None
+
+    def kept(self, kind: str, name: str) -> Any:
+        """Return what an earlier block has kept under a name, or None."""
+        with self.work.attempt():
+            return self.work.state.kept(self.run_id, kind, name)
+
+
+def prompt_results(work: Work, join: Row) -> PromptResults:
+    """Return what people answered to a prompt, or that nobody did."""
+    approval = work.approvals.of_action_run(join["id"]) or shading.answer_of(work, join)
+    answered = approval.get("status") == "answered"
+    return PromptResults(
+        name=join["name"],
+        action_run_id=join["id"],
+        message=approval.get("message", ""),
+        user=approval.get("answered_by") or "",
+        responses=(approval["responses"] or [approval["answer"]]) if answered else (),
+        status="success" if answered else "failed",
+        problem=join["message"],
+    )
+
+
+def _number(raw: Any) -> int | None:
+    """Return an id as a playbook gives it; one that is none finds nothing."""
+    if raw is None:
+        return None
+    text = str(raw)
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else -1

@@ -40,6 +40,7 @@ from soar.store.policies import Policies
 from soar.store.prepared import Hot
 from soar.store.reads import Reads
 from soar.store.roles import Roles
+from soar.store.run_state import RunState
 from soar.store.runs import Runs
 from soar.store.sessions import Sessions
 from soar.store.shadow import Shadow
@@ -72,6 +73,11 @@ class Work:
     def runs(self) -> Runs:
         """Playbook runs, their action runs and logs."""
         return Runs(self.connection)
+
+    @cached_property
+    def state(self) -> RunState:
+        """What runs know by the names of their blocks."""
+        return RunState(self.connection)
 
     @cached_property
     def attachments(self) -> Attachments:

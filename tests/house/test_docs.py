@@ -133,6 +133,18 @@ def test_every_phantom_function_is_documented() -> None:
     assert sorted(offered) == sorted(rules.__all__)
 
 
+def test_every_test_that_a_decision_names_exists() -> None:
+    """
+    A decision on the page of functions is held by the test that it names.
+    """
+    text = page("docs/reference/phantom.md")
+    tests = "\n".join(file.read_text() for file in (ROOT / "tests").rglob("test_*.py"))
+    named = re.findall(r"`(test_\w+)`", text)
+
+    assert named
+    assert [name for name in named if f"def {name}(" not in tests] == []
+
+
 def _is_ours(name: str, value: Any) -> bool:
     module = str(getattr(value, "__module__", ""))
     return not name.startswith("_") and module.startswith("soar.phantom.")
@@ -306,6 +318,30 @@ class NoReader:
         raise AssertionError
 
     def new_artifact_id(self) -> int:
+        """Refuse."""
+        raise AssertionError
+
+    def action_results(self, name: str | None = None, **_: Any) -> list[dict[str, Any]]:
+        """Refuse."""
+        raise AssertionError
+
+    def custom_function_results(self, name: str) -> list[dict[str, Any]]:
+        """Refuse."""
+        raise AssertionError
+
+    def playbook_outputs(self, name: str) -> list[dict[str, Any]]:
+        """Refuse."""
+        raise AssertionError
+
+    def playbook_inputs(self, name: str) -> list[dict[str, Any]]:
+        """Refuse."""
+        raise AssertionError
+
+    def custom_list(self, name: str) -> list[list[str]] | None:
+        """Refuse."""
+        raise AssertionError
+
+    def kept(self, kind: str, name: str) -> Any:
         """Refuse."""
         raise AssertionError
 

@@ -7,6 +7,8 @@ Never: a database, a broker or a vendor; the blocks, the plans and the results a
 
 from __future__ import annotations
 
+import json
+import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -16,8 +18,16 @@ import pytest
 
 from soar import catalog, library
 from soar.domain import shapes
-from soar.domain.commands import AddArtifact, AddNote, CallPlaybook, Prompt, UpdateContainer
+from soar.domain.commands import (
+    AddArtifact,
+    AddNote,
+    CallPlaybook,
+    Log,
+    Prompt,
+    UpdateContainer,
+)
 from soar.domain.model import Asset
+from soar.domain.scope import Scope
 from soar.engine import planner
 from soar.engine.activation import activate
 from soar.engine.planner import Join, Member, Plan, Situation
@@ -52,6 +62,12 @@ class Memory:
 
     shape: dict[str, Any]
     last_id: int = 100
+    results: list[dict[str, Any]] = field(default_factory=list)
+    functions: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    outputs: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    inputs_of: dict[str, dict[str, Any]] = field(default_factory=dict)
+    lists: dict[str, list[list[str]]] = field(default_factory=dict)
+    state: dict[tuple[str, str], Any] = field(default_factory=dict)
 
     def container(self, container_id: int) -> dict[str, Any]:
         """Return the container as it is now."""
@@ -66,6 +82,34 @@ class Memory:
         self.last_id += 1
         return self.last_id
 
+    def action_results(
+        self, name: str | None = None, *, action_run_id: Any = None, app_run_id: Any = None
+    ) -> list[dict[str, Any]]:
+        """Return what the run was told of."""
+        wanted = {"name": name, "action_run_id": action_run_id, "app_run_id": app_run_id}
+        asked = {k: v for k, v in wanted.items() if v is not None}
+        return [r for r in self.results if asked.items() <= r.items()]
+
+    def custom_function_results(self, name: str) -> list[dict[str, Any]]:
+        """Return what a custom function brought."""
+        return self.functions.get(name, [])
+
+    def playbook_outputs(self, name: str) -> list[dict[str, Any]]:
+        """Return what a called playbook gave."""
+        return self.outputs.get(name, [])
+
+    def playbook_inputs(self, name: str) -> list[dict[str, Any]]:
+        """Return what a called playbook was given."""
+        return [self.inputs_of.get(name, {})]
+
+    def custom_list(self, name: str) -> list[list[str]] | None:
+        """Return a custom list."""
+        return self.lists.get(name)
+
+    def kept(self, kind: str, name: str) -> Any:
+        """Return what a block has kept."""
+        return self.state.get((kind, name))
+
 
 @dataclass
 class Heard:
@@ -76,6 +120,7 @@ class Heard:
     summary: dict[str, Any] = field(default_factory=dict)
     message: str = ""
     failed: bool = False
+    data: list[Any] = field(default_factory=list)
 
 
 @dataclass
@@ -89,6 +134,10 @@ class Dialogue:
     error: str = ""
     delivered: set[str] = field(default_factory=set)
     waiting: list[Any] = field(default_factory=list)
+    run_data: dict[str, str] = field(default_factory=dict)
+    inputs: dict[str, Any] = field(default_factory=dict)
+    scope: Scope = field(default_factory=Scope)
+    calls_made: int = 0
 
     @property
     def container(self) -> dict[str, Any]:
@@ -99,6 +148,11 @@ class Dialogue:
     def comments(self) -> list[str]:
         """What the last block commented."""
         return [c.content for c in self.asks if isinstance(c, AddNote)]
+
+    @property
+    def warnings(self) -> list[str]:
+        """What the last block has been warned of."""
+        return [c.message for c in self.asks if isinstance(c, Log) and c.level == "warning"]
 
     @property
     def acts(self) -> list[tuple[str, list[dict[str, Any]], list[str]]]:
@@ -116,8 +170,10 @@ class Dialogue:
     def calls(self, block: str, *told: Any) -> Dialogue:
         """Call a block with what it is told, as the engine would."""
         view = View(
-            run_id=1, playbook=self.program.name, container=self.container, run_data={}, inputs={},
-            delivered=frozenset(self.delivered), reader=self.memory,
+            run_id=1, playbook=self.program.name, container=self.container,
+            run_data=dict(self.run_data), inputs=self.inputs,
+            delivered=frozenset(self.delivered), reader=self.memory, scope=self.scope,
+            launched_by="ada", base_url="https://soar.example",
         )  # fmt: skip
         arguments = [told[0], told[1], self.container, *told[2:]] if told else [self.container]
         done = activate(self.program, block, arguments, view)
@@ -135,6 +191,8 @@ class Dialogue:
             if isinstance(command, AddArtifact):
                 artifact = {"id": command.artifact_id, **command.fields}
                 self.memory.shape["artifacts"].append(artifact)
+        self.run_data.update(self.plan.run_data)
+        self.memory.state.update(self.plan.kept)
         self.waiting += [*self.plan.joins, *self.plan.prompts, *self.plan.children]
 
     def _ended(self, kind: type, name: str | None = None) -> Any:
@@ -146,8 +204,14 @@ class Dialogue:
     def hears_results(self, heard: Sequence[Heard], name: str | None = None) -> Dialogue:
         """Tell the run how every call of its oldest join (or of the named one) ended."""
         join = self._ended(Join, name)
-        members = [m for act in join.acts for m in act.members]
-        results = of_calls(_row(i, m, _answer(m, heard)) for i, m in enumerate(members, start=1))
+        rows = []
+        for number, act in enumerate(join.acts, start=len(self.memory.results) + 7):
+            for member in act.members:
+                self.calls_made += 1
+                row = _row(self.calls_made, member, _answer(member, heard))
+                rows.append({**row, "action_run_id": number, "action_name": act.name})
+        results = of_calls(rows)
+        self.memory.results += results
         success = any(r["status"] == "success" for r in results)
         return self._told(join, success, results)
 
@@ -156,14 +220,19 @@ class Dialogue:
         prompt = self._ended(Prompt)
         assert not prompt.options or choice in prompt.options
         results = PromptResults(
-            message=prompt.message, responses=[choice], user="ada", status="success"
-        )
+            name=prompt.name, action_run_id=3, message=prompt.message, responses=[choice],
+            user="ada", status="success",
+        )  # fmt: skip
+        self.memory.results += results
         return self._told(prompt, True, results)
 
     def hears_timeout(self) -> Dialogue:
         """Tell the run that nobody answered in time."""
         prompt = self._ended(Prompt)
-        results = PromptResults(message=prompt.message, responses=(), user="", status="failed")
+        results = PromptResults(
+            name=prompt.name, message=prompt.message, responses=(), user="", status="failed"
+        )
+        self.memory.results += results
         return self._told(prompt, False, results)
 
     def hears_playbook(self, *, success: bool, message: str = "") -> Dialogue:
@@ -195,7 +264,7 @@ def _row(number: int, member: Member, heard: Heard) -> dict[str, Any]:
         "id": number, "action_run_id": 7, "action": member.action, "app": member.app,
         "asset": member.asset, "parameters": member.parameters, "context": member.context,
         "status": "failed" if heard.failed else "success", "message": heard.message,
-        "summary": heard.summary, "data": [],
+        "summary": heard.summary, "data": heard.data,
     }  # fmt: skip
 
 
@@ -232,6 +301,35 @@ def on_stage() -> Callable[..., Dialogue]:
         return Dialogue(program=program, memory=Memory(dict(container)))
 
     return make
+
+
+@pytest.fixture
+def evaluate(on_stage: Callable[..., Dialogue], alert: Callable[..., Any]) -> Callable[..., Any]:
+    """Return what an expression of a block comes to, after some statements, on a container."""
+
+    def run(expression: str, before: str = "", *, on: Dialogue | None = None, **told: Any) -> Any:
+        body = textwrap.indent(before, "    ")
+        text = f"{HEADER}def on_start(container, results=None):\n{body}\n    say({expression})\n"
+        given = told.pop("container", None) or alert({"sourceAddress": "10.0.0.5"}, {"a.b": 1}, {})
+        stage = on or on_stage(load("tested", text), given)
+        stage.program = load("tested", text)
+        for name, value in told.items():
+            setattr(stage if hasattr(stage, name) else stage.memory, name, value)
+        stage.calls("on_start")
+        assert stage.error == ""
+        return json.loads(stage.comments[-1])
+
+    return run
+
+
+HEADER = """
+import json
+import phantom.rules as phantom
+
+def say(value):
+    phantom.comment(comment=json.dumps(value))
+
+"""
 
 
 @pytest.fixture

@@ -6,10 +6,11 @@ In: ids and names. Out: Splunk's shapes. Never: a change, or a read that breaks 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from soar.domain import shapes
+from soar.store.rows import Row
 from soar.store.work import Work
 
 
@@ -20,6 +21,8 @@ class Reader:
     work: Work
     most: int
     """So many artifacts of a container are read, the oldest."""
+    run: Row = field(default_factory=dict)
+    """The run whose block reads."""
 
     def container(self, container_id: int) -> dict[str, Any]:
         """Return a container with its artifacts; ``artifact_count`` is of all it has."""
@@ -43,3 +46,45 @@ class Reader:
     def new_artifact_id(self) -> int:
         """Reserve an artifact's id."""
         return self.work.containers.next_artifact_id()
+
+    def new_run_id(self) -> int:
+        """Reserve a run's id."""
+        return self.work.families.next_run_id()
+
+    def custom_function_results(self, name: str) -> list[dict[str, Any]]:
+        """Return what the calls of a custom function brought, in their order."""
+        return [function_result(row) for row in self.work.functions.results_of(self._id, name)]
+
+    def playbook_inputs(self) -> dict[str, Any]:
+        """Return what this run was given."""
+        return dict(self.run.get("inputs") or {})
+
+    def playbook_outputs(self, name: str) -> list[dict[str, Any]]:
+        """Return what each ended playbook called under this name has saved."""
+        return [dict(row["outputs"]) for row in self.work.families.outputs_of(self._id, name)]
+
+    def launching_user(self) -> dict[str, Any]:
+        """Return who started the run that led to this one."""
+        root = self.work.families.root(self._id)
+        person = root["run_as"] not in ("", "automation")
+        return {"name": root["run_as"] if person else root["started_by"]}
+
+    def summary(self) -> dict[str, Any]:
+        """Return what the run has asked for and what came of it: the argument of on_finish."""
+        rows = self.work.families.summary_of(self._id)
+        told = [{**row, "action_run_id": row["id"], "type": row["kind"]} for row in rows]
+        return {"result": told, "status": "failed" if self.run.get("error") else "success"}
+
+    @property
+    def _id(self) -> int:
+        return int(self.run["id"])
+
+
+def function_result(row: Row) -> dict[str, Any]:
+    """Return one call of a custom function as blocks read it."""
+    return {
+        "success": row["succeeded"],
+        "message": row["message"],
+        "data": row["data"],
+        "parameter": row["parameters"],
+    }

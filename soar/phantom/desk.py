@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from soar.domain.commands import Command
@@ -29,6 +30,21 @@ class Reader(Protocol):
     def new_artifact_id(self) -> int:
         """Reserve the id of an artifact that the block adds."""
 
+    def new_run_id(self) -> int:
+        """Reserve the id of a run that the block starts."""
+
+    def custom_function_results(self, name: str) -> list[dict[str, Any]]:
+        """Return ``success``, ``message``, ``data`` and ``parameter`` of a function's calls."""
+
+    def playbook_inputs(self) -> dict[str, Any]:
+        """Return what this run was given."""
+
+    def playbook_outputs(self, name: str) -> list[dict[str, Any]]:
+        """Return what each playbook called under this name has saved."""
+
+    def launching_user(self) -> dict[str, Any]:
+        """Return who started the run, or the run that led to it."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class View:
@@ -41,6 +57,7 @@ class View:
     inputs: Mapping[str, Any]
     delivered: frozenset[str]
     reader: Reader
+    now: datetime = field(default_factory=lambda: datetime.now(UTC))
 
 
 MOST_COMMANDS = 10_000
@@ -51,6 +68,8 @@ class Desk:
     """What one block has asked for so far."""
 
     view: View
+    function: str = ""
+    """The custom function that runs, where it is no block."""
     commands: list[Command] = field(default_factory=list)
     run_data: dict[str, str] = field(default_factory=dict)
     changes: dict[int, dict[str, Any]] = field(default_factory=dict)

@@ -36,17 +36,22 @@ from soar.phantom.containers import (
     set_status,
     update,
 )
+from soar.phantom.functions import custom_function
+from soar.phantom.functions import guarded as _guarded
+from soar.phantom.loops import LoopState
 from soar.phantom.rundata import get_run_data, save_playbook_output_data, save_run_data
 
 # fmt: off
 __all__ = [
-    "act", "act_together", "add_artifact", "add_note", "add_tags", "comment", "completed",
-    "debug", "error", "get_artifacts", "get_container", "get_current_container_id_",
-    "get_run_data", "playbook", "playbook_block", "promote", "prompt", "prompt2",
+    "LoopState", "act", "act_together", "add_artifact", "add_note", "add_tags", "comment",
+    "completed", "custom_function", "debug", "error", "get_artifacts", "get_container",
+    "get_current_container_id_", "get_run_data", "playbook", "playbook_block", "promote", "prompt",
+    "prompt2",
     "save_playbook_output_data", "save_run_data", "set_label", "set_owner", "set_sensitivity",
     "set_severity", "set_status", "update",
 ]
 # fmt: on
+globals().update(_guarded(globals()))
 
 
 def __getattr__(name: str) -> _NoReturn:

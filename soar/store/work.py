@@ -28,6 +28,8 @@ from soar.store.containers import Containers
 from soar.store.credentials import Credentials
 from soar.store.delegations import Delegations
 from soar.store.desk import Desk
+from soar.store.families import Families
+from soar.store.functions import Functions
 from soar.store.lanes import Lanes
 from soar.store.ledger import Ledger
 from soar.store.login_failures import LoginFailures
@@ -68,6 +70,16 @@ class Work:
     def runs(self) -> Runs:
         """Playbook runs, their action runs and logs."""
         return Runs(self.connection)
+
+    @cached_property
+    def families(self) -> Families:
+        """Runs that call each other."""
+        return Families(self.connection)
+
+    @cached_property
+    def functions(self) -> Functions:
+        """Custom functions and their calls."""
+        return Functions(self.connection)
 
     @cached_property
     def attachments(self) -> Attachments:

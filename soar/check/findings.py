@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 
 ERROR, WARNING, INFO = "error", "warning", "info"
 LEVELS = (ERROR, WARNING, INFO)
@@ -59,9 +60,13 @@ class Text:
 
     def calls(self, *names: str) -> list[ast.Call]:
         """Return the calls of these phantom functions, in the order of their lines."""
-        calls = [n for n in ast.walk(self.tree) if isinstance(n, ast.Call)]
-        found = [n for n in calls if self.called(n) in names]
+        found = [n for n in self.nodes if isinstance(n, ast.Call) and self.called(n) in names]
         return sorted(found, key=lambda n: (n.lineno, n.col_offset))
+
+    @cached_property
+    def nodes(self) -> list[ast.AST]:
+        """All of its syntax, once."""
+        return list(ast.walk(self.tree))
 
     def called(self, call: ast.Call) -> str:
         """Return which phantom function a call is of, or nothing."""
@@ -72,7 +77,9 @@ class Text:
 
     def is_face(self, node: ast.AST) -> bool:
         """Tell whether an expression is the module ``phantom.rules``."""
-        return isinstance(node, ast.Name | ast.Attribute) and ast.unparse(node) in self.aliases
+        if isinstance(node, ast.Name):
+            return node.id in self.aliases
+        return isinstance(node, ast.Attribute) and ast.unparse(node) in self.aliases
 
 
 def argument(call: ast.Call, name: str, position: int | None = None) -> ast.expr | None:

@@ -23,7 +23,7 @@ def look(text: Text) -> None:
 
 
 def _judge(text: Text, name: str, join: ast.FunctionDef) -> None:
-    ways = _ways(text.tree, name, join)
+    ways = _ways(text, name, join)
     if ways < 2 or _guarded(text, join):
         return
     waits = _awaited(text, join)
@@ -40,10 +40,10 @@ def _judge(text: Text, name: str, join: ast.FunctionDef) -> None:
         text.say(join, WARNING, "join", sentence)
 
 
-def _ways(tree: ast.Module, name: str, join: ast.FunctionDef) -> int:
+def _ways(text: Text, name: str, join: ast.FunctionDef) -> int:
     """Return from how many places a join is called or named as a callback."""
     inside = set(ast.walk(join))
-    calls = [n for n in ast.walk(tree) if isinstance(n, ast.Call) and n not in inside]
+    calls = [n for n in text.nodes if isinstance(n, ast.Call) and n not in inside]
     called = [c for c in calls if isinstance(c.func, ast.Name) and c.func.id == name]
     named = [c for c in calls if _names(argument(c, "callback"), name)]
     return len(called) + len(named)

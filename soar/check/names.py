@@ -48,7 +48,7 @@ def _aliases(tree: ast.Module) -> Iterator[str]:
 
 
 def _names(text: Text) -> None:
-    for node in ast.walk(text.tree):
+    for node in text.nodes:
         if isinstance(node, ast.Attribute) and text.is_face(node.value):
             _offered(text, node, node.attr)
         elif isinstance(node, ast.ImportFrom) and node.module == FACE:
@@ -69,7 +69,7 @@ def _refused(text: Text) -> None:
 
 
 def _imports(text: Text) -> None:
-    for node in ast.walk(text.tree):
+    for node in text.nodes:
         modules: list[str] = []
         if isinstance(node, ast.Import):
             modules = [alias.name for alias in node.names]

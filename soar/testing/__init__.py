@@ -6,7 +6,7 @@ says what the run asked for; or everything played through at once.
 Never: a mock: the blocks, the plans and the results are the real ones.
 """
 
-from soar.testing.autoplay import Cast, Played, perform
+from soar.testing.autoplay import Cast, Mistake, Played, perform
 from soar.testing.stage import Dialogue, Heard, Memory, alert, begin, on_stage
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "Dialogue",
     "Heard",
     "Memory",
+    "Mistake",
     "Played",
     "alert",
     "begin",

@@ -51,7 +51,9 @@ def _alike(left: Any, right: Any, *, ordered: bool) -> tuple[Any, Any]:
     if type(left) is type(right) and not ordered:
         return left, right
     numbers = _number(left), _number(right)
-    return (str(left), str(right)) if None in numbers else numbers
+    if None not in numbers:
+        return numbers
+    return (left, right) if ordered else (str(left), str(right))
 
 
 def _number(value: Any) -> float | None:

@@ -32,6 +32,7 @@ def fire(work: Work, container_id: int, *, label: str, severity: str) -> list[in
                 playbook=playbook,
                 started_by=f"trigger {trigger.name}",
                 run_as=trigger.run_as,
+                scope="new",
             )
         )
     return started

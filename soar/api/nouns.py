@@ -143,7 +143,7 @@ RUNS = Listing(
     " left join action_run pa on pa.id = x.parent_action_run_id",
     columns="x.id, x.container_id, x.playbook_id, x.error, x.started_by, x.run_as, x.inputs,"
     " x.outputs, x.auto_resolved, x.shadow, x.beside, x.create_time, x.start_time, x.end_time,"
-    f" x.update_time, {RUN_STATUS} as status, p.name as playbook_name,"
+    f" x.update_time, x.scope, {RUN_STATUS} as status, p.name as playbook_name,"
     " p.version as playbook_version, pa.run_id as parent_run",
     fields={
         **_OF_CONTAINER,

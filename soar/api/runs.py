@@ -20,6 +20,7 @@ from soar.api.door import Call, Shape, route
 from soar.api.nouns import PLAYBOOK_VERSIONS, RUN_LOG, RUNS
 from soar.api.permissions import require
 from soar.cancellation import cancel
+from soar.domain import scope as scopes
 from soar.domain import shapes
 from soar.domain.errors import BadInput, NotFound
 from soar.engine.steps import queue_run
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
 When = Callable[[datetime | None], float | str | None]
 
 REPOSITORY = "local"
-SCOPES = ("all", "new")
 ASKED = ("container_id", "container", "playbook_id", "scope", "run", "inputs")
 
 
@@ -69,7 +69,7 @@ def shape(row: Row, when: When = shapes.stamp) -> Shape:
         "parent_run": row["parent_run"],
         "version": row["playbook_version"],
         "cancelled": row["status"] == "cancelled",
-        "misc": {"scope": "all", "parent_playbook_run": row["parent_run"]},
+        "misc": {"scope": row["scope"], "parent_playbook_run": row["parent_run"]},
     }
 
 
@@ -137,6 +137,7 @@ def start(call: Call) -> Shape:
         playbook=playbook,
         started_by=call.person.username,
         run_as=call.person.username,
+        scope=scopes.parse(raw.get("scope", "all")),
     )
     call.work.audit(
         call.person.username,
@@ -151,8 +152,7 @@ def _check(raw: Mapping[str, Any]) -> None:
     bodies.only(raw, ASKED)
     if raw.get("run", True) is not True:
         raise BadInput("run", "must be true: a run can only be started")
-    if raw.get("scope", "all") not in SCOPES:
-        raise BadInput("scope", f"must be {' or '.join(SCOPES)}: a run reads all artifacts")
+    scopes.parse(raw.get("scope", "all"))
     if raw.get("inputs") not in (None, {}, "", "{}"):
         raise BadInput("inputs", "cannot be given here: only a playbook calls another with inputs")
 

@@ -127,6 +127,15 @@ class SaveRunData:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Keep:
+    """Keep what a block has made (a format, a filter's set, a result) under its name."""
+
+    kind: str
+    name: str
+    value: Any
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class SaveOutputs:
     """Set the outputs that the calling playbook reads."""
 
@@ -151,6 +160,7 @@ Command = (
     | AddArtifact
     | AddNote
     | SaveRunData
+    | Keep
     | SaveOutputs
     | Log
 )

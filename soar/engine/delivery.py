@@ -10,10 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from soar.engine import shading
-from soar.engine.reader import function_result
+from soar.engine.reader import function_result, prompt_results
 from soar.phantom.desk import View
-from soar.phantom.results import PromptResults, Results, of_calls
+from soar.phantom.results import Results, of_calls
 from soar.store.rows import Row
 from soar.store.work import Work
 
@@ -51,7 +50,8 @@ def _results(work: Work, join: Row) -> tuple[bool, Results]:
     ended_well = join["status"] == "success"
     match join["kind"]:
         case "prompt":
-            return _answer(work, join)
+            answers = prompt_results(work, join)
+            return answers.get("status") == "success", answers
         case "playbook":
             return ended_well, _outputs(work, join)
         case "custom_function":
@@ -59,18 +59,6 @@ def _results(work: Work, join: Row) -> tuple[bool, Results]:
             return ended_well, Results(function_result(row) for row in rows)
     results = of_calls(work.runs.results(join["id"]))
     return any(r["status"] == "success" for r in results), results
-
-
-def _answer(work: Work, join: Row) -> tuple[bool, Results]:
-    approval = work.approvals.of_action_run(join["id"]) or shading.answer_of(join)
-    answered = approval.get("status") == "answered"
-    return answered, PromptResults(
-        message=approval.get("message", ""),
-        user=approval.get("answered_by") or "",
-        responses=(approval["responses"] or [approval["answer"]]) if answered else (),
-        status="success" if answered else "failed",
-        problem=join["message"],
-    )
 
 
 def _outputs(work: Work, join: Row) -> Results:

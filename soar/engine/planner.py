@@ -22,6 +22,7 @@ from soar.domain.commands import (
     CallFunction,
     CallPlaybook,
     Command,
+    Keep,
     Log,
     Prompt,
     SaveOutputs,
@@ -107,6 +108,7 @@ class Plan:
     notes: list[AddNote] = field(default_factory=list)
     logs: list[Log] = field(default_factory=list)
     run_data: dict[str, str] = field(default_factory=dict)
+    kept: dict[tuple[str, str], Any] = field(default_factory=dict)
     outputs: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -186,6 +188,8 @@ def plan(commands: Iterable[Command], situation: Situation) -> Plan:
                 made.logs.append(command)
             case SaveRunData():
                 made.run_data[command.key] = command.value
+            case Keep():
+                made.kept[command.kind, command.name] = command.value
             case SaveOutputs():
                 made.outputs.update(command.values)
     return made

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from soar.domain import shapes
+from soar.engine import shading
+from soar.phantom.results import PromptResults, of_calls
 from soar.store.rows import Row
 from soar.store.work import Work
 
@@ -47,13 +49,36 @@ class Reader:
         """Reserve an artifact's id."""
         return self.work.containers.next_artifact_id()
 
+    def action_results(
+        self, name: str | None = None, *, action_run_id: Any = None, app_run_id: Any = None
+    ) -> list[dict[str, Any]]:
+        """Return the results of the acts and prompts that the run was told of."""
+        act, call = _number(action_run_id), _number(app_run_id)
+        with self.work.attempt():
+            found: list[dict[str, Any]] = of_calls(
+                self.work.state.calls(self.run_id, name=name, action_run_id=act, app_run_id=call)
+            )
+            asked = self.work.state.told(self.run_id, "prompt", name=name, action_run_id=act)
+            if call is None:
+                found += [result for join in asked for result in prompt_results(self.work, join)]
+        return sorted(found, key=lambda result: int(result["action_run_id"]))
+
+    def custom_list(self, name: str) -> list[list[str]] | None:
+        """Return the rows of a custom list; there are no lists yet."""
+        return None
+
+    def kept(self, kind: str, name: str) -> Any:
+        """Return what an earlier block has kept under a name, or None."""
+        with self.work.attempt():
+            return self.work.state.kept(self.run_id, kind, name)
+
     def new_run_id(self) -> int:
         """Reserve a run's id."""
         return self.work.families.next_run_id()
 
     def custom_function_results(self, name: str) -> list[dict[str, Any]]:
         """Return what the calls of a custom function brought, in their order."""
-        return [function_result(row) for row in self.work.functions.results_of(self._id, name)]
+        return [function_result(row) for row in self.work.functions.results_of(self.run_id, name)]
 
     def playbook_inputs(self) -> dict[str, Any]:
         """Return what this run was given."""
@@ -61,22 +86,23 @@ class Reader:
 
     def playbook_outputs(self, name: str) -> list[dict[str, Any]]:
         """Return what each ended playbook called under this name has saved."""
-        return [dict(row["outputs"]) for row in self.work.families.outputs_of(self._id, name)]
+        return [dict(row["outputs"]) for row in self.work.families.outputs_of(self.run_id, name)]
 
     def launching_user(self) -> dict[str, Any]:
         """Return who started the run that led to this one."""
-        root = self.work.families.root(self._id)
+        root = self.work.families.root(self.run_id)
         person = root["run_as"] not in ("", "automation")
         return {"name": root["run_as"] if person else root["started_by"]}
 
     def summary(self) -> dict[str, Any]:
         """Return what the run has asked for and what came of it: the argument of on_finish."""
-        rows = self.work.families.summary_of(self._id)
+        rows = self.work.families.summary_of(self.run_id)
         told = [{**row, "action_run_id": row["id"], "type": row["kind"]} for row in rows]
         return {"result": told, "status": "failed" if self.run.get("error") else "success"}
 
     @property
-    def _id(self) -> int:
+    def run_id(self) -> int:
+        """The number of the run."""
         return int(self.run["id"])
 
 
@@ -88,3 +114,26 @@ def function_result(row: Row) -> dict[str, Any]:
         "data": row["data"],
         "parameter": row["parameters"],
     }
+
+
+def prompt_results(work: Work, join: Row) -> PromptResults:
+    """Return what people answered to a prompt, or that nobody did."""
+    approval = work.approvals.of_action_run(join["id"]) or shading.answer_of(join)
+    answered = approval.get("status") == "answered"
+    return PromptResults(
+        name=join["name"],
+        action_run_id=join["id"],
+        message=approval.get("message", ""),
+        user=approval.get("answered_by") or "",
+        responses=(approval["responses"] or [approval["answer"]]) if answered else (),
+        status="success" if answered else "failed",
+        problem=join["message"],
+    )
+
+
+def _number(raw: Any) -> int | None:
+    """Return an id as a playbook gives it; one that is none finds nothing."""
+    if raw is None:
+        return None
+    text = str(raw)
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else -1

@@ -18,6 +18,7 @@ from typing import Any
 from soar import consent
 from soar.bus.app import REPORT_QUEUE, RESUME_RUN, START_RUN, WRITE_REPORT
 from soar.catalog import Catalog
+from soar.domain import scope as scopes
 from soar.domain.commands import Act, ActTogether, Command, Log, Prompt, UpdateContainer
 from soar.domain.errors import SoarError
 from soar.domain.states import RunStatus
@@ -48,13 +49,19 @@ def queue_run(
     playbook: Mapping[str, Any],
     started_by: str,
     run_as: str = "automation",
+    scope: scopes.Asked = "all",
 ) -> int:
     """
     Queue a run of a playbook on a container; its start leaves with the commit.
 
     Where the playbook has a candidate, a run of it begins beside, in shadow.
     """
-    who: dict[str, Any] = {"container_id": container_id, "started_by": started_by, "run_as": run_as}
+    who: dict[str, Any] = {
+        "container_id": container_id,
+        "started_by": started_by,
+        "run_as": run_as,
+        "scope": scope,
+    }
     run_id = work.runs.add(**who, playbook_id=playbook["id"])
     work.send_task(START_RUN, run_id)
     if playbook.get("candidate_id") is not None:
@@ -158,7 +165,7 @@ class Engine:
     ) -> Event | None:
         """Return what the run is told now, and write down that it was told."""
         if run["status"] == RunStatus.QUEUED:
-            work.runs.started(run["id"])
+            run["artifacts_from"] = work.runs.started(run["id"])
             return Event(block="on_start", positional=(), told=standing.told)
         if standing.join is not None:
             told = standing.told | work.runs.delivered(run["id"], standing.join["id"])
@@ -218,6 +225,9 @@ class Engine:
             reader=reader,
             run_data=dict(run["run_data"]),
             delivered=told,
+            scope=scopes.of(run["scope"], run["artifacts_from"]),
+            launched_by=run["run_as"],
+            base_url=self.settings.public_url,
         )
 
     def _write(
@@ -246,7 +256,7 @@ class Engine:
         """Write what a block asked for; return how many joins it has opened."""
         situation = self._situation(work, view, done.commands)
         made = plan(done.commands, situation)
-        seen = replace(view, run_data={**view.run_data, **made.run_data})
+        seen = replace(view, run_data={**view.run_data, **made.run_data}, kept=made.kept)
         at = writing.Desk(
             run=run,
             container=view.container,
@@ -258,6 +268,7 @@ class Engine:
         )
         writing.write(work, made, at)
         work.runs.save(run["id"], run_data=made.run_data, outputs=made.outputs, error="")
+        work.state.keep(run["id"], made.kept)
         return len(made.joins) + len(made.prompts) + len(made.children) + len(made.functions)
 
     def _rehearse(
@@ -272,11 +283,12 @@ class Engine:
         """
         if not program.pure or not program.has(prompt.callback):
             return []
-        view = replace(view, delivered=view.delivered | {prompt.name})
         handle = json.loads(as_json(prompt.handle))  # as the answer will bring it, and a copy
         results = PromptResults(
-            message=prompt.message, responses=[option], user="", status="success"
+            name=prompt.name, message=prompt.message, responses=[option], user="", status="success"
         )
+        told = view.delivered | {prompt.name}
+        view = replace(view, delivered=told, rehearsed={prompt.name: results})
         action = {
             "action_name": prompt.name,
             "name": prompt.name,

@@ -130,14 +130,20 @@ def prompt(
     """
     Ask people one thing; *options* are the choices, none allows any text.
 
-    *user*, or else *role*, is a name or a list of names. *parameters* fill ``{0}`` and so on;
-    *separator* and *drop_none* say how lists among them are written.
+    *user*, or else *role*, is a name or a list of names. *parameters* fill ``{0}`` and so on, as
+    in :func:`format`.
     """
     mapping = isinstance(options, Mapping)
     desk().ask(
         prompts.prompt(
             to=user or role or "",
-            message=prompts.filled(message, parameters, separator=separator, drop_none=drop_none),
+            message=prompts.filled(
+                message,
+                parameters,
+                container=container,
+                separator=separator,
+                drop_none=drop_none,
+            ),
             minutes=respond_in_mins,
             name=name or "prompt",
             response_types=[{"prompt": "", "options": options}] if mapping else None,
@@ -167,12 +173,18 @@ def prompt2(
     Ask people the questions of *response_types*; all are answered at once.
 
     *user*, or else *role*, is a name, a list of names, ``"event owner"`` or ``"playbook run
-    owner"``. *parameters* fill ``{0}`` and so on, as in :func:`prompt`.
+    owner"``. *parameters* fill ``{0}`` and so on, as in :func:`format`.
     """
     desk().ask(
         prompts.prompt(
             to=user or role or "",
-            message=prompts.filled(message, parameters, separator=separator, drop_none=drop_none),
+            message=prompts.filled(
+                message,
+                parameters,
+                container=container,
+                separator=separator,
+                drop_none=drop_none,
+            ),
             minutes=respond_in_mins,
             name=name or "prompt",
             response_types=response_types,

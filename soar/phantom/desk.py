@@ -7,15 +7,16 @@ Never: shared between two blocks; each thread and task sees its own.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
-from soar.domain.commands import Command
+from soar.domain.commands import Command, Log
 from soar.domain.errors import SoarError
+from soar.domain.scope import Scope
 
 
 class Reader(Protocol):
@@ -45,6 +46,17 @@ class Reader(Protocol):
     def launching_user(self) -> dict[str, Any]:
         """Return who started the run, or the run that led to it."""
 
+    def action_results(
+        self, name: str | None = None, *, action_run_id: Any = None, app_run_id: Any = None
+    ) -> list[dict[str, Any]]:
+        """Return the results of the acts and prompts that the run was told of, of one or all."""
+
+    def custom_list(self, name: str) -> list[list[str]] | None:
+        """Return the rows of a custom list, or None where there is no such list."""
+
+    def kept(self, kind: str, name: str) -> Any:
+        """Return what an earlier block has kept under a name, or None."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class View:
@@ -58,9 +70,17 @@ class View:
     delivered: frozenset[str]
     reader: Reader
     now: datetime = field(default_factory=lambda: datetime.now(UTC))
+    scope: Scope = field(default_factory=Scope)
+    launched_by: str = ""
+    base_url: str = ""
+    kept: Mapping[tuple[str, str], Any] = field(default_factory=dict)
+    """In a rehearsal: what the block that asks has kept."""
+    rehearsed: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
+    """In a rehearsal: the results by name that nobody has given yet."""
 
 
 MOST_COMMANDS = 10_000
+MOST_WARNINGS = 100
 
 
 @dataclass
@@ -74,12 +94,20 @@ class Desk:
     run_data: dict[str, str] = field(default_factory=dict)
     changes: dict[int, dict[str, Any]] = field(default_factory=dict)
     added: dict[int, list[dict[str, Any]]] = field(default_factory=dict)
+    kept: dict[tuple[str, str], Any] = field(default_factory=dict)
+    said: set[str] = field(default_factory=set)
 
     def ask(self, command: Command) -> None:
         """Put a command on the list, which is not endless."""
         if len(self.commands) >= MOST_COMMANDS:
             raise TooMuch(f"a block may ask for at most {MOST_COMMANDS:,} things")
         self.commands.append(command)
+
+    def warn(self, message: str) -> None:
+        """Write a line into the run's log, once per block."""
+        if message not in self.said and len(self.said) < MOST_WARNINGS:
+            self.said.add(message)
+            self.ask(Log(level="warning", message=message))
 
 
 class TooMuch(SoarError):

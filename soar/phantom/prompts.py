@@ -7,21 +7,15 @@ Never: a place in the message that is left unfilled, or filled with the name of 
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
 from typing import Any
 
 from soar.domain import questions
 from soar.domain.commands import Prompt
 from soar.domain.errors import BadInput
+from soar.phantom.formatting import Values, listed, written
+from soar.phantom.reading import Reading
 
 LONGEST_MINUTES = 366 * 24 * 60
-PLACE = re.compile(r"\{\{|\}\}|\{(\d{1,4})\}")
-DATAPATH = re.compile(
-    r"(artifacts?|container|finding|playbook|playbook_input|filtered-[a-z]+):\S"
-    r"|\S+:(action_result|custom_function(_result)?|formatted_data(\.\*)?|playbook_output"
-    r"|filtered-[a-z]+|artifact)\b"
-)
 
 
 def prompt(
@@ -51,36 +45,24 @@ def prompt(
 
 
 def filled(
-    message: object, parameters: object, *, separator: str = ", ", drop_none: bool = False
+    message: object,
+    parameters: object,
+    *,
+    container: Any = None,
+    separator: str = ", ",
+    drop_none: bool = False,
 ) -> str:
     """Return a message with ``{0}``, ``{1}``, … replaced by the values of *parameters*."""
-    template = str(message)
     if not parameters:
-        return template
-    if isinstance(parameters, str | Mapping) or not isinstance(parameters, Sequence):
-        raise BadInput("parameters", "must be a list: its first value fills {0}")
-    values = [_value(each, separator, drop_none=drop_none) for each in parameters]
-
-    def fill(found: re.Match[str]) -> str:
-        if found[1] is None:
-            return found[0][0]
-        if int(found[1]) >= len(values):
-            raise BadInput("message", f"{found[0]} has no value: parameters has {len(values)}")
-        return values[int(found[1])]
-
-    return PLACE.sub(fill, template)
-
-
-def _value(raw: object, separator: str, *, drop_none: bool) -> str:
-    if isinstance(raw, str) and DATAPATH.match(raw):
-        raise NotImplementedError(
-            f"phantom.prompt(parameters=[{raw[:80]!r}]) is not offered by this release:"
-            f" give the value itself instead of its datapath"
-        )
-    if isinstance(raw, list | tuple | set | frozenset):
-        kept = [each for each in raw if each is not None or not drop_none]
-        return separator.join(map(str, kept))
-    return "" if raw is None and drop_none else str(raw)
+        return str(message)
+    values = Values(
+        Reading(container=container),
+        listed(parameters),
+        separator,
+        drop_none=drop_none,
+        field="message",
+    )
+    return written(str(message), values)[0]
 
 
 def _names(to: object) -> tuple[str, ...]:

@@ -73,6 +73,8 @@ class PromptResults(Results):
     def __init__(
         self,
         *,
+        name: str = "prompt",
+        action_run_id: int = 0,
         message: str,
         responses: Sequence[Answer],
         user: str,
@@ -91,7 +93,8 @@ class PromptResults(Results):
             "data": data,
         }
         rows = [_with_summary(row, summary) for row in data] or [{"summary": summary}]
-        outer = {"action": "prompt", "name": "prompt", **inner, "data": rows}
+        ids = {"action": "prompt", "name": name, "action_run_id": action_run_id}
+        outer = {**ids, **inner, "data": rows}
         super().__init__([{**outer, "action_results": [inner]}])
         self._mapping = {**answered, "responses": given, "status": status, "user": user}
 

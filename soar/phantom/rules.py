@@ -20,6 +20,18 @@ from soar.phantom.automation import (
     prompt,
     prompt2,
 )
+from soar.phantom.collecting import (
+    collect,
+    collect2,
+    concatenate,
+    get_action_results,
+    get_raw_data,
+    get_successful_action_results_v2,
+    get_summary,
+    parse_errors,
+    parse_results,
+    parse_success,
+)
 from soar.phantom.containers import (
     add_artifact,
     add_note,
@@ -39,16 +51,14 @@ from soar.phantom.containers import (
 from soar.phantom.functions import custom_function
 from soar.phantom.functions import guarded as _guarded
 from soar.phantom.loops import LoopState
+from soar.phantom.deciding import condition, decision
+from soar.phantom.formatting import format, get_format_data
+from soar.phantom.keeping import get_playbook_run_id_, save_block_result
 from soar.phantom.rundata import get_run_data, save_playbook_output_data, save_run_data
 
 # fmt: off
 __all__ = [
-    "LoopState", "act", "act_together", "add_artifact", "add_note", "add_tags", "comment",
-    "completed", "custom_function", "debug", "error", "get_artifacts", "get_container",
-    "get_current_container_id_", "get_run_data", "playbook", "playbook_block", "promote", "prompt",
-    "prompt2",
-    "save_playbook_output_data", "save_run_data", "set_label", "set_owner", "set_sensitivity",
-    "set_severity", "set_status", "update",
+    "LoopState", "act", "act_together", "add_artifact", "add_note", "add_tags", "collect", "collect2", "comment", "completed", "concatenate", "condition", "custom_function", "debug", "decision", "error", "format", "get_action_results", "get_artifacts", "get_container", "get_current_container_id_", "get_format_data", "get_playbook_run_id_", "get_raw_data", "get_run_data", "get_successful_action_results_v2", "get_summary", "parse_errors", "parse_results", "parse_success", "playbook", "playbook_block", "promote", "prompt", "prompt2", "save_block_result", "save_playbook_output_data", "save_run_data", "set_label", "set_owner", "set_sensitivity", "set_severity", "set_status", "update",
 ]
 # fmt: on
 globals().update(_guarded(globals()))

@@ -65,6 +65,9 @@ def flag(name: str, default: bool) -> Column[bool]:
     return Column(name, Boolean, nullable=False, server_default=text(str(default).lower()))
 
 
-def ref(name: str, target: str, *, nullable: bool = False) -> Column[int]:
+def ref(
+    name: str, target: str, *, nullable: bool = False, primary_key: bool = False
+) -> Column[int]:
     """The number of a row of another table; gone when that row is."""
-    return Column(name, BigInteger, ForeignKey(target, ondelete="CASCADE"), nullable=nullable)
+    key = ForeignKey(target, ondelete="CASCADE")
+    return Column(name, BigInteger, key, nullable=nullable, primary_key=primary_key)

@@ -15,6 +15,7 @@ from soar.domain.errors import NotFound
 from soar.domain.states import RUN_MOVES, RunStatus, sources
 from soar.store.prepared import Hot
 from soar.store.rows import Queries, Row, as_json, storable
+from soar.store.run_state import SEEN
 
 MORE = """
     select r.status in ('queued', 'running') and (
@@ -57,16 +58,20 @@ class Runs(Queries):
         shadow: bool = False,
         beside: int | None = None,
         run_id: int | None = None,
+        scope: Any = "all",
+        artifacts_from: int = 0,
     ) -> int:
         """Queue a run of one playbook version on one container; in shadow, it is a candidate's."""
         return int(
             self._value(
                 Hot("""
-                insert into playbook_run (id, container_id, playbook_id, started_by, run_as,
-                                          inputs, parent_action_run_id, shadow, beside)
+                insert into playbook_run (id, container_id, playbook_id, started_by, run_as, inputs,
+                                          parent_action_run_id, shadow, beside, scope,
+                                          artifacts_from)
                 values (coalesce(:id, nextval(pg_get_serial_sequence('playbook_run', 'id'))),
-                        :container_id, :playbook_id, :started_by, :run_as,
-                        cast(:inputs as jsonb), :parent, :shadow, :beside) returning id
+                        :container_id, :playbook_id, :started_by, :run_as, cast(:inputs as jsonb),
+                        :parent, :shadow, :beside, cast(:scope as jsonb), :artifacts_from)
+                returning id
                 """),
                 id=run_id,
                 container_id=container_id,
@@ -77,6 +82,8 @@ class Runs(Queries):
                 parent=parent_action_run_id,
                 shadow=shadow,
                 beside=beside,
+                scope=as_json(scope),
+                artifacts_from=artifacts_from,
             )
         )
 
@@ -139,9 +146,16 @@ class Runs(Queries):
         """Take back the note that a block was about to run: it did."""
         self._do(Hot("delete from block_try where run_id = :id"), id=run_id)
 
-    def started(self, run_id: int) -> None:
-        """Move a locked run from queued to running."""
-        self._move(run_id, RunStatus.RUNNING, "start_time = now()")
+    def started(self, run_id: int) -> int:
+        """Move a locked run from queued to running; return after which artifact new ones begin."""
+        moved = f"update playbook_run set status = :to, update_time = now(), {SEEN}"
+        new_after = self._value(
+            Hot(f"{moved} where id = :id and status = any(:from) returning artifacts_from"),
+            id=run_id,
+            to=RunStatus.RUNNING.value,
+            **{"from": sources(RUN_MOVES, RunStatus.RUNNING)},
+        )
+        return int(new_after or 0)
 
     def delivered(self, run_id: int, join_id: int) -> frozenset[str]:
         """Mark the event of a join as delivered, give its acts their end, return their names."""
@@ -251,18 +265,6 @@ class Runs(Queries):
                 **{"from": sources(RUN_MOVES, RunStatus.FAILED)},
             )
             or ""
-        )
-
-    def _move(self, run_id: int, status: RunStatus, also: str, **values: Any) -> None:
-        self._do(
-            Hot(
-                f"update playbook_run set status = :status, update_time = now(), {also}"
-                " where id = :id and status = any(:from)"
-            ),
-            id=run_id,
-            status=status.value,
-            **values,
-            **{"from": sources(RUN_MOVES, status)},
         )
 
     def add_action_run(

@@ -51,6 +51,7 @@ from soar.store.notice_tables import reminder as reminder
 from soar.store.people_table import person as person
 from soar.store.people_table import token as token
 from soar.store.policies import policy as policy
+from soar.store.run_state import run_state as run_state
 from soar.store.shadow import shadow as shadow
 
 playbook = Table(
@@ -163,6 +164,9 @@ playbook_run = Table(
     flag("finishing", False),
     flag("shadow", False),
     Column("beside", BigInteger),
+    json_column("scope", '"all"'),
+    Column("artifacts_from", BigInteger, nullable=False, server_default="0"),
+    Column("artifacts_to", BigInteger, nullable=False, server_default="0"),
     now_column("create_time"),
     when("start_time"),
     when("end_time"),

@@ -40,6 +40,7 @@ from soar.store.playbooks import Playbooks
 from soar.store.policies import Policies
 from soar.store.prepared import Hot
 from soar.store.reads import Reads
+from soar.store.run_state import RunState
 from soar.store.runs import Runs
 from soar.store.sessions import Sessions
 from soar.store.shadow import Shadow
@@ -80,6 +81,11 @@ class Work:
     def functions(self) -> Functions:
         """Custom functions and their calls."""
         return Functions(self.connection)
+
+    @cached_property
+    def state(self) -> RunState:
+        """What runs know by the names of their blocks."""
+        return RunState(self.connection)
 
     @cached_property
     def attachments(self) -> Attachments:

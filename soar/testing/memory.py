@@ -24,6 +24,11 @@ class Memory:
     """What custom functions have brought, by the name of the block."""
     outputs: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     """What other playbooks have given, by the name of the block."""
+    results: list[dict[str, Any]] = field(default_factory=list)
+    """What acts and prompts have brought."""
+    lists: dict[str, list[list[str]]] = field(default_factory=dict)
+    state: dict[tuple[str, str], Any] = field(default_factory=dict)
+    """What blocks have kept by name."""
     user: str = "ada"
 
     def container(self, container_id: int) -> dict[str, Any]:
@@ -42,6 +47,22 @@ class Memory:
     def new_run_id(self) -> int:
         """Reserve an id."""
         return self.new_artifact_id()
+
+    def action_results(
+        self, name: str | None = None, *, action_run_id: Any = None, app_run_id: Any = None
+    ) -> list[dict[str, Any]]:
+        """Return what the run was told of."""
+        wanted = {"name": name, "action_run_id": action_run_id, "app_run_id": app_run_id}
+        asked = {k: v for k, v in wanted.items() if v is not None}
+        return [r for r in self.results if asked.items() <= r.items()]
+
+    def custom_list(self, name: str) -> list[list[str]] | None:
+        """Return a custom list."""
+        return self.lists.get(name)
+
+    def kept(self, kind: str, name: str) -> Any:
+        """Return what a block has kept."""
+        return self.state.get((kind, name))
 
     def custom_function_results(self, name: str) -> list[dict[str, Any]]:
         """Return what the calls of a custom function brought."""

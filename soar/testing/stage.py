@@ -16,10 +16,11 @@ from soar import catalog as catalogs
 from soar.catalog import Catalog
 from soar.domain import shapes
 from soar.domain.budget import budget_of
-from soar.domain.commands import AddNote, CallFunction, CallPlaybook, Prompt
+from soar.domain.commands import AddNote, Log, CallFunction, CallPlaybook, Prompt
 from soar.domain.errors import SoarError
 from soar.domain.model import Asset
 from soar.domain.questions import Answer
+from soar.domain.scope import Scope
 from soar.engine import planner
 from soar.engine.activation import activate, evaluate
 from soar.engine.planner import Join, Member, Plan, Situation
@@ -59,7 +60,10 @@ class Dialogue:
     delivered: set[str] = field(default_factory=set)
     waiting: list[Any] = field(default_factory=list)
     run_data: dict[str, str] = field(default_factory=dict)
-    outputs: dict[str, Any] = field(default_factory=dict)
+    gave: dict[str, Any] = field(default_factory=dict)
+    """The outputs that the run has saved."""
+    scope: Scope = field(default_factory=Scope)
+    calls_made: int = 0
     now: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     @property
@@ -71,6 +75,11 @@ class Dialogue:
     def comments(self) -> list[str]:
         """What the last block commented."""
         return [c.content for c in self.asks if isinstance(c, AddNote)]
+
+    @property
+    def warnings(self) -> list[str]:
+        """What the last block has been warned of."""
+        return [c.message for c in self.asks if isinstance(c, Log) and c.level == "warning"]
 
     @property
     def acts(self) -> list[tuple[str, list[dict[str, Any]], list[str]]]:
@@ -105,6 +114,9 @@ class Dialogue:
             delivered=frozenset(self.delivered),
             reader=self.memory,
             now=self.now,
+            scope=self.scope,
+            launched_by=self.memory.user,
+            base_url="https://soar.example",
         )
 
     def _keep(self, view: View) -> None:
@@ -114,14 +126,14 @@ class Dialogue:
         )
         self.plan = planner.plan(self.asks, situation)
         self.run_data |= self.plan.run_data
-        self.outputs |= self.plan.outputs
+        self.memory.state |= self.plan.kept
+        self.gave |= self.plan.outputs
         for command in self.asks:
             self.memory.keep(command)
         plan = self.plan
         self.waiting += [*plan.joins, *plan.prompts, *plan.children, *plan.functions]
 
-    def _ended(self, kind: type, name: str | None = None) -> Any:
-        found: Any
+    def _ended(self, kind: type[Any], name: str | None = None) -> Any:
         for found in self.waiting:
             if isinstance(found, kind) and name in (None, found.name):
                 self.waiting.remove(found)
@@ -136,12 +148,15 @@ class Dialogue:
     def hears_each(self, answer: Callable[[str, Member], Heard], name: str | None = None) -> Self:
         """Tell the run how every call of a join ended; *answer* is asked with act and call."""
         join = self._ended(Join, name)
-        calls = [(act.name, member) for act in join.acts for member in act.members]
-        rows = [
-            _row(number, block, member, _failed(member) or answer(block, member))
-            for number, (block, member) in enumerate(calls, start=1)
-        ]
+        rows = []
+        for number, act in enumerate(join.acts, start=len(self.memory.results) + 7):
+            for member in act.members:
+                self.calls_made += 1
+                heard = _failed(member) or answer(act.name, member)
+                row = _row(self.calls_made, act.name, member, heard)
+                rows.append({**row, "action_run_id": number})
         results = of_calls(rows)
+        self.memory.results += results
         success = any(r["status"] == "success" for r in results)
         return self._told(join, success, results)
 
@@ -151,14 +166,23 @@ class Dialogue:
         if prompt.options and choices[0] not in prompt.options:
             raise NotSaid(f"{choices[0]!r} is none of {', '.join(prompt.options)}")
         results = PromptResults(
-            message=prompt.message, responses=choices, user="ada", status="success"
+            name=prompt.name,
+            action_run_id=3,
+            message=prompt.message,
+            responses=choices,
+            user="ada",
+            status="success",
         )
+        self.memory.results += results
         return self._told(prompt, True, results)
 
     def hears_timeout(self) -> Self:
         """Tell the run that nobody answered in time."""
         prompt = self._ended(Prompt)
-        results = PromptResults(message=prompt.message, responses=(), user="", status="failed")
+        results = PromptResults(
+            name=prompt.name, message=prompt.message, responses=(), user="", status="failed"
+        )
+        self.memory.results += results
         return self._told(prompt, False, results)
 
     def hears_playbook(

@@ -309,6 +309,26 @@ class NoReader:
         """Refuse."""
         raise AssertionError
 
+    def action_results(self, name: str | None = None, **_: Any) -> list[dict[str, Any]]:
+        """Refuse."""
+        raise AssertionError
+
+    def custom_function_results(self, name: str) -> list[dict[str, Any]]:
+        """Refuse."""
+        raise AssertionError
+
+    def playbook_outputs(self, name: str) -> list[dict[str, Any]]:
+        """Refuse."""
+        raise AssertionError
+
+    def custom_list(self, name: str) -> list[list[str]] | None:
+        """Refuse."""
+        raise AssertionError
+
+    def kept(self, kind: str, name: str) -> Any:
+        """Refuse."""
+        raise AssertionError
+
 
 CONTAINER: dict[str, Any] = {
     "id": 1,

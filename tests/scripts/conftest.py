@@ -7,6 +7,8 @@ Never: a database, a broker or a vendor; the blocks, the plans and the results a
 
 from __future__ import annotations
 
+import json
+import textwrap
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -43,6 +45,35 @@ def on_stage() -> Callable[..., Dialogue]:
         return testing.on_stage(program, container, assets=ASSETS)
 
     return make
+
+
+@pytest.fixture
+def evaluate(on_stage: Callable[..., Dialogue], alert: Callable[..., Any]) -> Callable[..., Any]:
+    """Return what an expression of a block comes to, after some statements, on a container."""
+
+    def run(expression: str, before: str = "", *, on: Dialogue | None = None, **told: Any) -> Any:
+        body = textwrap.indent(before, "    ")
+        text = f"{HEADER}def on_start(container, results=None):\n{body}\n    say({expression})\n"
+        given = told.pop("container", None) or alert({"sourceAddress": "10.0.0.5"}, {"a.b": 1}, {})
+        stage = on or on_stage(load("tested", text), given)
+        stage.program = load("tested", text)
+        for name, value in told.items():
+            setattr(stage if hasattr(stage, name) else stage.memory, name, value)
+        stage.calls("on_start")
+        assert stage.error == ""
+        return json.loads(stage.comments[-1])
+
+    return run
+
+
+HEADER = """
+import json
+import phantom.rules as phantom
+
+def say(value):
+    phantom.comment(comment=json.dumps(value))
+
+"""
 
 
 @pytest.fixture

@@ -450,14 +450,16 @@ def test_a_run_that_no_person_started_has_no_owner_to_ask(bench: Bench, kind: st
     assert bench.run(run_id)["status"] == "success"
 
 
-def test_a_datapath_in_a_message_ends_the_run_with_a_sentence(bench: Bench) -> None:
+def test_a_datapath_in_a_message_is_shown_as_its_value(bench: Bench) -> None:
     """
-    Nobody is shown the name of a value as if it were the value.
+    Nobody decides on the name of a value: what is asked has the value, and one that is missing
+    says so.
     """
-    run_id = bench.play(asking("user='soc_tier2', parameters=['artifact:*.cef.url']"))
+    source = asking("user='soc_tier2', parameters=['container:name', 'artifact:*.cef.url']")
+    bench.play(source.replace("Go on?", "Go on with {0}, {1}?"))
 
-    assert "give the value itself instead of its datapath" in bench.run(run_id)["error"]
-    assert bench.rows("select id from approval") == []
+    (row,) = bench.rows("select message from approval")
+    assert row["message"] == "Go on with a case, ?"
 
 
 def test_an_edited_question_is_not_what_was_asked(bench: Bench) -> None:

@@ -50,28 +50,6 @@ def test_lists_are_joined_as_the_playbook_says() -> None:
     assert filled("[{0}]", [None], drop_none=True) == "[]"
 
 
-@pytest.mark.parametrize(
-    "datapath",
-    [
-        "artifact:*.cef.destinationAddress",
-        "container:name",
-        "format_1:formatted_data",
-        "lookup:action_result.data.*.ip",
-        "cf:custom_function_result.data.outputIP",
-        "send:custom_function:merge_results",
-        "filtered-data:filter_1:condition_1:artifact:*.cef.destinationAddress",
-        "playbook_input:domain",
-        "child:playbook_output:verdict",
-    ],
-)
-def test_a_datapath_is_refused_and_not_shown_as_if_it_were_its_value(datapath: str) -> None:
-    """
-    A person must not decide on the name of a value.
-    """
-    with pytest.raises(NotImplementedError, match="give the value itself instead of its datapath"):
-        filled("{0}", [datapath])
-
-
 def test_a_place_without_a_value_is_an_error_of_the_author() -> None:
     """
     It names the place and how many values there are.

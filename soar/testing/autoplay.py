@@ -160,7 +160,7 @@ class _Performance:
         child = replace(self, name=name, memory=memory, depth=self.depth + 1)
         ended = child.run()
         self.memory.last_id = memory.last_id
-        at.hears_playbook(success=ended is not None, outputs=ended.outputs if ended else {})
+        at.hears_playbook(success=ended is not None, outputs=ended.gave if ended else {})
 
     def _call_function(self, at: Dialogue, call: CallFunction) -> None:
         source = self.cast.functions.get(call.function.rpartition("/")[2])

@@ -59,7 +59,8 @@ class Dialogue:
     delivered: set[str] = field(default_factory=set)
     waiting: list[Any] = field(default_factory=list)
     run_data: dict[str, str] = field(default_factory=dict)
-    outputs: dict[str, Any] = field(default_factory=dict)
+    gave: dict[str, Any] = field(default_factory=dict)
+    """The outputs that the run has saved."""
     now: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     @property
@@ -114,14 +115,13 @@ class Dialogue:
         )
         self.plan = planner.plan(self.asks, situation)
         self.run_data |= self.plan.run_data
-        self.outputs |= self.plan.outputs
+        self.gave |= self.plan.outputs
         for command in self.asks:
             self.memory.keep(command)
         plan = self.plan
         self.waiting += [*plan.joins, *plan.prompts, *plan.children, *plan.functions]
 
-    def _ended(self, kind: type, name: str | None = None) -> Any:
-        found: Any
+    def _ended(self, kind: type[Any], name: str | None = None) -> Any:
         for found in self.waiting:
             if isinstance(found, kind) and name in (None, found.name):
                 self.waiting.remove(found)

@@ -122,6 +122,8 @@ def _read_of(source: str, block: str) -> tuple[tuple[str, tuple[str, ...]], ...]
 def _put(row: dict[str, Any], steps: Sequence[str], chance: random.Random) -> None:
     """Put a value where a path leads, and what must stand above it."""
     at: Any = row
+    if not steps:
+        return
     for step, after in zip(steps, [*steps[1:], ""], strict=True):
         if step == "*" or (step.isdigit() and isinstance(at, list)):
             if not isinstance(at, list):

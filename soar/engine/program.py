@@ -15,10 +15,12 @@ import types
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from importlib.util import find_spec
 from typing import Any
 
 import soar.phantom.rules as rules
 from soar.domain.errors import SoarError
+from soar.phantom import dateparse
 
 PURE_MODULES = frozenset(
     {
@@ -135,6 +137,20 @@ def lend_alias() -> None:
     package.rules = rules  # type: ignore[attr-defined]
     sys.modules["phantom"] = package
     sys.modules["phantom.rules"] = rules
+    if "django" not in sys.modules and find_spec("django") is None:
+        _lend_django()
+
+
+def _lend_django() -> None:
+    """Lend the one part of Django that playbooks use, where there is no Django."""
+    django, utils = types.ModuleType("django"), types.ModuleType("django.utils")
+    django.__path__, utils.__path__ = [], []
+    django.utils, utils.dateparse = utils, dateparse  # type: ignore[attr-defined]
+    sys.modules |= {
+        "django": django,
+        "django.utils": utils,
+        "django.utils.dateparse": dateparse,
+    }
 
 
 def parse(name: str, source: str, what: str = PLAYBOOK) -> ast.Module:

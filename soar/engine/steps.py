@@ -173,7 +173,7 @@ class Engine:
         if run["finishing"] or not program.has("on_finish"):
             return None
         work.runs.finishing(run["id"])
-        summary = Reader(work, 0, run).summary()
+        summary = as_json(Reader(work, 0, run).summary())
         return Event(block="on_finish", positional=(summary,), told=standing.told)
 
     def _call(self, work: Work, run: Row, program: Program, event: Event) -> int:

@@ -114,7 +114,7 @@ class _Performance:
         self._note("on_start", at.error)
         self._deliver(at)
         if program.has(FINISH):
-            at.calls(FINISH, {"result": []})
+            at.calls(FINISH, '{"result": []}')
             self._note(FINISH, at.error)
             finished = not at.error
             self._deliver(at)

@@ -183,7 +183,8 @@ def ended(action, success, container, results, handle):
     raise KeyError("again")
 
 def on_finish(one, other):
-    phantom.comment(comment=f"finished {len(other['result'])} {other['status']}")
+    told = __import__("json").loads(other)
+    phantom.comment(comment=f"finished {len(told['result'])} {told['status']}")
     raise ZeroDivisionError
 """
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from tests.integration.engine.conftest import Bench
 
 PARENT = """
+import json
 import phantom.rules as phantom
 
 
@@ -37,7 +38,8 @@ def doubled(action=None, success=None, container=None, results=None, handle=None
 
 
 def on_finish(container, summary):
-    phantom.comment(comment=f"finished: {[r['name'] for r in summary['result']]}")
+    told = json.loads(summary)
+    phantom.comment(comment=f"finished: {[r['name'] for r in told['result']]}")
 """
 DOUBLE = """
 def double(number=None, **kwargs):

@@ -10,7 +10,7 @@ SOURCES := soar workers tests deploy docs
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up test attack chaos bench lint types contracts check wheel constraints
+.PHONY: help install demo up test attack chaos corpus bench lint types contracts check wheel constraints
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^## / { printf "\n%s\n", substr($$0, 4) } \
@@ -41,6 +41,9 @@ SEED := 1
 
 chaos: $(STAMP) ## Kill, cut, empty and double everything under RUNS runs of plan SEED, then count
 	@$(BIN)/python -m tests.chaos --seed $(SEED) --runs $(RUNS)
+
+corpus: $(STAMP) ## Check and play every playbook below DIR on simulated apps, and count what is missing
+	@$(BIN)/python -m tests.corpus $(if $(DIR),"$(DIR)",$(error give a folder of playbooks: make corpus DIR=…)) $(CORPUS_ARGS)
 
 bench: $(STAMP) ## Measure lanes, what waiting costs, open questions, and runs against bare Celery
 	@$(BIN)/python tests/bench/limiter.py

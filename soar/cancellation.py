@@ -27,6 +27,7 @@ def cancel(work: Work, run_id: int, *, by: str, reason: str = "") -> list[int]:
     calls = work.calls.call_off(ids, message)
     questions = work.approvals.cancel(ids)
     work.runs.close_joins(ids, message)
+    work.functions.close(ids, message)
     for number in ids:
         work.runs.log(number, [("warning", "", message)])
     detail = {"run": run_id, "runs": ids, "calls": calls, "approvals": questions, "why": reason}

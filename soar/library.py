@@ -9,22 +9,20 @@ Never: a playbook run to read it, one that nothing could start, or a sidecar fie
 from __future__ import annotations
 
 import ast
-import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from soar import sidecar
 from soar.domain.errors import BadInput
 from soar.engine import program
 from soar.engine.program import BadPlaybook
 from soar.store.work import Work
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}")
-FIELDS = ("name", "title", "version", "manual_baseline_minutes", "labels", "description")
-LONGEST_BASELINE = 60 * 24 * 365
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,14 +38,16 @@ class PlaybookFile:
     labels: tuple[str, ...] = ()
     """The labels it is meant for: a suggestion for triggers, not a trigger."""
     description: str = ""
+    more: Mapping[str, Any] = field(default_factory=dict)
+    """What a sidecar of Splunk's says besides, and the repository it came from."""
 
 
 def read(path: Path) -> PlaybookFile:
     """Read a playbook file and its sidecar, or say what in them cannot be used."""
-    sidecar = path.with_suffix(".json")
+    beside = path.with_suffix(".json")
     if path.suffix != ".py":
         raise BadInput("playbook", f"{path.name} must be a .py file")
-    return _checked(path.stem, _text(path), _text(sidecar) if sidecar.is_file() else None)
+    return checked(path.stem, _text(path), _text(beside) if beside.is_file() else None)
 
 
 def save(
@@ -64,7 +64,7 @@ def save(
         version=file.version,
         source=file.source,
         manual_minutes=file.manual_minutes,
-        details={"labels": list(file.labels), "description": file.description},
+        details={"labels": list(file.labels), "description": file.description, **file.more},
         author=author,
         candidate=candidate,
     )
@@ -79,27 +79,29 @@ def built_in() -> tuple[PlaybookFile, ...]:
         stem, _, ending = name.rpartition(".")
         if ending != "py" or stem == "__init__":
             continue
-        sidecar = files.get(f"{stem}.json")
-        text = sidecar.read_text(encoding="utf-8") if sidecar is not None else None
-        found.append(_checked(stem, files[name].read_text(encoding="utf-8"), text))
+        beside = files.get(f"{stem}.json")
+        text = beside.read_text(encoding="utf-8") if beside is not None else None
+        found.append(checked(stem, files[name].read_text(encoding="utf-8"), text))
     return tuple(found)
 
 
-def _checked(stem: str, source: str, sidecar: str | None) -> PlaybookFile:
+def checked(stem: str, source: str, beside: str | None, *, repo: str = "") -> PlaybookFile:
+    """Return a playbook of these texts, or say what in them cannot be used."""
     tree = _tree(stem, source)
-    given = _sidecar(stem, sidecar)
-    name = _string(given, "name", default=stem)
+    told = sidecar.read(stem, beside)
+    name = told.name or stem
     if not NAME.fullmatch(name):
         raise BadInput("name", f"{name!r} must be letters, digits, _, . and - only")
     lines = (ast.get_docstring(tree) or "").splitlines()
     return PlaybookFile(
         name=name,
-        title=_string(given, "title", default=lines[0].strip() if lines else stem),
-        version=_string(given, "version", default="1.0"),
+        title=told.title or (lines[0].strip() if lines else stem) or stem,
+        version=told.version or "1.0",
         source=source,
-        manual_minutes=_minutes(given),
-        labels=_labels(given),
-        description=_string(given, "description", default=""),
+        manual_minutes=told.manual_minutes,
+        labels=told.labels,
+        description=told.description,
+        more={**told.more, **({"repo": repo} if repo else {})},
     )
 
 
@@ -111,42 +113,6 @@ def _tree(stem: str, source: str) -> ast.Module:
     if not any(isinstance(node, ast.FunctionDef) and node.name == "on_start" for node in tree.body):
         raise BadInput("playbook", f"{stem!r} has no function on_start, so nothing can start it")
     return tree
-
-
-def _sidecar(stem: str, text: str | None) -> Mapping[str, Any]:
-    if text is None:
-        return {}
-    try:
-        raw = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise BadInput(f"{stem}.json", f"is not JSON: {error}") from None
-    if not isinstance(raw, Mapping):
-        raise BadInput(f"{stem}.json", "must be a JSON object")
-    for field in raw:
-        if field not in FIELDS:
-            raise BadInput(field, f"is no field of a playbook; it has: {', '.join(FIELDS)}")
-    return raw
-
-
-def _string(given: Mapping[str, Any], field: str, *, default: str) -> str:
-    value = given.get(field, default)
-    if not isinstance(value, str) or (field in given and not value.strip()):
-        raise BadInput(field, f"must be a text, not {value!r}")
-    return value.strip()
-
-
-def _minutes(given: Mapping[str, Any]) -> int:
-    value = given.get("manual_baseline_minutes", 0)
-    if type(value) is not int or not 0 <= value <= LONGEST_BASELINE:
-        raise BadInput("manual_baseline_minutes", f"must be a whole number, not {value!r}")
-    return value
-
-
-def _labels(given: Mapping[str, Any]) -> tuple[str, ...]:
-    value = given.get("labels", [])
-    if not isinstance(value, list) or not all(isinstance(v, str) for v in value):
-        raise BadInput("labels", "must be a list of texts")
-    return tuple(value)
 
 
 def _text(path: Path) -> str:

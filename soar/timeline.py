@@ -248,12 +248,13 @@ def _shared(row: Row) -> str:
 
 def _uncalled(row: Row) -> Entry:
     what = row["action"] or row["name"]
+    called = row["kind"] in ("playbook", "custom_function")
     return Entry(
         time=row["create_time"],
         kind="action",
         detail=row["message"],
         status=row["status"],
-        title=f"playbook {what}" if row["kind"] == "playbook" else what,
+        title=f"{row['kind'].replace('_', ' ')} {what}" if called else what,
         ids={"run": row["run_id"], "action_run": row["id"]},
     )
 

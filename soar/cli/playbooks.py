@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
-from soar.cli import candidates, entry
+from soar.cli import bringing, candidates, entry
 from soar.cli.screen import AsJson, plain, say, show, table
 from soar.domain.errors import BadInput, NotFound
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True)
 triggers_app = typer.Typer(no_args_is_help=True)
+bringing.register(app)
 candidates.register(app)
 Name = Annotated[str, typer.Argument(help="Name of the playbook.")]
 SHOWN = ("id", "name", "title", "version", "manual_minutes", "sha256", "created_at")
@@ -46,34 +47,6 @@ def list_playbooks(as_json: AsJson = False) -> None:
     columns = ("playbook", "title", "version", "manual minutes", "candidate")
     empty = "No playbooks: register the product's own with `soar playbook import --built-in`."
     show(as_json, documents, table(columns, rows, empty=empty))
-
-
-@app.command(
-    "import",
-    epilog="Examples:\n\nsoar playbook import playbooks/phishing.py\n\n"
-    "soar playbook import --built-in",
-)
-def import_playbooks(
-    paths: Annotated[list[Path] | None, typer.Argument(help="Playbook files (.py).")] = None,
-    built_in: Annotated[
-        bool, typer.Option("--built-in", help="Register the product's own playbooks.")
-    ] = False,
-    author: Annotated[
-        str, typer.Option(help="Who wrote them: a policy may keep authors from approving.")
-    ] = "",
-    as_json: AsJson = False,
-) -> None:
-    """Register playbooks; the same text again changes nothing."""
-    from soar import library
-
-    files = [*(library.built_in() if built_in else ()), *map(library.read, paths or ())]
-    if not files:
-        raise BadInput("paths", "name at least one playbook file, or give --built-in")
-    with entry.working() as (_, work):
-        saved = [(file.name, *library.save(work, file, author=author)) for file in files]
-    documents = [{"name": name, "id": number, "new": new} for name, number, new in saved]
-    rows = [(name, number, "new version" if new else "unchanged") for name, number, new in saved]
-    show(as_json, documents, table(("playbook", "id", ""), rows, empty="Nothing to register."))
 
 
 @app.command("show")

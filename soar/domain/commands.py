@@ -32,6 +32,8 @@ class Act:
     start_time: datetime | None = None
     reviewer: str = ""
     """Who must agree to it, whatever else it needs: a user, a role, or several of them."""
+    loop_state: Mapping[str, Any] | None = None
+    """Where a loop stands; its callback gets it back."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -62,13 +64,30 @@ class Prompt:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CallPlaybook:
-    """Start another playbook on the same container."""
+    """Start another playbook, on the same container or another one."""
 
     playbook: str
     name: str
     inputs: Mapping[str, Any] = field(default_factory=dict)
     callback: str = ""
     handle: Any = None
+    run_id: int | None = None
+    """The id that was reserved for its run."""
+    container_id: int | None = None
+    """None: the container of the run that calls."""
+    loop_state: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CallFunction:
+    """Run a custom function once per mapping of parameters."""
+
+    function: str
+    name: str
+    parameters: tuple[Mapping[str, Any], ...] = ()
+    callback: str = ""
+    handle: Any = None
+    loop_state: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -136,6 +155,7 @@ Command = (
     | ActTogether
     | Prompt
     | CallPlaybook
+    | CallFunction
     | UpdateContainer
     | AddArtifact
     | AddNote

@@ -7,8 +7,9 @@ Never: carrying anything out.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from soar.domain.commands import Command
@@ -25,6 +26,8 @@ class Activation:
 
     commands: tuple[Command, ...]
     error: str = ""
+    value: Any = None
+    """What a custom function returned."""
 
 
 def activate(
@@ -42,14 +45,45 @@ def activate(
     What a block asked before it raised stays asked, as in Splunk: the act was made, the
     comment written. The error names the line. After *seconds* the block is stopped.
     """
-    desk, error = Desk(view=view), ""
+    return _called(program, block, positional, keywords or {}, Desk(view=view), seconds)
+
+
+def evaluate(
+    program: Program,
+    name: str,
+    parameters: Mapping[str, Any],
+    view: View,
+    *,
+    seconds: float = BLOCK_SECONDS,
+) -> Activation:
+    """Run a custom function once; it ends like a block, and what it returns must fit into JSON."""
+    done = _called(program, name, (), parameters, Desk(view=view, function=name), seconds)
+    if done.error:
+        return done
+    try:
+        json.dumps(done.value)
+    except (TypeError, ValueError, RecursionError) as error:
+        return replace(done, value=None, error=f"{program} returned no JSON: {error}")
+    return done
+
+
+def _called(
+    program: Program,
+    block: str,
+    positional: Sequence[Any],
+    keywords: Mapping[str, Any],
+    desk: Desk,
+    seconds: float,
+) -> Activation:
+    error, value = "", None
+    what = str(program) if desk.function else f"block {block!r}"
     try:
         with seated(desk), within(seconds):
-            program.call(block, positional, keywords or {})
+            value = program.call(block, positional, keywords)
     except MissingBlock as missing:
-        error = str(missing)
+        error = f"{program} defines no function {block!r}" if desk.function else str(missing)
     except BlockTooLong:
-        error = f"block {block!r} was stopped: it ran longer than {seconds:g} s"
+        error = f"{what} was stopped: it ran longer than {seconds:g} s"
     except (Exception, SystemExit) as raised:
-        error = f"block {block!r} failed: {explain(raised, program.name)}"
-    return Activation(commands=tuple(desk.commands), error=error)
+        error = f"{what} failed: {explain(raised, program.name)}"
+    return Activation(commands=tuple(desk.commands), error=error, value=value)

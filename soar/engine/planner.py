@@ -19,6 +19,7 @@ from soar.domain.commands import (
     ActTogether,
     AddArtifact,
     AddNote,
+    CallFunction,
     CallPlaybook,
     Command,
     Keep,
@@ -93,6 +94,7 @@ class Join:
     handle: Any
     acts: tuple[PlannedAct, ...]
     together: bool = False
+    loop_state: Mapping[str, Any] | None = None
 
 
 @dataclass(kw_only=True, slots=True)
@@ -102,6 +104,7 @@ class Plan:
     joins: list[Join] = field(default_factory=list)
     prompts: list[Prompt] = field(default_factory=list)
     children: list[CallPlaybook] = field(default_factory=list)
+    functions: list[CallFunction] = field(default_factory=list)
     updates: list[UpdateContainer] = field(default_factory=list)
     artifacts: list[AddArtifact] = field(default_factory=list)
     notes: list[AddNote] = field(default_factory=list)
@@ -167,6 +170,7 @@ def plan(commands: Iterable[Command], situation: Situation) -> Plan:
                         callback=command.callback,
                         handle=command.handle,
                         acts=acts,
+                        loop_state=command.loop_state,
                     )
                 )
             case ActTogether():
@@ -175,6 +179,8 @@ def plan(commands: Iterable[Command], situation: Situation) -> Plan:
                 made.prompts.append(command)
             case CallPlaybook():
                 made.children.append(command)
+            case CallFunction():
+                made.functions.append(command)
             case UpdateContainer():
                 made.updates.append(command)
             case AddArtifact():

@@ -15,10 +15,12 @@ import types
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from importlib.util import find_spec
 from typing import Any
 
 import soar.phantom.rules as rules
 from soar.domain.errors import SoarError
+from soar.phantom import dateparse
 
 PURE_MODULES = frozenset(
     {
@@ -45,6 +47,19 @@ PURE_MODULES = frozenset(
         "__future__",
     }
 )
+IMMUTABLE = (
+    ast.Constant,
+    ast.Tuple,
+    ast.Name,
+    ast.Attribute,
+    ast.UnaryOp,
+    ast.BinOp,
+    ast.operator,
+    ast.unaryop,
+    ast.expr_context,
+)
+"""What a module-level value is made of that no block can change."""
+PLAYBOOK, FUNCTION = "playbook", "custom function"
 IMPURE_NAMES = frozenset({"open", "exec", "eval", "compile", "__import__", "input", "breakpoint"})
 
 
@@ -71,19 +86,32 @@ class Program:
     namespace: Mapping[str, Any]
     pure: bool
     """Whether its blocks can only ask: they import nothing that acts, so they may be rehearsed."""
+    what: str = PLAYBOOK
+    keeps_state: bool = False
+    """Whether a block could leave something behind in its globals: each gets them anew."""
+    loaded: Callable[[], Mapping[str, Any]] = dict
+    """Loads it anew."""
+
+    def __str__(self) -> str:
+        return f"{self.what} {self.name!r}"
 
     def has(self, block: str) -> bool:
         """Tell whether the playbook has a block of that name."""
         return inspect.isfunction(self.namespace.get(block))
 
     def call(self, block: str, positional: Sequence[Any], keywords: Mapping[str, Any]) -> Any:
-        """Call a block with as many positionals as it takes and the keywords it accepts."""
+        """
+        Call a block with as many positionals as it takes and the keywords it accepts.
+
+        What one block leaves in a global, no other block and no other run finds.
+        """
         if not self.has(block):
             raise MissingBlock(
                 f"callback {block!r} does not exist in playbook {self.name!r}: define a function"
                 f" of that name, or remove the callback"
             )
-        function = self.namespace[block]
+        namespace = self.loaded() if self.keeps_state else self.namespace
+        function = namespace[block]
         return function(*_fitting(function, positional), **_accepted(function, keywords))
 
 
@@ -109,34 +137,84 @@ def lend_alias() -> None:
     package.rules = rules  # type: ignore[attr-defined]
     sys.modules["phantom"] = package
     sys.modules["phantom.rules"] = rules
+    if "django" not in sys.modules and find_spec("django") is None:
+        _lend_django()
 
 
-def parse(name: str, source: str) -> ast.Module:
+def _lend_django() -> None:
+    """Lend the one part of Django that playbooks use, where there is no Django."""
+    django, utils = types.ModuleType("django"), types.ModuleType("django.utils")
+    django.__path__, utils.__path__ = [], []
+    django.utils, utils.dateparse = utils, dateparse  # type: ignore[attr-defined]
+    sys.modules |= {
+        "django": django,
+        "django.utils": utils,
+        "django.utils.dateparse": dateparse,
+    }
+
+
+def parse(name: str, source: str, what: str = PLAYBOOK) -> ast.Module:
     """Return the syntax tree, or say which line cannot be read."""
     try:
         return ast.parse(source, filename=f"{name}.py")
     except SyntaxError as error:
         where = f", line {error.lineno}" if error.lineno else ""
-        raise BadPlaybook(f"playbook {name!r}{where}: {error.msg}") from None
+        raise BadPlaybook(f"{what} {name!r}{where}: {error.msg}") from None
     except ValueError as error:
-        raise BadPlaybook(f"playbook {name!r}: {error}") from None
+        raise BadPlaybook(f"{what} {name!r}: {error}") from None
     except (RecursionError, MemoryError):
-        raise BadPlaybook(f"playbook {name!r}: is nested too deeply") from None
+        raise BadPlaybook(f"{what} {name!r}: is nested too deeply") from None
 
 
 @lru_cache(maxsize=256)
-def load(name: str, source: str) -> Program:
-    """Compile and run the module level of a playbook once per process."""
-    tree = parse(name, source)
+def load(name: str, source: str, what: str = PLAYBOOK) -> Program:
+    """Compile and run the module level of a playbook or function once per process."""
+    tree = parse(name, source, what)
     if "phantom" not in sys.modules or not hasattr(sys.modules["phantom"], "rules"):
         lend_alias()
-    namespace: dict[str, Any] = {"__name__": f"playbook.{name}", "__builtins__": builtins}
-    namespace.update({missing: Undefined(missing) for missing in undefined_callbacks(tree)})
+    seed: dict[str, Any] = {"__name__": f"playbook.{name}", "__builtins__": builtins}
+    seed.update({missing: Undefined(missing) for missing in undefined_callbacks(tree)})
     try:
-        exec(compile(tree, f"{name}.py", "exec"), namespace)  # noqa: S102 - a playbook is code
+        code = compile(tree, f"{name}.py", "exec")
+        namespace = _run(code, seed)
     except (Exception, SystemExit) as error:
-        raise BadPlaybook(f"playbook {name!r} cannot be loaded: {explain(error, name)}") from error
-    return Program(name=name, namespace=namespace, pure=_is_pure(tree))
+        raise BadPlaybook(f"{what} {name!r} cannot be loaded: {explain(error, name)}") from error
+    return Program(
+        name=name,
+        namespace=namespace,
+        pure=_is_pure(tree),
+        what=what,
+        keeps_state=_keeps_state(tree),
+        loaded=lambda: _run(code, seed),
+    )
+
+
+def _run(code: types.CodeType, seed: Mapping[str, Any]) -> dict[str, Any]:
+    namespace = dict(seed)
+    exec(code, namespace)  # noqa: S102 - a playbook is code
+    return namespace
+
+
+def functions_of(tree: ast.Module) -> dict[str, ast.FunctionDef]:
+    """Return the functions of a module by name: its blocks."""
+    return {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
+
+
+def globals_of(tree: ast.Module) -> list[ast.Global]:
+    """Return the statements with which functions change globals."""
+    return [node for node in ast.walk(tree) if isinstance(node, ast.Global)]
+
+
+def _keeps_state(tree: ast.Module) -> bool:
+    """Tell whether a block could leave something behind in the globals of its module."""
+    if globals_of(tree):
+        return True
+    functions = [n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef | ast.Lambda)]
+    defaults = [d for f in functions for d in (*f.args.defaults, *f.args.kw_defaults) if d]
+    kept = [n.value for n in tree.body if isinstance(n, ast.Assign | ast.AnnAssign) and n.value]
+    return any(isinstance(n, ast.ClassDef) for n in tree.body) or not all(
+        isinstance(n, IMMUTABLE) for value in (*defaults, *kept) for n in ast.walk(value)
+    )
 
 
 def undefined_callbacks(tree: ast.Module) -> list[str]:

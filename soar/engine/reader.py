@@ -23,7 +23,8 @@ class Reader:
     work: Work
     most: int
     """So many artifacts of a container are read, the oldest."""
-    run_id: int = 0
+    run: Row = field(default_factory=dict)
+    """The run whose block reads."""
     known: dict[Any, list[dict[str, Any]]] = field(default_factory=dict)
     """Results that were read: they cannot change while a block runs."""
 
@@ -72,10 +73,6 @@ class Reader:
                 found += [result for join in asked for result in prompt_results(self.work, join)]
         return sorted(found, key=lambda result: int(result["action_run_id"]))
 
-    def custom_function_results(self, name: str) -> list[dict[str, Any]]:
-        """Return the results of a custom function; there are none yet."""
-        return []
-
     def playbook_outputs(self, name: str) -> list[dict[str, Any]]:
         """Return the outputs of the playbooks that the run has called under a name."""
         with self.work.attempt():
@@ -94,6 +91,41 @@ class Reader:
         """Return what an earlier block has kept under a name, or None."""
         with self.work.attempt():
             return self.work.state.kept(self.run_id, kind, name)
+
+    def new_run_id(self) -> int:
+        """Reserve a run's id."""
+        return self.work.families.next_run_id()
+
+    def custom_function_results(self, name: str) -> list[dict[str, Any]]:
+        """Return what the calls of a custom function brought, in their order."""
+        return [function_result(row) for row in self.work.functions.results_of(self.run_id, name)]
+
+    def launching_user(self) -> dict[str, Any]:
+        """Return who started the run that led to this one."""
+        root = self.work.families.root(self.run_id)
+        person = root["run_as"] not in ("", "automation")
+        return {"name": root["run_as"] if person else root["started_by"]}
+
+    def summary(self) -> dict[str, Any]:
+        """Return what the run has asked for and what came of it: the argument of on_finish."""
+        rows = self.work.families.summary_of(self.run_id)
+        told = [{**row, "action_run_id": row["id"], "type": row["kind"]} for row in rows]
+        return {"result": told, "status": "failed" if self.run.get("error") else "success"}
+
+    @property
+    def run_id(self) -> int:
+        """The number of the run."""
+        return int(self.run["id"])
+
+
+def function_result(row: Row) -> dict[str, Any]:
+    """Return one call of a custom function as blocks read it."""
+    return {
+        "success": row["succeeded"],
+        "message": row["message"],
+        "data": row["data"],
+        "parameter": row["parameters"],
+    }
 
 
 def prompt_results(work: Work, join: Row) -> PromptResults:

@@ -9,6 +9,7 @@ ready; whoever does not get the row leaves, because the holder looks again after
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -21,13 +22,14 @@ from soar.domain import scope as scopes
 from soar.domain.commands import Act, ActTogether, Command, Log, Prompt, UpdateContainer
 from soar.domain.errors import SoarError
 from soar.domain.states import RunStatus
-from soar.engine import limits, writing
-from soar.engine.activation import Activation, activate
+from soar.engine import delivery, limits, writing
+from soar.engine.activation import Activation, activate, evaluate
+from soar.engine.delivery import Event, with_container
 from soar.engine.planner import Member, Situation, plan
-from soar.engine.program import BadPlaybook, Program, load
-from soar.engine.reader import Reader, prompt_results
+from soar.engine.program import FUNCTION, BadPlaybook, Program, load
+from soar.engine.reader import Reader
 from soar.phantom.desk import View
-from soar.phantom.results import PromptResults, Results, of_calls
+from soar.phantom.results import PromptResults
 from soar.settings import Settings
 from soar.store.database import Database
 from soar.store.errors import REFUSED, UNREACHABLE
@@ -35,6 +37,9 @@ from soar.store.rows import Row, as_json
 from soar.store.runs import MORE, Standing
 from soar.store.work import Work
 from soar.telemetry import log
+
+LONGEST_DRAIN = 60.0
+"""Seconds after which a run with much to do goes on under a message of its own."""
 
 
 def queue_run(
@@ -67,15 +72,6 @@ def queue_run(
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Event:
-    """What a block is told: its name, its five positionals, and what the run was told so far."""
-
-    block: str
-    positional: tuple[Any, ...]
-    told: frozenset[str]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class Engine:
     """Delivers events to runs; one per process."""
 
@@ -92,9 +88,17 @@ class Engine:
         self.drain(run_id)
 
     def drain(self, run_id: int) -> None:
-        """Deliver everything that is ready for a run, block by block, each in a transaction."""
+        """
+        Deliver everything that is ready for a run, block by block, each in a transaction.
+
+        After a while the rest is left to a message of its own: a task has a time limit, too.
+        """
+        until = time.monotonic() + LONGEST_DRAIN
         while self._move(run_id):
-            pass
+            if time.monotonic() > until:
+                with self.database.begin() as work:
+                    work.send_task(START_RUN, run_id)
+                return
 
     def _move(self, run_id: int) -> bool:
         """Deliver one event or end the run; True when, the lock let go, there is more to do."""
@@ -109,18 +113,22 @@ class Engine:
         """Deliver one event, if one is due; True when the run has ended."""
         queued = run["status"] == RunStatus.QUEUED
         standing = Standing() if queued else work.runs.standing(run["id"])
-        if standing.open_joins and standing.join is None:
+        if standing.open_joins and standing.join is None and standing.function_call is None:
             return False
         if brace.take() < limits.MOST_DEATHS:
             ended = self._step(work, run, standing)
         else:
-            ended = self._set_aside(work, run, standing.join)
+            ended = self._set_aside(work, run, standing)
         work.runs.relieved(run["id"])
         return ended
 
-    def _set_aside(self, work: Work, run: Row, join: Row | None) -> bool:
+    def _set_aside(self, work: Work, run: Row, standing: Standing) -> bool:
         """Go on without a block that took its process with it again and again."""
-        queued = run["status"] == RunStatus.QUEUED
+        queued, join = run["status"] == RunStatus.QUEUED, standing.join
+        if join is None and standing.function_call is not None:
+            why = f"was set aside: it ended or broke {limits.MOST_DEATHS} processes"
+            self._function_failed(work, run, standing.function_call, why)
+            return False
         block = "on_start" if queued else join["callback"] if join else "on_finish"
         error = f"block {block!r} was set aside: it ended or broke {limits.MOST_DEATHS} processes"
         log.warning("block_set_aside", run=run["id"], block=block)
@@ -136,14 +144,17 @@ class Engine:
 
     def _step(self, work: Work, run: Row, standing: Standing) -> bool:
         """Run the block that is due; end a run that has none left and waits for nothing."""
+        if standing.join is None and standing.function_call is not None:
+            self._function(work, run, standing.function_call, standing.told)
+            return False
         try:
             program = load(run["playbook"], run["source"])
         except BadPlaybook as error:
             work.runs.log(run["id"], [("error", "", str(error))])
             work.runs.save(run["id"], run_data=None, outputs=None, error=str(error))
             return self._end(work, run)
-        event = self._next_event(work, run, program, standing)
-        opened = self._call(work, run, program, event) if event else 0
+        told = self._next_event(work, run, program, standing)
+        opened = self._call(work, run, program, told) if told else 0
         waits = standing.open_joins - (standing.join is not None) + opened
         finishing = run["status"] == RunStatus.RUNNING and standing.join is None
         last = finishing or run["finishing"] or not program.has("on_finish")
@@ -158,50 +169,49 @@ class Engine:
             return Event(block="on_start", positional=(), told=standing.told)
         if standing.join is not None:
             told = standing.told | work.runs.delivered(run["id"], standing.join["id"])
-            return self._delivery(work, standing.join, told) if standing.join["callback"] else None
+            return delivery.event(work, standing.join, told) if standing.join["callback"] else None
         if run["finishing"] or not program.has("on_finish"):
             return None
         work.runs.finishing(run["id"])
-        return Event(block="on_finish", positional=({},), told=standing.told)
-
-    def _delivery(self, work: Work, join: Row, told: frozenset[str]) -> Event:
-        success, results = self._results(work, join)
-        action = {
-            "action_run_id": join["id"],
-            "action_name": join["name"],
-            "name": join["name"],
-            "action": join["action"] or join["kind"],
-        }
-        positional = (action, success, None, results, join["handle"])
-        return Event(block=join["callback"], positional=positional, told=told)
-
-    def _results(self, work: Work, join: Row) -> tuple[bool, Results]:
-        if join["kind"] == "prompt":
-            answers = prompt_results(work, join)
-            return answers.get("status") == "success", answers
-        if join["kind"] == "playbook":
-            child = work.runs.child_of(join["id"]) or {"outputs": {}}
-            row = {
-                "status": join["status"],
-                "message": join["message"],
-                "name": join["name"],
-                "summary": dict(child["outputs"]),
-                "data": [dict(child["outputs"])],
-                "playbook": join["action"],
-            }
-            return join["status"] == "success", Results([row])
-        results = of_calls(work.runs.results(join["id"]))
-        return any(r["status"] == "success" for r in results), results
+        summary = as_json(Reader(work, 0, run).summary())
+        return Event(block="on_finish", positional=(summary,), told=standing.told)
 
     def _call(self, work: Work, run: Row, program: Program, event: Event) -> int:
         """Run one block and write down everything that it asked for; return what it opened."""
         view = self._view(work, run, event.told)
-        arguments = _with_container(event, view)
-        done = activate(program, event.block, arguments, view, seconds=self.settings.block_seconds)
-        return self._write(work, run, program, view, event.block, done)
+        arguments, seconds = with_container(event, view), self.settings.block_seconds
+        done = activate(program, event.block, arguments, view, event.keywords, seconds=seconds)
+        opened, error = self._write(work, run, program, view, event.block, done)
+        if error:
+            log.warning("block_failed", run=run["id"], block=event.block)
+        work.runs.save(run["id"], run_data=None, outputs=None, error=error)
+        return opened
+
+    def _function(self, work: Work, run: Row, call_id: int, told: frozenset[str]) -> None:
+        """Make one call of a custom function; its commands and its result are one commit."""
+        call = work.functions.open_call(call_id)
+        name = f"{call['repo']}/{call['name']}".lstrip("/")
+        view, seconds = self._view(work, run, told), self.settings.block_seconds
+        try:
+            program = load(name, call["source"], FUNCTION)
+        except BadPlaybook as bad:
+            self._function_failed(work, run, call_id, str(bad))
+            return
+        done = evaluate(program, call["name"], call["parameters"], view, seconds=seconds)
+        _, error = self._write(work, run, program, view, call["block"], done)
+        data = None if error else done.value
+        work.functions.ended(call_id, succeeded=not error, message=error, data=data)
+
+    def _function_failed(self, work: Work, run: Row, call_id: int, why: str) -> None:
+        """End a call of a custom function that could not be made."""
+        call = work.functions.open_call(call_id)
+        message = why if call["name"] in why else f"{FUNCTION} {call['name']!r} {why}"
+        log.warning("function_failed", run=run["id"], function=call["name"])
+        work.runs.log(run["id"], [("error", call["block"], message)])
+        work.functions.ended(call_id, succeeded=False, message=message)
 
     def _view(self, work: Work, run: Row, told: frozenset[str]) -> View:
-        reader = Reader(work, self.settings.block_artifacts, run["id"])
+        reader = Reader(work, self.settings.block_artifacts, run)
         container = reader.read(run["container_id"])
         if container["artifact_count"] > reader.most:
             about = f"container {container['id']} has "
@@ -216,13 +226,13 @@ class Engine:
             run_data=dict(run["run_data"]),
             delivered=told,
             scope=scopes.of(run["scope"], run["artifacts_from"]),
-            launched_by=run["run_as"],
             base_url=self.settings.public_url,
         )
 
     def _write(
         self, work: Work, run: Row, program: Program, view: View, block: str, done: Activation
-    ) -> int:
+    ) -> tuple[int, str]:
+        """Write what a block asked for and its log; return what it opened, and what went wrong."""
         lines = [(c.level, block, c.message) for c in done.commands if isinstance(c, Log)]
         error, opened = done.error, 0
         try:
@@ -236,10 +246,8 @@ class Engine:
             error = f"{error}; {why}" if error else why
         if error:
             lines.append(("error", block, error))
-            log.warning("block_failed", run=run["id"], block=block)
         work.runs.log(run["id"], lines)
-        work.runs.save(run["id"], run_data=None, outputs=None, error=error)
-        return opened
+        return opened, error
 
     def _carry_out(
         self, work: Work, run: Row, program: Program, view: View, done: Activation
@@ -260,7 +268,7 @@ class Engine:
         writing.write(work, made, at)
         work.runs.save(run["id"], run_data=made.run_data, outputs=made.outputs, error="")
         work.state.keep(run["id"], made.kept)
-        return len(made.joins) + len(made.prompts) + len(made.children)
+        return len(made.joins) + len(made.prompts) + len(made.children) + len(made.functions)
 
     def _rehearse(
         self, program: Program, prompt: Prompt, option: str, view: View, situation: Situation
@@ -288,7 +296,7 @@ class Engine:
         }
         positional = (action, True, None, results, handle)
         event = Event(block=prompt.callback, positional=positional, told=view.delivered)
-        arguments = _with_container(event, view)
+        arguments = with_container(event, view)
         seconds = self.settings.block_seconds
         done = activate(program, event.block, arguments, view, seconds=seconds)
         return [] if done.error else plan(done.commands, situation).gated
@@ -343,11 +351,3 @@ def _why(error: Exception) -> str:
     if isinstance(error, REFUSED):
         return f"the database refused it ({type(error.orig).__name__})"
     return f"{type(error).__name__}: {error}"
-
-
-def _with_container(event: Event, view: View) -> list[Any]:
-    container = {**view.container, "artifacts": [dict(a) for a in view.container["artifacts"]]}
-    if len(event.positional) == 5:
-        action, success, _, results, handle = event.positional
-        return [action, success, container, results, handle]
-    return [container, *event.positional]

@@ -147,11 +147,12 @@ class Sweep:
             work.blast.forget()
 
     def ring_lost_bells(self) -> None:
-        """Ring again for calls that nobody claimed and joins that nobody delivered."""
+        """Ring again for what nobody claimed, delivered, or called as a custom function."""
         with self.database.begin() as work:
             for body in messages(work.calls.unheard(seconds=UNHEARD_SECONDS)):
                 work.send("member", body)
-            for run_id, join_id in work.runs.lost_bells(seconds=BELL_SECONDS):
+            lost = work.runs.lost_bells(seconds=BELL_SECONDS)
+            for run_id, join_id in [*lost, *work.functions.unheard(seconds=BELL_SECONDS)]:
                 work.send_task(RESUME_RUN, run_id, join_id)
 
     def end_miscounted_joins(self) -> None:

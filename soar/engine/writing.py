@@ -13,12 +13,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from soar import consent
-from soar.bus.app import RESUME_RUN, START_RUN
+from soar.bus.app import RESUME_RUN
 from soar.domain import gate
-from soar.domain.commands import AddArtifact, CallPlaybook, Prompt
-from soar.domain.errors import NotFound
+from soar.domain.commands import AddArtifact, Prompt
 from soar.domain.model import SEVERITY_RANK, NewArtifact, severity
-from soar.engine import addressees, chords, shading
+from soar.engine import addressees, calling, chords, shading
 from soar.engine.planner import Join, Member, Plan, PlannedAct
 from soar.store.rows import storable
 from soar.store.work import Work
@@ -53,7 +52,9 @@ def write(work: Work, plan: Plan, at: Desk) -> None:
     for prompt in plan.prompts:
         _write_prompt(work, prompt, at)
     for child in plan.children:
-        _write_child(work, child, at)
+        calling.write_child(work, child, at)
+    for function in plan.functions:
+        calling.write_function(work, function, at)
 
 
 def _change(work: Work, plan: Plan, at: Desk) -> None:
@@ -105,6 +106,7 @@ def _write_join(work: Work, join: Join, at: Desk) -> None:
         action=first.action if first and not join.together else "",
         callback=join.callback,
         handle=join.handle,
+        loop_state=join.loop_state,
         remaining=open_calls,
         failed="" if open_calls else problems or "no calls",
     )
@@ -308,38 +310,6 @@ def open_question(
         also=also,
         questions=questions,
     )
-
-
-def _write_child(work: Work, child: CallPlaybook, at: Desk) -> None:
-    join_id = work.runs.add_action_run(
-        **at.ids,
-        kind="playbook",
-        action=child.playbook,
-        name=child.name,
-        callback=child.callback,
-        handle=child.handle,
-        remaining=1,
-    )
-    try:
-        playbook = work.playbooks.newest(child.playbook)
-    except NotFound as error:
-        work.runs.log(at.run["id"], [("error", child.name, str(error))])
-        work.runs.save(at.run["id"], run_data=None, outputs=None, error=str(error))
-        work.runs.end_join(join_id, succeeded=False, message=str(error))
-        work.send_task("soar.engine.resume_run", at.run["id"], join_id)
-        return
-    run_id = work.runs.add(
-        container_id=at.run["container_id"],
-        playbook_id=playbook["id"],
-        started_by=at.run["playbook"],
-        run_as=at.run["run_as"],
-        inputs=child.inputs,
-        scope=at.run["scope"],
-        artifacts_from=at.run["artifacts_from"],
-        parent_action_run_id=join_id,
-        shadow=at.run["shadow"],
-    )
-    work.send_task(START_RUN, run_id)
 
 
 def _log_failed(work: Work, join: Join, at: Desk) -> None:

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from soar.domain import commands
-from soar.phantom import arguments, prompts
+from soar.phantom import arguments, containers, loops, prompts
 from soar.phantom.arguments import refuse
 from soar.phantom.desk import desk
 from soar.phantom.targets import sources as sources_of
@@ -30,9 +30,11 @@ def _act_command(
     name: str | None = None,
     targets: Any = None,
     reviewer: Any = None,
+    loop_state: Any = None,
 ) -> commands.Act:
     sources, context = sources_of(targets, desk().view.container)
     given = [parameters] if isinstance(parameters, Mapping) else parameters
+    state = loops.read(loop_state) or None
     return commands.Act(
         action=" ".join(str(action).lower().split()),
         name=name or str(action),
@@ -42,8 +44,9 @@ def _act_command(
         context=context,
         callback=arguments.callback_name(callback),
         handle=handle,
-        start_time=start_time,
+        start_time=loops.begins_at(state, start_time),
         reviewer=arguments.reviewers(reviewer),
+        loop_state=state,
     )
 
 
@@ -69,10 +72,9 @@ def act(
     *targets* (an artifact, a result or a container) supplies the parameters where none are
     given. *parent_action*, *tags*, *asset_type* and *app* are accepted and not needed.
     *reviewer* is a user or role, or several with commas between, of whom one must agree first.
-    *loop_state* is refused: nothing here may look looped and not be.
+    *loop_state* is what ``LoopState.to_json`` gave: the callback gets it as ``loop_state_json``,
+    and from the second iteration on the act begins after the loop's ``delay_time``.
     """
-    if loop_state:
-        refuse("act(loop_state=…)")
     arguments = {
         "action": action,
         "parameters": parameters,
@@ -80,6 +82,7 @@ def act(
         "start_time": start_time,
         "name": name,
         "reviewer": reviewer,
+        "loop_state": loop_state,
     }
     if isinstance(targets, list | tuple):
         each = [{**arguments, "targets": target} for target in targets]
@@ -198,18 +201,33 @@ def playbook(
     callback: arguments.Callback = None,
     inputs: Mapping[str, Any] | None = None,
     handle: Any = None,
+    loop_state: Any = None,
     **_ignored: Any,
-) -> None:
-    """Start another playbook on this container; *callback* is called when it has ended."""
-    desk().ask(
+) -> int:
+    """
+    Start another playbook and return the id of its run; *callback* is called when it has ended.
+
+    *playbook* is a name, with its repository before it or without. *inputs* are what the other
+    one reads as ``playbook_input:``; what it saves is read as ``<name>:playbook_output:``.
+    """
+    at, state = desk(), loops.read(loop_state) or None
+    if loops.begins_at(state, None):
+        refuse("playbook(loop_state=…) with a delay_time")
+    number = containers.container_id_of(container)
+    run_id = at.view.reader.new_run_id()
+    at.ask(
         commands.CallPlaybook(
-            playbook=playbook,
-            name=name or playbook,
+            playbook=str(playbook),
+            name=name or str(playbook),
             inputs=dict(inputs or {}),
             callback=arguments.callback_name(callback),
             handle=handle,
+            run_id=run_id,
+            container_id=None if number == at.view.container["id"] else number,
+            loop_state=state,
         )
     )
+    return run_id
 
 
 def playbook_block() -> Callable[[F], F]:
@@ -221,10 +239,8 @@ def completed(
     action_names: Any = None, playbook_names: Any = None, custom_function_names: Any = None
 ) -> bool:
     """Tell whether this run has been told of the completion of all these names."""
-    if custom_function_names:
-        refuse("completed(custom_function_names=…)")
-    names = {*arguments.texts(action_names), *arguments.texts(playbook_names)}
-    return names <= desk().view.delivered
+    kinds = (action_names, playbook_names, custom_function_names)
+    return {name for names in kinds for name in arguments.texts(names)} <= desk().view.delivered
 
 
 def debug(message: Any = "") -> None:

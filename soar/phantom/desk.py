@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from soar.domain.commands import Command, Log
@@ -30,13 +31,19 @@ class Reader(Protocol):
     def new_artifact_id(self) -> int:
         """Reserve the id of an artifact that the block adds."""
 
+    def new_run_id(self) -> int:
+        """Reserve the id of a run that the block starts."""
+
+    def custom_function_results(self, name: str) -> list[dict[str, Any]]:
+        """Return ``success``, ``message``, ``data`` and ``parameter`` of a function's calls."""
+
+    def launching_user(self) -> dict[str, Any]:
+        """Return who started the run, or the run that led to it."""
+
     def action_results(
         self, name: str | None = None, *, action_run_id: Any = None, app_run_id: Any = None
     ) -> list[dict[str, Any]]:
         """Return the results of the acts and prompts that the run was told of, of one or all."""
-
-    def custom_function_results(self, name: str) -> list[dict[str, Any]]:
-        """Return the results of a custom function: success, message, data and parameter of each."""
 
     def playbook_outputs(self, name: str) -> list[dict[str, Any]]:
         """Return the outputs of the playbooks that this run has called under a name."""
@@ -62,8 +69,8 @@ class View:
     inputs: Mapping[str, Any]
     delivered: frozenset[str]
     reader: Reader
+    now: datetime = field(default_factory=lambda: datetime.now(UTC))
     scope: Scope = field(default_factory=Scope)
-    launched_by: str = ""
     base_url: str = ""
     kept: Mapping[tuple[str, str], Any] = field(default_factory=dict)
     """In a rehearsal: what the block that asks has kept."""
@@ -80,6 +87,8 @@ class Desk:
     """What one block has asked for so far."""
 
     view: View
+    function: str = ""
+    """The custom function that runs, where it is no block."""
     commands: list[Command] = field(default_factory=list)
     run_data: dict[str, str] = field(default_factory=dict)
     changes: dict[int, dict[str, Any]] = field(default_factory=dict)

@@ -232,7 +232,8 @@ def _container(reading: Reading, _: Datapath) -> list[Any]:
 
 def _run(_: Reading, __: Datapath) -> list[Any]:
     view = desk().view
-    user = {"name": view.launched_by, "username": view.launched_by}
+    name = view.reader.launching_user()["name"]
+    user = {"name": name, "username": name}
     return [{"launching_user": user, "id": view.run_id, "name": view.playbook}]
 
 

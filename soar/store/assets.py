@@ -147,6 +147,15 @@ class Assets(Queries):
         """Return every trigger in the order they were made."""
         return [_trigger(row) for row in self._all("select * from trigger order by id")]
 
+    def put_out(self, playbook: str) -> list[str]:
+        """Make the triggers that start a playbook inactive; return their names."""
+        rows = self._all(
+            "update trigger set active = false where playbook = :playbook and active"
+            " returning name",
+            playbook=playbook,
+        )
+        return sorted(row["name"] for row in rows)
+
     def delete_trigger(self, name: str) -> bool:
         """Remove a trigger; False where there was none."""
         return bool(self._do("delete from trigger where name = :name", name=name))

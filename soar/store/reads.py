@@ -119,7 +119,7 @@ class Reads(Queries):
         )
 
     def uncalled_of(self, container_id: int) -> list[Row]:
-        """Return the acts and sub-playbooks of a container that never came to a call or run."""
+        """Return acts and sub-playbooks that came to no call or run, and functions that failed."""
         return self._all(
             """
             select a.id, a.run_id, a.kind, a.action, a.name, a.status, a.message, a.create_time,
@@ -128,7 +128,8 @@ class Reads(Queries):
                   and not exists (select 1 from app_run c where c.action_run_id = a.id))
               or (a.kind = 'playbook'
                   and not exists (select 1 from playbook_run r
-                                  where r.parent_action_run_id = a.id)))
+                                  where r.parent_action_run_id = a.id))
+              or a.kind = 'custom_function')
             order by a.id
             """,
             id=container_id,

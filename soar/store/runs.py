@@ -21,11 +21,13 @@ MORE = """
     select r.status in ('queued', 'running') and (
       exists (select 1 from action_run a where a.run_id = r.id and a.join_id = a.id
               and a.end_time is not null and a.delivered_at is null)
+      or exists (select 1 from function_call f where f.run_id = r.id and f.end_time is null)
       or not exists (select 1 from action_run a where a.run_id = r.id and a.join_id = a.id
                      and a.delivered_at is null))
     from playbook_run r where r.id = %(run)s
 """
-"""Tells whether a run can move: a join has ended that it was not told of, or nothing is open."""
+"""Tells whether a run can move: it was not told of a join's end, has a function to call, or
+nothing is open."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,6 +39,8 @@ class Standing:
     open_joins: int = 0
     told: frozenset[str] = frozenset()
     """The names of what was delivered."""
+    function_call: int | None = None
+    """The first call of a custom function that nobody has made yet."""
 
 
 class Runs(Queries):
@@ -53,6 +57,7 @@ class Runs(Queries):
         parent_action_run_id: int | None = None,
         shadow: bool = False,
         beside: int | None = None,
+        run_id: int | None = None,
         scope: Any = "all",
         artifacts_from: int = 0,
     ) -> int:
@@ -60,13 +65,15 @@ class Runs(Queries):
         return int(
             self._value(
                 Hot("""
-                insert into playbook_run (container_id, playbook_id, started_by, run_as, inputs,
+                insert into playbook_run (id, container_id, playbook_id, started_by, run_as, inputs,
                                           parent_action_run_id, shadow, beside, scope,
                                           artifacts_from)
-                values (:container_id, :playbook_id, :started_by, :run_as,
-                        cast(:inputs as jsonb), :parent, :shadow, :beside,
-                        cast(:scope as jsonb), :artifacts_from) returning id
+                values (coalesce(:id, nextval(pg_get_serial_sequence('playbook_run', 'id'))),
+                        :container_id, :playbook_id, :started_by, :run_as, cast(:inputs as jsonb),
+                        :parent, :shadow, :beside, cast(:scope as jsonb), :artifacts_from)
+                returning id
                 """),
+                id=run_id,
                 container_id=container_id,
                 playbook_id=playbook_id,
                 started_by=started_by,
@@ -117,7 +124,9 @@ class Runs(Queries):
             select (select count(*) from action_run where run_id = :id and join_id = id
                     and delivered_at is null) as open_joins,
                    array(select distinct name from action_run where run_id = :id
-                    and delivered_at is not null) as told, e.*
+                    and delivered_at is not null) as told,
+                   (select id from function_call where run_id = :id and end_time is null
+                    order by id limit 1) as function_call, e.*
             from (select) one left join lateral (
               select * from action_run where run_id = :id and join_id = id
               and end_time is not null and delivered_at is null order by end_time, id limit 1
@@ -130,6 +139,7 @@ class Runs(Queries):
             join=row if row["id"] is not None else None,
             open_joins=row["open_joins"],
             told=frozenset(row["told"]),
+            function_call=row["function_call"],
         )
 
     def relieved(self, run_id: int) -> None:
@@ -171,13 +181,6 @@ class Runs(Queries):
             join action_run a on a.id = c.action_run_id where c.join_id = :id order by c.id
             """),
             id=join_id,
-        )
-
-    def child_of(self, action_run_id: int) -> Row | None:
-        """Return the run that an action run started."""
-        return self._one(
-            "select * from playbook_run where parent_action_run_id = :id order by id limit 1",
-            id=action_run_id,
         )
 
     def save(
@@ -277,16 +280,18 @@ class Runs(Queries):
         remaining: int = 0,
         join_id: int | None = None,
         failed: str = "",
+        loop_state: Mapping[str, Any] | None = None,
     ) -> int:
-        """Add an act, group, prompt or sub-playbook; *join_id* None makes it its own join."""
+        """Add an act, group, prompt, call or sub-playbook; *join_id* None: it is its own join."""
         row = self._one(
             Hot("""
             insert into action_run (run_id, container_id, join_id, kind, action, name, callback,
-                                    handle, remaining, status, message, end_time)
+                                    handle, loop_state, remaining, status, message, end_time)
             values (:run_id, :container_id,
                     coalesce(cast(:join_id as bigint),
                              currval(pg_get_serial_sequence('action_run', 'id'))),
-                    :kind, :action, :name, :callback, cast(:handle as jsonb), :remaining,
+                    :kind, :action, :name, :callback, cast(:handle as jsonb),
+                    cast(:loop_state as jsonb), :remaining,
                     case when :failed = '' then 'running' else 'failed' end, :failed,
                     case when :remaining = 0 and :kind in ('act', 'group')
                          and cast(:join_id as bigint) is null then now() end)
@@ -300,6 +305,7 @@ class Runs(Queries):
             name=storable(name),
             callback=callback,
             handle=as_json(handle),
+            loop_state=as_json(loop_state) if loop_state else None,
             remaining=remaining,
             failed=storable(failed),
         )

@@ -18,7 +18,7 @@ from sqlalchemy import (
     UniqueConstraint,
     text,
 )
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from soar.store.approval_table import approval as approval
 from soar.store.attachments import attachment as attachment
@@ -37,6 +37,8 @@ from soar.store.columns import (
 )
 from soar.store.columns import metadata as metadata
 from soar.store.delegations import delegation as delegation
+from soar.store.functions import custom_function as custom_function
+from soar.store.functions import function_call as function_call
 from soar.store.identity_tables import credential as credential
 from soar.store.identity_tables import linked_identity as linked_identity
 from soar.store.identity_tables import login_failure as login_failure
@@ -210,6 +212,7 @@ action_run = Table(
     text_column("name"),
     text_column("callback"),
     json_column("handle", "null"),
+    Column("loop_state", JSONB),
     text_column("status", "running"),
     text_column("message"),
     Column("remaining", Integer, nullable=False, server_default="0"),

@@ -28,6 +28,8 @@ from soar.store.containers import Containers
 from soar.store.credentials import Credentials
 from soar.store.delegations import Delegations
 from soar.store.desk import Desk
+from soar.store.families import Families
+from soar.store.functions import Functions
 from soar.store.identities import Identities
 from soar.store.lanes import Lanes
 from soar.store.ledger import Ledger
@@ -73,6 +75,16 @@ class Work:
     def runs(self) -> Runs:
         """Playbook runs, their action runs and logs."""
         return Runs(self.connection)
+
+    @cached_property
+    def families(self) -> Families:
+        """Runs that call each other."""
+        return Families(self.connection)
+
+    @cached_property
+    def functions(self) -> Functions:
+        """Custom functions and their calls."""
+        return Functions(self.connection)
 
     @cached_property
     def state(self) -> RunState:

@@ -58,7 +58,7 @@ def _names(text: Text) -> None:
 
 
 def _offered(text: Text, node: ast.AST, name: str) -> None:
-    if not hasattr(rules, name):
+    if name not in vars(rules):
         text.say(node, ERROR, "unknown name", f"phantom.{name} is not offered by this release")
 
 

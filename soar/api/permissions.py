@@ -18,6 +18,8 @@ ADMINS = ("admin",)
 PERMISSIONS: Mapping[str, tuple[str, ...]] = {
     "edit containers": WRITERS,
     "edit artifacts": WRITERS,
+    "edit custom lists": WRITERS,
+    "edit workbooks": ADMINS,
     "run playbooks": WRITERS,
     "edit assets": ADMINS,
     "edit triggers": ADMINS,

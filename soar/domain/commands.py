@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from soar.domain.changes import Change
 from soar.domain.questions import Question
 
 
@@ -32,6 +33,8 @@ class Act:
     start_time: datetime | None = None
     reviewer: str = ""
     """Who must agree to it, whatever else it needs: a user, a role, or several of them."""
+    refused: str = ""
+    """Why it cannot be made, where that was known when it was asked."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -97,6 +100,10 @@ class AddNote:
     title: str = ""
     kind: str = "comment"
     format: str = "markdown"
+    note_id: int | None = None
+    """The id that was reserved for it."""
+    task_id: int | None = None
+    artifact_id: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -133,4 +140,5 @@ Command = (
     | SaveRunData
     | SaveOutputs
     | Log
+    | Change
 )

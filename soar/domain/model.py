@@ -214,6 +214,8 @@ class Person:
     username: str
     roles: tuple[str, ...]
     kind: str = "normal"
+    run_id: int | None = None
+    """The run that asks in their name, with a token of its own."""
 
 
 def severity(value: Any, *, field_name: str = "severity") -> str:

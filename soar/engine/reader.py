@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from soar.domain import shapes
+from soar.engine.records import Records
 from soar.store.work import Work
 
 
@@ -20,6 +21,8 @@ class Reader:
     work: Work
     most: int
     """So many artifacts of a container are read, the oldest."""
+    records: Records
+    """What else a block may look up."""
 
     def container(self, container_id: int) -> dict[str, Any]:
         """Return a container with its artifacts; ``artifact_count`` is of all it has."""
@@ -42,4 +45,9 @@ class Reader:
 
     def new_artifact_id(self) -> int:
         """Reserve an artifact's id."""
-        return self.work.containers.next_artifact_id()
+        return self.records.new_id("artifact")
+
+    def custom_list(self, name: str) -> list[list[str]] | None:
+        """Return the rows of a custom list, or None where there is none of that name."""
+        with self.work.attempt():
+            return self.work.custom_lists.content(name)

@@ -20,7 +20,7 @@ from soar.catalog import Catalog
 from soar.domain.commands import Act, ActTogether, Command, Log, Prompt, UpdateContainer
 from soar.domain.errors import SoarError
 from soar.domain.states import RunStatus
-from soar.engine import limits, shading, writing
+from soar.engine import lending, limits, shading, writing
 from soar.engine.activation import Activation, activate
 from soar.engine.planner import Member, Situation, plan
 from soar.engine.program import BadPlaybook, Program, load
@@ -66,6 +66,12 @@ class Event:
     block: str
     positional: tuple[Any, ...]
     told: frozenset[str]
+
+    @property
+    def step(self) -> str:
+        """Which event of its run this is; a block that is run again is told the same."""
+        about = self.positional[0] if len(self.positional) == 5 else {}
+        return f"{self.block}:{about.get('action_run_id', '')}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -195,13 +201,16 @@ class Engine:
 
     def _call(self, work: Work, run: Row, program: Program, event: Event) -> int:
         """Run one block and write down everything that it asked for; return what it opened."""
-        view = self._view(work, run, event.told)
-        arguments = _with_container(event, view)
-        done = activate(program, event.block, arguments, view, seconds=self.settings.block_seconds)
-        return self._write(work, run, program, view, event.block, done)
+        with lending.lent(
+            self.database, self.settings, self.catalog, work=work, run=run, step=event.step
+        ) as reader:
+            view = self._view(reader, work, run, event.told)
+            arguments = _with_container(event, view)
+            seconds = self.settings.block_seconds
+            done = activate(program, event.block, arguments, view, seconds=seconds)
+            return self._write(work, run, program, view, event.block, done)
 
-    def _view(self, work: Work, run: Row, told: frozenset[str]) -> View:
-        reader = Reader(work, self.settings.block_artifacts)
+    def _view(self, reader: Reader, work: Work, run: Row, told: frozenset[str]) -> View:
         container = reader.read(run["container_id"])
         if container["artifact_count"] > reader.most:
             about = f"container {container['id']} has "
@@ -270,7 +279,7 @@ class Engine:
         """
         if not program.pure or not program.has(prompt.callback):
             return []
-        view = replace(view, delivered=view.delivered | {prompt.name})
+        view = replace(view, delivered=view.delivered | {prompt.name}, rehearsed=True)
         handle = json.loads(as_json(prompt.handle))  # as the answer will bring it, and a copy
         results = PromptResults(
             message=prompt.message, responses=[option], user="", status="success"

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from soar.domain import commands
-from soar.phantom import arguments, prompts
+from soar.phantom import arguments, prompts, spending
 from soar.phantom.arguments import refuse
 from soar.phantom.desk import desk
 from soar.phantom.targets import sources as sources_of
@@ -44,6 +44,7 @@ def _act_command(
         handle=handle,
         start_time=start_time,
         reviewer=arguments.reviewers(reviewer),
+        refused=spending.refusal(),
     )
 
 

@@ -7,6 +7,7 @@ Never: shared between two blocks; each thread and task sees its own.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -15,6 +16,7 @@ from typing import Any, Protocol
 
 from soar.domain.commands import Command
 from soar.domain.errors import SoarError
+from soar.phantom.records import Records
 
 
 class Reader(Protocol):
@@ -29,6 +31,13 @@ class Reader(Protocol):
     def new_artifact_id(self) -> int:
         """Reserve the id of an artifact that the block adds."""
 
+    def custom_list(self, name: str) -> list[list[str]] | None:
+        """Return the rows of a custom list, or None where there is none of that name."""
+
+    @property
+    def records(self) -> Records:
+        """What else the block may look up."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class View:
@@ -41,6 +50,8 @@ class View:
     inputs: Mapping[str, Any]
     delivered: frozenset[str]
     reader: Reader
+    rehearsed: bool = False
+    """Whether the block is only asked what it would ask."""
 
 
 MOST_COMMANDS = 10_000
@@ -55,6 +66,21 @@ class Desk:
     run_data: dict[str, str] = field(default_factory=dict)
     changes: dict[int, dict[str, Any]] = field(default_factory=dict)
     added: dict[int, list[dict[str, Any]]] = field(default_factory=dict)
+    pending: dict[str, dict[Any, Any]] = field(default_factory=lambda: defaultdict(dict))
+    """What the block itself has changed and would read, by theme."""
+
+    stale: bool = False
+    """Whether the container of the view may have changed since the block began."""
+
+    def forget_what_it_saw(self) -> None:
+        """Read everything anew from now on: what the block asked so far has been carried out."""
+        self.stale = True
+        self.changes.clear()
+        self.added.clear()
+        acts = self.pending.get("acts")
+        self.pending.clear()
+        if acts:
+            self.pending["acts"] = acts
 
     def ask(self, command: Command) -> None:
         """Put a command on the list, which is not endless."""

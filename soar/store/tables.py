@@ -34,6 +34,9 @@ from soar.store.columns import (
     when,
 )
 from soar.store.columns import metadata as metadata
+from soar.store.custom_lists import decided_list as decided_list
+from soar.store.deeds import block_deed as block_deed
+from soar.store.deeds import run_token as run_token
 from soar.store.delegations import delegation as delegation
 from soar.store.identity_tables import credential as credential
 from soar.store.identity_tables import login_failure as login_failure
@@ -47,8 +50,13 @@ from soar.store.notice_tables import received as received
 from soar.store.notice_tables import reminder as reminder
 from soar.store.people_table import person as person
 from soar.store.people_table import token as token
+from soar.store.pins import pin as pin
 from soar.store.policies import policy as policy
+from soar.store.saved_objects import saved_object as saved_object
 from soar.store.shadow import shadow as shadow
+from soar.store.workbooks import workbook_phase as workbook_phase
+from soar.store.workbooks import workbook_task as workbook_task
+from soar.store.workbooks import workbook_template as workbook_template
 
 playbook = Table(
     "playbook",
@@ -115,6 +123,7 @@ container = Table(
     texts("tags"),
     json_column("data"),
     json_column("custom_fields"),
+    Column("current_phase_id", BigInteger),
     now_column("create_time"),
     now_column("update_time"),
     when("close_time"),
@@ -326,7 +335,10 @@ note = Table(
     text_column("content"),
     text_column("format"),
     text_column("author"),
+    Column("task_id", BigInteger),
+    Column("artifact_id", BigInteger),
     now_column("create_time"),
+    now_column("update_time"),
     Index(None, "container_id"),
 )
 

@@ -1,0 +1,43 @@
+"""
+What one block is lent: a reader, a folder, and a way to this system's own REST.
+
+In: the run and the event that its block is told. Out: a reader, for as long as the block runs.
+Never: a token or a file that is still there when the block has ended.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from soar.catalog import Catalog
+from soar.engine.journal import Journal
+from soar.engine.reader import Reader
+from soar.engine.records import Records
+from soar.engine.web import Web
+from soar.settings import Settings
+from soar.store.database import Database
+from soar.store.work import Work
+
+
+@contextmanager
+def lent(
+    database: Database,
+    settings: Settings,
+    catalog: Catalog,
+    *,
+    work: Work,
+    run: Mapping[str, Any],
+    step: str,
+) -> Iterator[Reader]:
+    """Lend a block what it may use, and take it back when it has ended."""
+    journal = Journal(work=work, run_id=run["id"], step=step)
+    web = Web(database=database, settings=settings, run=run, journal=journal)
+    records = Records(work, run, settings, catalog, web.fetch, journal)
+    try:
+        yield Reader(work, settings.block_artifacts, records)
+        journal.close()
+    finally:
+        web.close()
+        records.own.clear()

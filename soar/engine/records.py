@@ -124,6 +124,10 @@ class Records:
             raise NotFound(f"there is no attachment {attachment_id}")
         return self.own.lay(attachment_id, found["name"], bytes(found["content"]))
 
+    def lay(self, number: int, name: str, compressed: bytes) -> str:
+        """Lay down what the block itself has made, and return its path."""
+        return self.own.lay(number, name, compressed)
+
     def read(self, path: str) -> bytes:
         """Return what stands in a file that the block has written."""
         return self.own.read(path)

@@ -42,11 +42,11 @@ def get_artifacts(container_id: Any = None, full_data: bool = False, **_ignored:
     """Return the artifacts: a list, or (success, message, list) when *full_data* is asked."""
     number, at = container_id_of(container_id), desk()
     own = number == at.view.container["id"] and not at.added.get(number) and not at.stale
-    found = (
-        [dict(a) for a in at.view.container["artifacts"]]
-        if own
-        else [*at.view.reader.artifacts(number), *at.added.get(number, ())]
-    )
+    if own:
+        found = [dict(a) for a in at.view.container["artifacts"]]
+    else:
+        made = at.changes.get(number, {}).get("new")
+        found = [*([] if made else at.view.reader.artifacts(number)), *at.added.get(number, ())]
     gone = at.pending[GONE]
     found = [a for a in found if a["id"] not in gone] if gone else found
     return (True, f"{len(found)} artifacts", found) if full_data else found

@@ -79,6 +79,7 @@ def attach(
         sha256=hashlib.sha256(content).hexdigest(),
         details=dict(metadata or {}),
     )
+    path = path or at.view.reader.records.lay(change.attachment_id, name, change.content)
     at.ask(change)
     at.pending[FILES][change.attachment_id] = {**_told(change), "path": path}
     return True, "file attached", change.sha1

@@ -62,6 +62,9 @@ class Records(Protocol):
     def opened(self, attachment_id: int) -> str:
         """Lay a file down where the block can open it, and return its path."""
 
+    def lay(self, number: int, name: str, compressed: bytes) -> str:
+        """Lay down what the block itself has made, and return its path."""
+
     def read(self, path: str) -> bytes:
         """Return what stands in a file that the block has written."""
 

@@ -16,6 +16,7 @@ import pytest
 
 from soar import catalog, library
 from soar.domain import shapes
+from soar.domain.changes import ChangeTags
 from soar.domain.commands import AddArtifact, AddNote, CallPlaybook, Prompt, UpdateContainer
 from soar.domain.model import Asset
 from soar.engine import planner
@@ -24,6 +25,7 @@ from soar.engine.planner import Join, Member, Plan, Situation
 from soar.engine.program import Program, load
 from soar.phantom.desk import View
 from soar.phantom.results import PromptResults, Results, of_calls
+from tests.scripts.shelf import Shelf
 
 ASSETS = {
     "virustotal_prod": "virustotal",
@@ -52,6 +54,11 @@ class Memory:
 
     shape: dict[str, Any]
     last_id: int = 100
+    records: Shelf = field(default_factory=Shelf)
+
+    def custom_list(self, name: str) -> list[list[str]] | None:
+        """Return the rows of a custom list."""
+        return self.records.lists.get(name)
 
     def container(self, container_id: int) -> dict[str, Any]:
         """Return the container as it is now."""
@@ -135,6 +142,10 @@ class Dialogue:
             if isinstance(command, AddArtifact):
                 artifact = {"id": command.artifact_id, **command.fields}
                 self.memory.shape["artifacts"].append(artifact)
+            if isinstance(command, ChangeTags):
+                tags = {*self.memory.shape["tags"], *command.add} - {*command.remove}
+                self.memory.shape["tags"] = sorted(tags)
+            self.memory.records.keep(command)
         self.waiting += [*self.plan.joins, *self.plan.prompts, *self.plan.children]
 
     def _ended(self, kind: type, name: str | None = None) -> Any:

@@ -97,7 +97,7 @@ def upgrade() -> None:
         sa.Column('create_time', sa.DateTime(timezone=True), server_default=sa.text('now()'), nullable=False),
         sa.Column('update_time', sa.DateTime(timezone=True), server_default=sa.text('now()'), nullable=False),
         sa.PrimaryKeyConstraint('id', name=op.f('pk_saved_object')),
-        sa.UniqueConstraint('container_id', 'playbook', 'key', name=op.f('uq_saved_object_container_id')),
+        sa.UniqueConstraint('container_id', 'playbook', 'key', name=op.f('uq_saved_object_container_id_playbook_key')),
     )
     op.create_index('ix_saved_object_ends', 'saved_object', ['container_id'], unique=False, postgresql_where=sa.text('ends_with_container'))
     op.create_table(

@@ -208,7 +208,7 @@ class Shelf:
                     "note_type": note.kind,
                     "task": note.task_id,
                     "artifact": note.artifact_id,
-                }  # fmt: skip
+                }
             )
 
 

@@ -20,7 +20,8 @@ def test_a_file_is_attached_and_opened_by_its_vault_id(stage: Stage, tmp_path: P
     (tmp_path / "x.bin").write_bytes(b"evil")
     opened = """
         ok, message, files = phantom.vault_info(vault_id=vault_id)
-        told.append([ok, files[0]["name"], files[0]["size"], pathlib.Path(files[0]["path"]).read_text()])
+        text = pathlib.Path(files[0]["path"]).read_text()
+        told.append([ok, files[0]["name"], files[0]["size"], text])
     """
 
     told = stage.says(f"""

@@ -9,7 +9,7 @@ import pytest
 from soar.phantom import rules
 from tests.unit.phantom.conftest import Stage
 
-NAMES = """
+WORDS = """
 debug act collect2 format get_format_data decision custom_function condition add_note save_run_data
 playbook_block get_run_data completed playbook set_status comment prompt2 save_playbook_output_data
 get_container set_severity get_list collect pin error promote concatenate update requests.get
@@ -24,7 +24,8 @@ utils.is_email utils.is_hash create_container valid_net save_object get_object c
 vault.Vault.get_file_info get_successful_action_results_v2 get_vault_file collect_from_contains
 save_block_result find_events add_task add_workbook get_current_container_id_ get_notes vault_delete
 get_tags remove_list vault.Vault.create_attachment
-""".split()
+"""
+NAMES = WORDS.split()
 """The public API as playbooks in the field use it, the most used first."""
 MEANINGLESS = ("find_events", "set_parent_handle")
 """What is known of these is their name: nobody documents what they do."""

@@ -35,7 +35,8 @@ block_deed = Table(
 )
 
 LEND = """
-    with old as (delete from run_token where expires_at < now())
+    with old as (delete from run_token where expires_at < now()),
+    forgotten as (delete from block_deed where create_time < now() - interval '30 days')
     insert into run_token (hash, run_id, expires_at)
     values (%(hash)s, %(run)s, now() + make_interval(secs => %(seconds)s))
     on conflict (hash) do nothing

@@ -74,7 +74,9 @@ class ChangeTags(Change):
     @property
     def said(self) -> str:
         """What it would have done."""
-        return f"would have tagged it: +{list(self.add)} -{list(self.remove)}"
+        parts = {"added the tags": self.add, "removed the tags": self.remove}
+        said = [f"{verb} {', '.join(tags)}" for verb, tags in parts.items() if tags]
+        return f"would have {' and '.join(said)}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from soar.api.door import Call
 
 HEADER = "soar-deed"
-NAME = re.compile(r"([0-9]{1,9})/([0-9a-f]{64})/(.{1,300})")
+NAME = re.compile(r"([0-9]{1,9})/([0-9a-f]{64})/([0-9a-f]{32})")
 
 
 def once(call: Call, answer: Callable[[Call], Any], deed: str) -> Any:

@@ -65,7 +65,7 @@ class Web:
             return _said(200, {"success": True, "id": 0, "shadow": True})
         if not self.run["shadow"]:
             self._carry_out(at)
-        at.forget_what_it_saw()
+            at.forget_what_it_saw()
         return self._ask(method, path, given)
 
     def close(self) -> None:
@@ -82,7 +82,8 @@ class Web:
         if (parts.scheme or parts.netloc) and parts.hostname not in (LOOPBACK | names) - {None}:
             return None
         path = f"/{parts.path.lstrip('/')}"
-        if path != "/rest" and not path.startswith("/rest/"):
+        outside = path != "/rest" and not path.startswith("/rest/")
+        if outside or ".." in path.split("/"):
             raise NotAllowed(f"phantom.requests asks only what is below /rest, not {path[:80]!r}")
         return f"{path}?{parts.query}" if parts.query else path
 

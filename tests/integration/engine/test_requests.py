@@ -266,6 +266,7 @@ def test_a_run_is_a_machine_whoever_it_runs_as(bench: Bench) -> None:
         ("//evil.example/rest", "asks only this system, not 'evil.example'"),
         ("/approvals", "asks only what is below /rest, not '/approvals'"),
         ("/restx", "asks only what is below /rest"),
+        ("/rest/../approvals", "asks only what is below /rest"),
     ],
 )
 def test_the_engine_is_no_way_out(bench: Bench, web: str, url: str, sentence: str) -> None:

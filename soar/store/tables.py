@@ -19,6 +19,7 @@ from sqlalchemy import (
     text,
 )
 
+from soar.store import case_tables as case_tables
 from soar.store.approval_table import approval as approval
 from soar.store.attachments import attachment as attachment
 from soar.store.audit import audit as audit
@@ -34,9 +35,6 @@ from soar.store.columns import (
     when,
 )
 from soar.store.columns import metadata as metadata
-from soar.store.custom_lists import decided_list as decided_list
-from soar.store.deeds import block_deed as block_deed
-from soar.store.deeds import run_token as run_token
 from soar.store.delegations import delegation as delegation
 from soar.store.identity_tables import credential as credential
 from soar.store.identity_tables import login_failure as login_failure
@@ -50,13 +48,8 @@ from soar.store.notice_tables import received as received
 from soar.store.notice_tables import reminder as reminder
 from soar.store.people_table import person as person
 from soar.store.people_table import token as token
-from soar.store.pins import pin as pin
 from soar.store.policies import policy as policy
-from soar.store.saved_objects import saved_object as saved_object
 from soar.store.shadow import shadow as shadow
-from soar.store.workbooks import workbook_phase as workbook_phase
-from soar.store.workbooks import workbook_task as workbook_task
-from soar.store.workbooks import workbook_template as workbook_template
 
 playbook = Table(
     "playbook",

@@ -13,12 +13,14 @@ import ipaddress
 import re
 import secrets
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 from soar.domain.errors import BadInput, Conflict, NotAllowed
 from soar.domain.model import Person
 from soar.domain.reach import stretch
+from soar.store.deeds import RUN_PREFIX
 from soar.store.people import person_of
 from soar.store.work import Work
 from soar.telemetry import log
@@ -112,6 +114,9 @@ def authenticate(work: Work, token: str, *, address: str | None = None) -> Perso
     if not token:
         raise NotAuthenticated("No supported auth information provided in request")
     hashed = token_hash(token)
+    lent = work.deeds.bearer(hashed) if token.startswith(RUN_PREFIX) else None
+    if lent is not None and hmac.compare_digest(lent["token_hash"], hashed):
+        return _run(work, lent)
     row = work.people.by_token(hashed)
     if row is None or not hmac.compare_digest(row["token_hash"], hashed):
         raise NotAuthenticated("Invalid automation token")
@@ -120,6 +125,20 @@ def authenticate(work: Work, token: str, *, address: str | None = None) -> Perso
         log.warning("token_refused", user=row["username"], why=why)
         raise NotAuthenticated(why)
     return person_of(row)
+
+
+def _run(work: Work, row: Mapping[str, Any]) -> Person:
+    """
+    Return as whom a run asks: with the roles of the person that it runs as, and as a machine.
+
+    A run that acts as no person is the automation. Never does it answer a question.
+    """
+    if not row["active"]:
+        raise NotAuthenticated("User is inactive")
+    work.deeds.be_brief()
+    given = ["automation"] if row["person_id"] is None else row["roles"]
+    asks = {**row, "username": row["run_as"], "roles": given, "kind": "automation"}
+    return replace(person_of(asks), run_id=row["run_id"])
 
 
 def _refusal(row: Mapping[str, Any], address: str | None) -> str:

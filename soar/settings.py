@@ -35,6 +35,8 @@ class Settings(BaseSettings):
     http_port: int = 8080
     trusted_proxies: str = ""
     public_url: str = Field(default="", pattern=r"^(https?://[^\s?#@]+)?$")
+    rest_url: str = Field(default="", pattern=r"^(https?://[^\s?#@]+)?$")
+    playbook_hosts: str = ""
     flower_port: int = 5555
     flower_basic_auth: SecretStr = SecretStr("")
     log_level: str = "INFO"
@@ -74,6 +76,11 @@ class Settings(BaseSettings):
     visibility_timeout: int = 180
     stall_seconds: int = 20
     token: SecretStr = SecretStr("")
+
+    @property
+    def own_rest_url(self) -> str:
+        """Where the engine reaches this system's own REST."""
+        return self.rest_url.rstrip("/") or f"http://127.0.0.1:{self.http_port}"
 
     @property
     def most_call_seconds(self) -> float:

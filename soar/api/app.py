@@ -25,14 +25,17 @@ from soar.api import (
     blast,
     containers,
     containments,
+    custom_lists,
     hooks,
     inventory,
     lanes,
+    notes,
     policies,
     roles,
     runs,
     shadow,
     tenants,
+    workbooks,
 )
 from soar.api.errors import http_error, server_error
 
@@ -73,7 +76,8 @@ class Frame:
 
 def create(house: House, *, pages: Sequence[BaseRoute] = ()) -> Starlette:
     """Return the application of a process that clients talk to, and people by its *pages*."""
-    work = (containers, artifacts, attachments, runs, actions, approvals, containments)
+    cases = (containers, artifacts, attachments, custom_lists, notes, workbooks)
+    work = (*cases, runs, actions, approvals, containments)
     rooms = (about, *work, inventory, tenants, blast, policies, shadow, roles, lanes, hooks)
     app = Starlette(
         routes=[*(route for room in rooms for route in room.routes(house)), *pages],

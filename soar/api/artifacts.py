@@ -7,6 +7,7 @@ Never: an artifact twice under the same source id: the first one's id is returne
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -16,7 +17,7 @@ from starlette.routing import Route
 from soar.api import bodies
 from soar.api.door import Call, Shape, route
 from soar.api.nouns import ARTIFACTS
-from soar.api.permissions import of
+from soar.api.permissions import PARTS
 from soar.domain import shapes
 from soar.domain.errors import BadInput, NotFound, SoarError
 from soar.domain.model import NewArtifact
@@ -29,14 +30,14 @@ if TYPE_CHECKING:
 
 MOST = 1000
 FIRST = "artifacts[0]"
+CHANGES = ("name", "label", "severity", "type", "cef", "tags", "data")
 
 
 def routes(house: House) -> list[Route]:
     """Return the addresses of this module."""
-    needs = of("containers")
     return [
-        route(house, "/rest/artifact", needs=needs, get=page, post=add),
-        route(house, "/rest/artifact/{id}", needs=needs, get=one),
+        route(house, "/rest/artifact", needs=PARTS, get=page, post=add),
+        route(house, "/rest/artifact/{id}", needs=PARTS, get=one, post=change, delete=remove),
     ]
 
 
@@ -83,6 +84,28 @@ def _add(call: Call, raw: Any) -> Shape:
         return {"success": True, "id": added}
     existing = _existing(call, container_id, new.source_id)
     return {"success": True, "id": existing, "existing_artifact_id": existing}
+
+
+def change(call: Call) -> Shape:
+    """Change an artifact: each field that is given takes the place of what was there."""
+    row = call.one(ARTIFACTS)
+    raw = bodies.an_object(call.body)
+    bodies.only(raw, ("container_id", "run_automation", "cef_types", *CHANGES))
+    new = _checked({"name": row["name"], **{n: raw[n] for n in CHANGES if n in raw}})
+    changes = {n: v for n, v in dataclasses.asdict(new).items() if n in raw}
+    if "cef_types" in raw:
+        changes["data"] = {**row["data"], **changes.get("data", {}), "cef_types": raw["cef_types"]}
+    call.work.cases.update_artifact(row["id"], changes, merge=False)
+    return {"success": True, "id": row["id"]}
+
+
+def remove(call: Call) -> Shape:
+    """Remove an artifact."""
+    row = call.one(ARTIFACTS)
+    call.work.cases.delete_artifact(row["id"])
+    told = {"artifact": row["id"], "container": row["container_id"]}
+    call.work.audit(call.person.username, "artifact removed", told)
+    return {"success": True, "id": row["id"]}
 
 
 def _checked(raw: Shape) -> NewArtifact:

@@ -18,11 +18,12 @@ from starlette.routing import Route
 from soar import report as reports
 from soar import tenants
 from soar.api import actions, artifacts, attachments, bodies, runs
+from soar.api.case_nouns import PHASES, PINS
 from soar.api.door import Call, Shape, route
 from soar.api.errors import Duplicate
 from soar.api.nouns import ACTIONS, ARTIFACTS, ASSETS, ATTACHMENTS, CONTAINERS, NOTES, RUNS
 from soar.api.permissions import of
-from soar.domain import shapes
+from soar.domain import case_shapes, shapes
 from soar.domain.errors import BadInput, NotFound
 from soar.domain.model import CONTAINER_STATUSES, severity
 from soar.ingest.accept import accept, check, known_labels
@@ -58,8 +59,10 @@ def routes(house: House) -> list[Route]:
         "attachments": _within(ATTACHMENTS, attachments.shape),
         "actions": _within(ACTIONS, actions.action_shape),
         "playbook_runs": _within(RUNS, runs.shape),
-        "notes": _within(NOTES["notes"], note_shape),
-        "comments": _within(NOTES["comments"], note_shape),
+        "notes": _within(NOTES["notes"], case_shapes.note),
+        "comments": _within(NOTES["comments"], case_shapes.note),
+        "phases": _within(PHASES, case_shapes.phase),
+        "pins": _within(PINS, case_shapes.pin),
         "report": report,
     }
     needs = of("containers")
@@ -85,24 +88,6 @@ def shape(row: Row) -> Shape:
         "ingest_app": None,
         "due_time": None,
         "workflow_name": row["template"],
-    }
-
-
-def note_shape(row: Row) -> Shape:
-    """Return a note or comment."""
-    return {
-        "id": row["id"],
-        "container": row["container_id"],
-        "title": row["title"],
-        "content": row["content"],
-        "comment": row["content"],
-        "note_format": row["format"],
-        "note_type": "general",
-        "author": row["author"],
-        "user": row["author"],
-        "playbook_run": row["run_id"],
-        "create_time": shapes.stamp(row["create_time"]),
-        "time": shapes.stamp(row["create_time"]),
     }
 
 

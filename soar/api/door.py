@@ -21,7 +21,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from soar import access, roles
-from soar.api import bodies, query
+from soar.api import bodies, deeds, query
 from soar.api.errors import answer_to
 from soar.api.permissions import Needs
 from soar.domain.errors import NotFound
@@ -131,7 +131,8 @@ def _respond(
 ) -> Response:
     try:
         with house.database.begin() as work:
-            made = answer(_call(house, work, request, at.needs, body, shown))
+            call = _call(house, work, request, at.needs, body, shown)
+            made = deeds.once(call, answer, request.headers.get(deeds.HEADER, ""))
         return made if isinstance(made, Response) else JSONResponse(made)
     except Exception as error:
         return answer_to(error, at.path)

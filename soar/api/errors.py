@@ -17,6 +17,7 @@ from starlette.responses import JSONResponse, Response
 
 from soar.access import NotAuthenticated, Throttled
 from soar.domain.errors import BadInput, Conflict, IllegalMove, NotAllowed, NotFound, SoarError
+from soar.store.deeds import LOCKED
 from soar.store.listing import is_unreachable
 from soar.telemetry import log
 
@@ -67,6 +68,8 @@ def told(error: Exception, where: str) -> tuple[int, str]:
     status = next((s for kind, s in STATUSES.items() if isinstance(error, kind)), 500)
     if status != 500:
         return status, str(error)
+    if getattr(getattr(error, "orig", None), "pgcode", "") == LOCKED:
+        return 409, "somebody else is changing this just now; a block that asks holds its own run"
     if is_unreachable(error):
         return 503, "the database cannot be reached"
     frame = traceback.extract_tb(error.__traceback__)[-1]

@@ -32,7 +32,7 @@ CONTAINERS = Listing(
     ours="x.tenant_id = any(:tenants)",
     columns="x.id, x.tenant_id, x.asset, x.source_id, x.name, x.label, x.severity, x.status,"
     " x.description, x.owner_name, x.sensitivity, x.kind, x.template, x.tags, x.custom_fields,"
-    " x.create_time, x.update_time, x.close_time,"
+    " x.create_time, x.update_time, x.close_time, x.current_phase_id,"
     " (select count(*) from artifact a where a.container_id = x.id) as artifact_count",
     heavy="x.data",
     fields={

@@ -44,6 +44,8 @@ def of(area: str, *, post: Permission | None = None, delete: Permission | None =
 SETTING: Permission = ("system_settings", "edit")
 SETTINGS = of("system_settings", delete=SETTING)
 """A rule of the system: to add and to remove one is to edit the settings."""
+PARTS = of("containers", delete=("containers", "edit"))
+"""What belongs to a container: to remove it is to edit the container."""
 RUN: Permission = ("playbooks", "execute")
 
 ANYBODY = Needs(why="it tells of the server only")

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from soar.domain.changes import Change
 from soar.domain.questions import Question
 
 
@@ -34,6 +35,8 @@ class Act:
     """Who must agree to it, whatever else it needs: a user, a role, or several of them."""
     loop_state: Mapping[str, Any] | None = None
     """Where a loop stands; its callback gets it back."""
+    refused: str = ""
+    """Why it cannot be made, where that was known when it was asked."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -116,6 +119,10 @@ class AddNote:
     title: str = ""
     kind: str = "comment"
     format: str = "markdown"
+    note_id: int | None = None
+    """The id that was reserved for it."""
+    task_id: int | None = None
+    artifact_id: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -163,4 +170,5 @@ Command = (
     | Keep
     | SaveOutputs
     | Log
+    | Change
 )

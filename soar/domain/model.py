@@ -232,6 +232,8 @@ class Person:
     kind: str = "normal"
     permissions: frozenset[str] = frozenset()
     """What their roles permit, like "edit assets"; not asked where approvals are answered."""
+    run_id: int | None = None
+    """The run that asks in their name, with a token of its own."""
     tenants: tuple[int, ...] = ()
     """Whose containers they see and answer for; without any, everybody's."""
 

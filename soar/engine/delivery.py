@@ -27,6 +27,12 @@ class Event:
     keywords: dict[str, Any] = field(default_factory=dict)
     """What is given only to a block that takes it."""
 
+    @property
+    def step(self) -> str:
+        """Which event of its run this is; a block that is run again is told the same."""
+        about = self.positional[0] if len(self.positional) == 5 else {}
+        return f"{self.block}:{about.get('action_run_id', '')}"
+
 
 def event(work: Work, join: Row, told: frozenset[str]) -> Event:
     """Return what the callback of a join is told."""

@@ -14,6 +14,7 @@ from typing import Any
 
 from soar.catalog import ActionSpec, AppSpec, Catalog
 from soar.domain import cef, lookup
+from soar.domain.changes import Change
 from soar.domain.commands import (
     Act,
     ActTogether,
@@ -108,6 +109,8 @@ class Plan:
     updates: list[UpdateContainer] = field(default_factory=list)
     artifacts: list[AddArtifact] = field(default_factory=list)
     notes: list[AddNote] = field(default_factory=list)
+    changes: list[UpdateContainer | AddArtifact | AddNote | Change] = field(default_factory=list)
+    """All that is to be changed, in the order it was asked."""
     logs: list[Log] = field(default_factory=list)
     run_data: dict[str, str] = field(default_factory=dict)
     kept: dict[tuple[str, str], Any] = field(default_factory=dict)
@@ -161,6 +164,8 @@ def plan(commands: Iterable[Command], situation: Situation) -> Plan:
     """Sort commands into a plan; an act that cannot be made becomes a failed call that says why."""
     made = Plan()
     for command in commands:
+        if isinstance(command, UpdateContainer | AddArtifact | AddNote | Change):
+            made.changes.append(command)
         match command:
             case Act():
                 acts = (_act(command, situation),)
@@ -220,6 +225,8 @@ def _act(act: Act, situation: Situation) -> PlannedAct:
 
 
 def _assets(act: Act, situation: Situation) -> tuple[tuple[str, ...], str]:
+    if act.refused:
+        return (), act.refused
     if not situation.catalog.offering(act.action):
         return (), f"no app offers the action {act.action!r}"
     if act.assets:

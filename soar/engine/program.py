@@ -20,7 +20,7 @@ from typing import Any
 
 import soar.phantom.rules as rules
 from soar.domain.errors import SoarError
-from soar.phantom import dateparse
+from soar.phantom import checks, dateparse, vault
 
 PURE_MODULES = frozenset(
     {
@@ -134,9 +134,10 @@ def lend_alias() -> None:
     """Make ``import phantom.rules`` find our face in this process."""
     package = types.ModuleType("phantom")
     package.__path__ = []
-    package.rules = rules  # type: ignore[attr-defined]
     sys.modules["phantom"] = package
-    sys.modules["phantom.rules"] = rules
+    for name, module in {"rules": rules, "utils": checks, "vault": vault}.items():
+        setattr(package, name, module)
+        sys.modules[f"phantom.{name}"] = module
     if "django" not in sys.modules and find_spec("django") is None:
         _lend_django()
 
@@ -254,6 +255,10 @@ def _is_pure(tree: ast.Module) -> bool:
         if not all(_is_pure_module(module) for module in modules):
             return False
         if isinstance(node, ast.Name) and node.id in IMPURE_NAMES:
+            return False
+        if isinstance(node, ast.Attribute) and node.attr == "requests":
+            return False
+        if any(module.endswith(".requests") for module in modules):
             return False
     return True
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from soar.domain import shapes
 from soar.engine import shading
+from soar.engine.records import Records
 from soar.phantom.results import PromptResults, of_calls
 from soar.store.rows import Row
 from soar.store.work import Work
@@ -23,7 +24,9 @@ class Reader:
     work: Work
     most: int
     """So many artifacts of a container are read, the oldest."""
-    run: Row = field(default_factory=dict)
+    records: Records
+    """What else a block may look up."""
+    run: Row
     """The run whose block reads."""
     known: dict[Any, list[dict[str, Any]]] = field(default_factory=dict)
     """Results that were read: they cannot change while a block runs."""
@@ -49,7 +52,7 @@ class Reader:
 
     def new_artifact_id(self) -> int:
         """Reserve an artifact's id."""
-        return self.work.containers.next_artifact_id()
+        return self.records.new_id("artifact")
 
     def action_results(
         self, name: str | None = None, *, action_run_id: Any = None, app_run_id: Any = None
@@ -84,8 +87,9 @@ class Reader:
             return [dict(row["inputs"]) for row in self.work.state.children(self.run_id, name)]
 
     def custom_list(self, name: str) -> list[list[str]] | None:
-        """Return the rows of a custom list; there are no lists yet."""
-        return None
+        """Return the rows of a custom list, or None where there is none of that name."""
+        with self.work.attempt():
+            return self.work.custom_lists.content(name)
 
     def kept(self, kind: str, name: str) -> Any:
         """Return what an earlier block has kept under a name, or None."""
@@ -106,16 +110,17 @@ class Reader:
         person = root["run_as"] not in ("", "automation")
         return {"name": root["run_as"] if person else root["started_by"]}
 
-    def summary(self) -> dict[str, Any]:
-        """Return what the run has asked for and what came of it: the argument of on_finish."""
-        rows = self.work.families.summary_of(self.run_id)
-        told = [{**row, "action_run_id": row["id"], "type": row["kind"]} for row in rows]
-        return {"result": told, "status": "failed" if self.run.get("error") else "success"}
-
     @property
     def run_id(self) -> int:
         """The number of the run."""
         return int(self.run["id"])
+
+
+def summary(work: Work, run: Row) -> dict[str, Any]:
+    """Return what a run has asked for and what came of it: the argument of on_finish."""
+    rows = work.families.summary_of(run["id"])
+    told = [{**row, "action_run_id": row["id"], "type": row["kind"]} for row in rows]
+    return {"result": told, "status": "failed" if run.get("error") else "success"}
 
 
 def function_result(row: Row) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from soar.bus.app import RESUME_RUN
+from soar.domain.changes import Change
 from soar.domain.commands import Prompt
 from soar.domain.shadow import PREFIX, would_have, would_have_asked, would_have_changed
 
@@ -91,6 +92,7 @@ def say_changes(work: Work, plan: Plan, at: Desk) -> None:
         cef = ", ".join(f"{name}={value}" for name, value in artifact.fields["cef"].items())
         said.append(f"would have added the artifact {artifact.fields['name']}: {cef}")
     said += [f"would have written: {note.title or note.content}" for note in plan.notes]
+    said += [change.said for change in plan.changes if isinstance(change, Change)]
     work.runs.log(at.run["id"], [("info", "", PREFIX + line) for line in said])
 
 

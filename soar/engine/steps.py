@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -22,12 +23,12 @@ from soar.domain import scope as scopes
 from soar.domain.commands import Act, ActTogether, Command, Log, Prompt, UpdateContainer
 from soar.domain.errors import SoarError
 from soar.domain.states import RunStatus
-from soar.engine import delivery, limits, writing
+from soar.engine import delivery, lending, limits, writing
 from soar.engine.activation import Activation, activate, evaluate
 from soar.engine.delivery import Event, with_container
 from soar.engine.planner import Member, Situation, plan
 from soar.engine.program import FUNCTION, BadPlaybook, Program, load
-from soar.engine.reader import Reader
+from soar.engine.reader import Reader, summary
 from soar.phantom.desk import View
 from soar.phantom.results import PromptResults
 from soar.settings import Settings
@@ -173,32 +174,40 @@ class Engine:
         if run["finishing"] or not program.has("on_finish"):
             return None
         work.runs.finishing(run["id"])
-        summary = as_json(Reader(work, 0, run).summary())
-        return Event(block="on_finish", positional=(summary,), told=standing.told)
+        text = as_json(summary(work, run))
+        return Event(block="on_finish", positional=(text,), told=standing.told)
 
     def _call(self, work: Work, run: Row, program: Program, event: Event) -> int:
         """Run one block and write down everything that it asked for; return what it opened."""
-        view = self._view(work, run, event.told)
-        arguments, seconds = with_container(event, view), self.settings.block_seconds
-        done = activate(program, event.block, arguments, view, event.keywords, seconds=seconds)
-        opened, error = self._write(work, run, program, view, event.block, done)
+        seconds = self.settings.block_seconds
+        with self._lent(work, run, event.step) as reader:
+            view = self._view(reader, work, run, event.told)
+            arguments = with_container(event, view)
+            done = activate(program, event.block, arguments, view, event.keywords, seconds=seconds)
+            opened, error = self._write(work, run, program, view, event.block, done)
         if error:
             log.warning("block_failed", run=run["id"], block=event.block)
         work.runs.save(run["id"], run_data=None, outputs=None, error=error)
         return opened
 
+    def _lent(self, work: Work, run: Row, step: str) -> AbstractContextManager[Reader]:
+        return lending.lent(
+            self.database, self.settings, self.catalog, work=work, run=run, step=step
+        )
+
     def _function(self, work: Work, run: Row, call_id: int, told: frozenset[str]) -> None:
         """Make one call of a custom function; its commands and its result are one commit."""
         call = work.functions.open_call(call_id)
         name = f"{call['repo']}/{call['name']}".lstrip("/")
-        view, seconds = self._view(work, run, told), self.settings.block_seconds
         try:
             program = load(name, call["source"], FUNCTION)
         except BadPlaybook as bad:
             self._function_failed(work, run, call_id, str(bad))
             return
-        done = evaluate(program, call["name"], call["parameters"], view, seconds=seconds)
-        _, error = self._write(work, run, program, view, call["block"], done)
+        with self._lent(work, run, f"function:{call_id}") as reader:
+            view, seconds = self._view(reader, work, run, told), self.settings.block_seconds
+            done = evaluate(program, call["name"], call["parameters"], view, seconds=seconds)
+            _, error = self._write(work, run, program, view, call["block"], done)
         data = None if error else done.value
         work.functions.ended(call_id, succeeded=not error, message=error, data=data)
 
@@ -210,8 +219,7 @@ class Engine:
         work.runs.log(run["id"], [("error", call["block"], message)])
         work.functions.ended(call_id, succeeded=False, message=message)
 
-    def _view(self, work: Work, run: Row, told: frozenset[str]) -> View:
-        reader = Reader(work, self.settings.block_artifacts, run)
+    def _view(self, reader: Reader, work: Work, run: Row, told: frozenset[str]) -> View:
         container = reader.read(run["container_id"])
         if container["artifact_count"] > reader.most:
             about = f"container {container['id']} has "

@@ -15,9 +15,9 @@ from typing import Any
 from soar import consent
 from soar.bus.app import RESUME_RUN
 from soar.domain import gate
-from soar.domain.commands import AddArtifact, Prompt
-from soar.domain.model import SEVERITY_RANK, NewArtifact, severity
-from soar.engine import addressees, calling, chords, shading
+from soar.domain.commands import Prompt
+from soar.domain.model import SEVERITY_RANK
+from soar.engine import addressees, calling, changing, chords, shading
 from soar.engine.planner import Join, Member, Plan, PlannedAct
 from soar.store.rows import storable
 from soar.store.work import Work
@@ -46,7 +46,7 @@ def write(work: Work, plan: Plan, at: Desk) -> None:
     if at.run["shadow"]:
         shading.say_changes(work, plan, at)
     else:
-        _change(work, plan, at)
+        changing.carry_out(work, plan.changes, at.run)
     for join in plan.joins:
         _write_join(work, join, at)
     for prompt in plan.prompts:
@@ -55,43 +55,6 @@ def write(work: Work, plan: Plan, at: Desk) -> None:
         calling.write_child(work, child, at)
     for function in plan.functions:
         calling.write_function(work, function, at)
-
-
-def _change(work: Work, plan: Plan, at: Desk) -> None:
-    """Write what a block has changed of containers."""
-    for update in plan.updates:
-        changes = dict(update.changes)
-        if "container_type" in changes:
-            changes.setdefault("kind", changes["container_type"])
-        work.containers.update(update.container_id, changes)
-    for artifact in plan.artifacts:
-        _write_artifact(work, artifact, at)
-    for note in plan.notes:
-        work.containers.add_note(
-            note.container_id,
-            content=note.content,
-            title=note.title,
-            kind=note.kind,
-            format=note.format,
-            author=at.run["playbook"],
-            run_id=at.run["id"],
-        )
-
-
-def _write_artifact(work: Work, artifact: AddArtifact, at: Desk) -> None:
-    fields = artifact.fields
-    new = NewArtifact(
-        name=str(fields["name"]),
-        label=str(fields["label"]),
-        type=str(fields["type"]),
-        severity=severity(fields["severity"]),
-        cef=fields["cef"],
-        source_id=str(fields["source_data_identifier"]),
-        tags=tuple(fields["tags"]),
-    )
-    work.containers.add_artifact(
-        artifact.container_id, new, artifact_id=artifact.artifact_id, run_id=at.run["id"]
-    )
 
 
 def _write_join(work: Work, join: Join, at: Desk) -> None:

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from soar.domain import commands
-from soar.phantom import arguments, containers, loops, prompts
+from soar.phantom import arguments, containers, loops, prompts, spending
 from soar.phantom.arguments import refuse
 from soar.phantom.desk import desk
 from soar.phantom.targets import sources as sources_of
@@ -47,6 +47,7 @@ def _act_command(
         start_time=loops.begins_at(state, start_time),
         reviewer=arguments.reviewers(reviewer),
         loop_state=state,
+        refused=spending.refusal(),
     )
 
 

@@ -19,6 +19,7 @@ from soar.domain.errors import BadInput
 from soar.domain.matching import Condition, Match, Operand
 from soar.phantom import keeping
 from soar.phantom.desk import desk
+from soar.phantom.lists import rows_of
 from soar.phantom.reading import ONE_VALUE, Reading, source, source_name
 
 LIST = "custom_list:"
@@ -185,7 +186,7 @@ def _result(path: Datapath, value: Any) -> dict[str, Any]:
 
 def _custom_list(name: str) -> list[Any] | None:
     """Return every cell of a custom list."""
-    rows = desk().view.reader.custom_list(name)
+    rows = rows_of(name)
     if rows is None:
         desk().warn(f"there is no custom list {name!r}: nothing is in it")
         return None

@@ -7,6 +7,7 @@ Never: shared between two blocks; each thread and task sees its own.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -17,6 +18,7 @@ from typing import Any, Protocol
 from soar.domain.commands import Command, Log
 from soar.domain.errors import SoarError
 from soar.domain.scope import Scope
+from soar.phantom.records import Records
 
 
 class Reader(Protocol):
@@ -57,6 +59,10 @@ class Reader(Protocol):
     def kept(self, kind: str, name: str) -> Any:
         """Return what an earlier block has kept under a name, or None."""
 
+    @property
+    def records(self) -> Records:
+        """What else the block may look up."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class View:
@@ -95,6 +101,21 @@ class Desk:
     added: dict[int, list[dict[str, Any]]] = field(default_factory=dict)
     kept: dict[tuple[str, str], Any] = field(default_factory=dict)
     said: set[str] = field(default_factory=set)
+    pending: dict[str, dict[Any, Any]] = field(default_factory=lambda: defaultdict(dict))
+    """What the block itself has changed and would read, by theme."""
+
+    stale: bool = False
+    """Whether the container of the view may have changed since the block began."""
+
+    def forget_what_it_saw(self) -> None:
+        """Read everything anew from now on: what the block asked so far has been carried out."""
+        self.stale = True
+        self.changes.clear()
+        self.added.clear()
+        acts = self.pending.get("acts")
+        self.pending.clear()
+        if acts:
+            self.pending["acts"] = acts
 
     def ask(self, command: Command) -> None:
         """Put a command on the list, which is not endless."""

@@ -144,7 +144,7 @@ class Containers(Queries):
         return added
 
     def update(self, container_id: int, changes: Mapping[str, Any]) -> None:
-        """Change fields of a container; ``custom_fields`` are merged, the others replaced."""
+        """Change fields; ``custom_fields`` and ``data`` are merged, the others replaced."""
         wanted = {k: v for k, v in changes.items() if k in CHANGEABLE}
         if not wanted:
             return
@@ -159,6 +159,11 @@ class Containers(Queries):
             id=container_id,
             **values,
         )
+        if wanted.get("status") == "closed":
+            self._do(
+                "delete from saved_object where container_id = :id and ends_with_container",
+                id=container_id,
+            )
 
     def add_note(
         self,
@@ -170,15 +175,24 @@ class Containers(Queries):
         title: str = "",
         format: str = "markdown",
         run_id: int | None = None,
+        note_id: int | None = None,
+        task_id: int | None = None,
+        artifact_id: int | None = None,
     ) -> int:
-        """Write a note or comment."""
+        """Write a note or comment, with the id that was reserved for it."""
         return int(
             self._value(
-                """
-                insert into note (container_id, run_id, kind, title, content, format, author)
-                values (:container_id, :run_id, :kind, :title, :content, :format, :author)
+                f"""
+                insert into note ({"id, " if note_id else ""}container_id, run_id, kind, title,
+                  content, format, author, task_id, artifact_id)
+                {"overriding system value" if note_id else ""}
+                values ({":id, " if note_id else ""}:container_id, :run_id, :kind, :title,
+                  :content, :format, :author, :task_id, :artifact_id)
                 returning id
                 """,
+                **({"id": note_id} if note_id else {}),
+                task_id=task_id,
+                artifact_id=artifact_id,
                 container_id=container_id,
                 run_id=run_id,
                 kind=kind,
@@ -205,9 +219,7 @@ class Containers(Queries):
 
 
 def _placeholder(name: str) -> str:
-    if name == "custom_fields":
-        return "custom_fields || cast(:custom_fields as jsonb)"
-    return f"cast(:{name} as jsonb)" if name in JSON_FIELDS else f":{name}"
+    return f"{name} || cast(:{name} as jsonb)" if name in JSON_FIELDS else f":{name}"
 
 
 def _storable_field(name: str, value: Any) -> Any:

@@ -20,6 +20,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
+from soar.store import case_tables as case_tables
 from soar.store.approval_table import approval as approval
 from soar.store.attachments import attachment as attachment
 from soar.store.audit import audit as audit
@@ -128,6 +129,7 @@ container = Table(
     texts("tags"),
     json_column("data"),
     json_column("custom_fields"),
+    Column("current_phase_id", BigInteger),
     now_column("create_time"),
     now_column("update_time"),
     when("close_time"),
@@ -345,7 +347,10 @@ note = Table(
     text_column("content"),
     text_column("format"),
     text_column("author"),
+    Column("task_id", BigInteger),
+    Column("artifact_id", BigInteger),
     now_column("create_time"),
+    now_column("update_time"),
     Index(None, "container_id"),
 )
 

@@ -23,9 +23,12 @@ from soar.store.audit import Audit, Happened, Sealer
 from soar.store.blast import Blast
 from soar.store.calls import Calls
 from soar.store.candidates import Candidates
+from soar.store.cases import Cases
 from soar.store.channels import Channels
 from soar.store.containers import Containers
 from soar.store.credentials import Credentials
+from soar.store.custom_lists import CustomLists
+from soar.store.deeds import Deeds
 from soar.store.delegations import Delegations
 from soar.store.desk import Desk
 from soar.store.families import Families
@@ -37,6 +40,7 @@ from soar.store.login_failures import LoginFailures
 from soar.store.notices import Notices
 from soar.store.overdue import Overdue
 from soar.store.people import People
+from soar.store.pins import Pins
 from soar.store.playbooks import Playbooks
 from soar.store.policies import Policies
 from soar.store.prepared import Hot
@@ -44,10 +48,12 @@ from soar.store.reads import Reads
 from soar.store.roles import Roles
 from soar.store.run_state import RunState
 from soar.store.runs import Runs
+from soar.store.saved_objects import SavedObjects
 from soar.store.sessions import Sessions
 from soar.store.shadow import Shadow
 from soar.store.tenants import Tenants
 from soar.store.views import Views
+from soar.store.workbooks import Workbooks
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -95,6 +101,36 @@ class Work:
     def attachments(self) -> Attachments:
         """Texts that belong to containers."""
         return Attachments(self.connection)
+
+    @cached_property
+    def cases(self) -> Cases:
+        """What playbooks change of containers beyond their fields."""
+        return Cases(self.connection)
+
+    @cached_property
+    def custom_lists(self) -> CustomLists:
+        """Rows of texts that playbooks look things up in."""
+        return CustomLists(self.connection)
+
+    @cached_property
+    def workbooks(self) -> Workbooks:
+        """Phases and tasks of cases."""
+        return Workbooks(self.connection)
+
+    @cached_property
+    def pins(self) -> Pins:
+        """What stands at the top of containers."""
+        return Pins(self.connection)
+
+    @cached_property
+    def saved_objects(self) -> SavedObjects:
+        """Values that playbooks keep beyond a run."""
+        return SavedObjects(self.connection)
+
+    @cached_property
+    def deeds(self) -> Deeds:
+        """What a block has done before its end, and its tokens."""
+        return Deeds(self.connection)
 
     @cached_property
     def calls(self) -> Calls:

@@ -10,7 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from soar.domain.changes import ChangeTags
 from soar.domain.commands import AddArtifact, Command, UpdateContainer
+from soar.testing.shelf import Shelf
 
 
 @dataclass
@@ -27,7 +29,8 @@ class Memory:
     """What other playbooks have given, by the name of the block."""
     results: list[dict[str, Any]] = field(default_factory=list)
     """What acts and prompts have brought."""
-    lists: dict[str, list[list[str]]] = field(default_factory=dict)
+    records: Shelf = field(default_factory=Shelf)
+    """What else there is: lists, notes, pins, files."""
     state: dict[tuple[str, str], Any] = field(default_factory=dict)
     """What blocks have kept by name."""
     user: str = "ada"
@@ -59,7 +62,7 @@ class Memory:
 
     def custom_list(self, name: str) -> list[list[str]] | None:
         """Return a custom list."""
-        return self.lists.get(name)
+        return self.records.lists.get(name)
 
     def kept(self, kind: str, name: str) -> Any:
         """Return what a block has kept."""
@@ -90,3 +93,7 @@ class Memory:
         if isinstance(command, AddArtifact):
             artifact = {"id": command.artifact_id, **command.fields}
             self.shape["artifacts"].append(artifact)
+        if isinstance(command, ChangeTags):
+            tags = {*self.shape["tags"], *command.add} - {*command.remove}
+            self.shape["tags"] = sorted(tags)
+        self.records.keep(command)

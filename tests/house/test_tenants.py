@@ -22,10 +22,14 @@ from tests.integration.rest.tenants import PATHS
 SHARED_NOUNS = {
     "approval policy": "who must agree is agreed for all tenants",
     "blast rule": "what is protected is protected from everybody's playbooks",
+    "custom list": "playbooks of all tenants read it",
     "lane": "an asset's budget is one, whoever waits for it",
     "playbook": "playbooks are shared, and so are the workers that run them",
     "role": "what a role permits, it permits everybody who has it",
     "shadow switch": "it turns a playbook, an asset, or everything",
+    "workbook phase template": "a way of working is agreed for all tenants",
+    "workbook task template": "a way of working is agreed for all tenants",
+    "workbook template": "a way of working is agreed for all tenants",
     "trigger": "it looks at label and severity only",
 }
 """What belongs to no tenant, and why."""

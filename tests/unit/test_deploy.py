@@ -20,6 +20,8 @@ ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
 ROLES = {"engine", "actions", "ingest", "beat", "http", "flower"}
 KEYS_OF = {"actions": {"vault", "verify"}, "http": {"vault", "signing", "verify"}}
+ADDRESSES = ("SOAR_PUBLIC_URL", "SOAR_REST_URL")
+"""Where something is; neither may hold a login."""
 KEY_SETTINGS = {f"SOAR_{key}_KEY_FILE" for key in ("VAULT", "SIGNING", "VERIFY")}
 # Read by compose.yaml alone.
 NOT_OF_THE_PRODUCT = {"SOAR_SECRETS_DIR"}
@@ -218,7 +220,7 @@ def test_no_file_has_a_default_password() -> None:
             assert not re.search(r"\$\{\w*(PASSWORD|AUTH|URL|SECRET|TOKEN|KEY)\w*:?-(?!\./)", text)
     for name, service in services().items():
         for key, value in service.get("environment", {}).items():
-            if re.search(r"PASSWORD|AUTH|_URL", key) and key != "SOAR_PUBLIC_URL":
+            if re.search(r"PASSWORD|AUTH|_URL", key) and key not in ADDRESSES:
                 assert value.startswith(f"${{{key}:?"), (name, key)
 
 

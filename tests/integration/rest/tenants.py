@@ -32,6 +32,9 @@ PATHS: Mapping[str, str] = {
     "approval": "/rest/approval",
     "asset": "/rest/asset",
     "tenant": "/rest/tenant",
+    "pin": "/rest/container_pin",
+    "workbook phase": "/rest/workbook_phase",
+    "workbook task": "/rest/workbook_task",
 }
 """Where each noun that belongs to tenants is listed."""
 
@@ -95,7 +98,17 @@ def _one_of_each(work: Work, number: int) -> Made:
         "containment": _effect(work, {**ids, "call": call, "target": f"ip={number}"}),
         "approval": question(work, run, container, join),
         "asset": asset,
+        **_case(work, container),
     }
+
+
+def _case(work: Work, container: int) -> Made:
+    """Give a container a pin, a phase and a task."""
+    phase, task = work.workbooks.phase_for_tasks(container), work.cases.next_id("workbook_task")
+    work.workbooks.add_task(container, task, {"name": "look", "phase_id": phase}, run_id=None)
+    pin = work.cases.next_id("pin")
+    work.pins.add(pin, container, {"message": "m"}, name="p", author="a", run_id=None)
+    return {"workbook phase": phase, "workbook task": task, "pin": pin}
 
 
 def question(work: Work, run: int, container: int, join: int) -> int:

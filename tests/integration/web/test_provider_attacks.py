@@ -151,7 +151,9 @@ CLAIMS: list[tuple[str, Claims]] = [
 ]
 
 
-@pytest.mark.parametrize(("why", "says"), CLAIMS, ids=[f"{w}: {s}"[:70] for w, s in CLAIMS])
+@pytest.mark.parametrize(
+    ("why", "says"), CLAIMS, ids=[f"{n} {why}" for n, (why, _) in enumerate(CLAIMS)]
+)
 def test_a_token_for_somebody_or_something_else_lets_nobody_in(
     house: House, sso: Browsers, op: Op, why: str, says: Claims
 ) -> None:

@@ -295,6 +295,7 @@ def alert(*cefs: Mapping[str, Any], **fields: Any) -> dict[str, Any]:
         "label": "phishing",
         "severity": "medium",
         "status": "new",
+        "tenant_id": 0,
         "description": "",
         "sensitivity": "",
         "owner_name": "",

@@ -7,6 +7,7 @@ import json
 import pytest
 
 from soar.engine.program import load
+from soar.testing.shelf import Shelf
 from tests.scripts.test_collecting import WHO, call
 
 MAIL = [
@@ -14,7 +15,7 @@ MAIL = [
     {"host": "b", "ip": "192.0.2.9"},
     {"host": "c", "score": "9"},
 ]
-LISTS = {"lists": {"hosts": [["a", "x"], ["y", "b"]], "nets": [["10.0.0.0/8"]]}}
+LISTS = {"records": Shelf(lists={"hosts": [["a", "x"], ["y", "b"]], "nets": [["10.0.0.0/8"]]})}
 
 
 def filtered(conditions, *paths, more=""):

@@ -103,7 +103,7 @@ def test_a_performance_plays_everybody_to_the_end() -> None:
             "phantom.custom_function('local/gone', parameters=[{}], callback=on_start)",
             "it was stopped after 2,000 events",
         ),
-        ("phantom.fly()", "AttributeError: phantom.fly is not offered by this release"),
+        ("phantom.fly()", "AttributeError: phantom.fly is not known"),
     ],
 )
 def test_a_performance_says_what_went_wrong(body: str, sentence: str) -> None:

@@ -179,4 +179,4 @@ def test_what_1_x_called_attackers_and_victims(stage: Stage) -> None:
         told.append(phantom.get_current_container_id_())
     """)
 
-    assert told == [["10.0.0.5"], ["203.0.113.9"], {"raw": 1}, 1]
+    assert told == [["10.0.0.5"], ["203.0.113.9"], '{"raw": 1}', 1]

@@ -89,7 +89,7 @@ def test_the_system_tells_who_and_what_runs(stage: Stage) -> None:
         told.append(is_url("http://a/"))
         told.append(phantom.actions_done(action_names=["x"]))
         told.append(phantom.get_successful_action_results_v2(
-            [{"status": "failed"}, {"status": "success"}]))
+            [{"action_results": [{"status": "failed"}, {"status": "success"}]}]))
     """)
 
     place = ["https://soar.example", "/var/lib/soar"]

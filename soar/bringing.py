@@ -15,6 +15,8 @@ from typing import Any
 
 from soar import library, sidecar
 from soar.bundle import Bundle
+from soar.domain import custom_list
+from soar.domain.changes import ListEdit
 from soar.domain.errors import BadInput, NotFound
 from soar.domain.model import Trigger
 from soar.engine import program
@@ -143,10 +145,21 @@ def keep(
     for playbook in brought.playbooks.values():
         number, new = library.save(work, playbook, author=author)
         kept.append({"kind": program.PLAYBOOK, "name": playbook.name, "id": number, "new": new})
+    kept += [_keep_list(work, name, rows, by=by) for name, rows in brought.lists.items()]
     if any(one["new"] for one in kept):
         names = [f"{one['kind']} {one['name']}" for one in kept if one["new"]]
         work.audit(by, "playbooks imported", {"repo": repo, "new": names})
     return kept
+
+
+def _keep_list(work: Work, name: str, rows: list[Any], *, by: str) -> dict[str, Any]:
+    """Keep a custom list; one that is there already stays as people have left it."""
+    number, given = work.custom_lists.find(name), custom_list.rows(rows, each=True)
+    if number is None:
+        edit = ListEdit(name=custom_list.name(name), verb="set", rows=given)
+        work.custom_lists.edit([edit], by=by)
+    made = number or work.custom_lists.find(name)
+    return {"kind": "custom list", "name": name, "id": made, "new": number is None}
 
 
 def activate(work: Work, name: str, *, by: str) -> Trigger:

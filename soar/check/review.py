@@ -16,6 +16,7 @@ from soar.bundle import Bundle
 from soar.catalog import Catalog
 from soar.check import acts, joins, names, paths
 from soar.check.findings import ERROR, Finding, Known, Text
+from soar.domain import datapath
 from soar.engine import program
 from soar.engine.program import BadPlaybook
 
@@ -36,6 +37,7 @@ def known(
         assets=None if assets is None else frozenset(assets),
         playbooks=None if playbooks is None else frozenset(playbooks),
         functions=None if functions is None else frozenset(functions),
+        datapath=datapath.find,
     )
 
 

@@ -32,7 +32,6 @@ Sources = Annotated[
 ]
 Branch = Annotated[str, typer.Option(help="Branch of a git repository.")]
 STYLES = {"error": "red", "warning": "yellow", "info": "cyan"}
-LISTS_LEFT = "this release keeps no custom lists"
 
 
 def register(app: typer.Typer) -> None:
@@ -83,17 +82,14 @@ def import_playbooks(
         for found in brought:
             documents += bringing.keep(work, found, repo=repo, author=author, by=COMMAND_LINE)
     for found in brought:
-        documents += _left_out(found.lists, found.refused)
+        documents += _left_out(found.refused)
     _show_imported(documents, as_json)
 
 
-def _left_out(lists: dict[str, Any], refused: dict[str, str]) -> list[dict[str, Any]]:
+def _left_out(refused: dict[str, str]) -> list[dict[str, Any]]:
     """Return what an import could not keep, with the reason."""
     none = {"id": None, "new": False}
-    left = [{"kind": "custom list", "name": n, **none, "refused": LISTS_LEFT} for n in lists]
-    return left + [
-        {"kind": "file", "name": path, **none, "refused": why} for path, why in refused.items()
-    ]
+    return [{"kind": "file", "name": path, **none, "refused": why} for path, why in refused.items()]
 
 
 def _show_imported(documents: list[dict[str, Any]], as_json: bool) -> None:

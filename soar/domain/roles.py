@@ -56,7 +56,7 @@ class Role:
 
 
 def _built_in() -> Sequence[Role]:
-    handles = {"edit containers", "execute playbooks"}
+    handles = {"edit containers", "edit custom_lists", "execute playbooks"}
     brokers = ("automation_broker", "onprem_automation")
     broker = {permission(verb, area) for area in brokers for verb in ("edit", "execute")}
     cases = {"edit case_management", "delete case_management"}
@@ -69,7 +69,7 @@ def _built_in() -> Sequence[Role]:
             3,
             "Automation",
             "For machines: opens containers, runs playbooks, sees everything.",
-            LOOK | handles | {"edit case_management", "edit custom_lists"},
+            LOOK | handles | {"edit case_management"},
         ),
         (4, "Automation Engineer", "Writes and runs playbooks, sees everything.", LOOK | writes),
         (

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from soar.domain.errors import BadInput
-from soar.phantom.conditions import holds
+from soar.phantom.deciding import decision
 from soar.phantom.desk import desk
 
 MOST_ITERATIONS = 1000
@@ -53,7 +53,10 @@ class LoopState:
         began = datetime.fromisoformat(self._state["started"])
         if lasts and desk().view.now - began >= timedelta(seconds=lasts):
             return False
-        return not any(holds(row, results, container) for row in self._state["conditions"])
+        rows = self._state["conditions"]
+        return not rows or not decision(
+            container=container, action_results=results, conditions=rows
+        )
 
     def increment(self) -> None:
         """Count one more iteration."""

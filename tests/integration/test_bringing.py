@@ -58,7 +58,7 @@ def test_an_export_is_imported_and_nothing_starts_because_of_it(
     soar: Soar, house: House, tmp_path: Path
 ) -> None:
     """
-    Playbook and function become versions, the list says that it is not kept; the same again is
+    Playbook and function become versions, the list is kept; the same again is
     no new version. Only activating makes a trigger, from the labels it operates on.
     """
     folder = exported(tmp_path)
@@ -68,7 +68,7 @@ def test_an_export_is_imported_and_nothing_starts_because_of_it(
     assert [(d["kind"], d["name"], d["new"]) for d in first] == [
         ("custom function", "double", True),
         ("playbook", "block", True),
-        ("custom list", "allowed", False),
+        ("custom list", "allowed", True),
     ]
     assert not any(d["new"] for d in again)
     assert starts(house, "events") == []

@@ -40,7 +40,7 @@ def test_the_products_own_roles_may_do_what_they_could() -> None:
     """
     An administrator everything; analysts and machines handle containers and run playbooks.
     """
-    handles = roles.LOOK | {"edit containers", "execute playbooks"}
+    handles = roles.LOOK | {"edit containers", "edit custom_lists", "execute playbooks"}
 
     assert roles.permitted(["admin"]) == roles.EVERYTHING
     assert roles.permitted(["Administrator"]) == roles.EVERYTHING

@@ -39,7 +39,7 @@ def look(text: Text) -> None:
             try:
                 read(path)
             except SoarError as error:
-                text.say(node, ERROR, "datapath", f"{path!r}: {error}")
+                text.say(node, ERROR, "datapath", str(error))
 
 
 def _texts(node: ast.expr | None) -> Iterator[tuple[ast.AST, str]]:

@@ -162,7 +162,7 @@ phantom.format(template='{0}', parameters=['a..b', 'x:action_result..y', 'http:/
     paths = [f for f in found(body) if f.kind == "datapath"]
 
     assert [(f.line, f.level) for f in paths] == [(4, "error"), (5, "error")]
-    assert all("position" in f.sentence for f in paths)
+    assert all("character" in f.sentence for f in paths)
 
 
 def test_a_whole_folder_is_compared_with_itself() -> None:

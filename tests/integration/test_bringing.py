@@ -171,5 +171,5 @@ def test_a_check_compares_with_what_the_system_has_or_says_that_it_cannot(
     exported(tmp_path, body="phantom.fly()")
     assert read(soar, "playbook", "check", folder, code=1)["error"] == 1
     shown = soar("playbook", "check", folder / "block.py")
-    assert "block.py:4: error: phantom.fly is not offered by this release" in shown.stdout
+    assert "block.py:4: error: phantom.fly is not known" in shown.stdout
     assert read(soar, "playbook", "check", folder, "--level", "high", code=2)["field"] == "level"

@@ -150,4 +150,4 @@ def test_a_folder_of_playbooks_is_checked_played_and_counted(tmp_path: Path) -> 
     }
     wrong = found["playbooks"][-1]
     assert (wrong["missing_names"], wrong["joins_fired_twice"]) == (["fly"], ["join_x"])
-    assert wrong["check"] == ["line 4: phantom.fly is not offered by this release"]
+    assert wrong["check"] == ["line 4: phantom.fly is not known"]

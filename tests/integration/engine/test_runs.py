@@ -32,7 +32,7 @@ def block(body: str) -> str:
         (IMPORT, "callback 'on_start' does not exist"),
         (block("1 / 0"), "block 'on_start' failed: line 4: ZeroDivisionError"),
         (block("raise SystemExit"), "block 'on_start' failed: line 4: SystemExit"),
-        (block("phantom.fly()"), "phantom.fly is not offered by this release"),
+        (block("phantom.fly()"), "phantom.fly is not known"),
         (block("phantom.act('look up', {'target': '1'}, callback='gone')"), "callback 'gone' does"),
         (block("phantom.comment(container=99, comment='x')"), "ForeignKeyViolation"),
         (block("phantom.get_container(10**30)"), "block 'on_start' failed: line 4"),

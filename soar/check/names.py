@@ -13,7 +13,7 @@ from importlib.util import find_spec
 
 from soar.check.findings import ERROR, WARNING, Text
 from soar.engine import program
-from soar.phantom import rules
+from soar.phantom import refused, rules
 from soar.phantom.functions import REFUSED
 
 FACE = "phantom.rules"
@@ -59,7 +59,10 @@ def _names(text: Text) -> None:
 
 def _offered(text: Text, node: ast.AST, name: str) -> None:
     if name not in vars(rules):
-        text.say(node, ERROR, "unknown name", f"phantom.{name} is not offered by this release")
+        said = f"phantom.{name} is not offered by this release"
+        if name not in refused.NAMES:
+            said = str(refused.unknown(name, rules.__all__))
+        text.say(node, ERROR, "unknown name", said)
 
 
 def _refused(text: Text) -> None:

@@ -63,7 +63,7 @@ def test_an_alert_that_cannot_be_used_is_put_aside_with_its_reason(
         ("import phantom.rules as phantom\n", "'on_start' does not exist"),
         (
             "import phantom.rules as phantom\ndef on_start(c):\n    phantom.cool_new_thing(c)\n",
-            "line 3: AttributeError: phantom.cool_new_thing is not offered by this release",
+            "line 3: AttributeError: phantom.cool_new_thing is not known",
         ),
         ("def on_start(c):\n    import sys\n    sys.exit(3)\n", "line 3: SystemExit: 3"),
         (

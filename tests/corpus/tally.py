@@ -21,7 +21,7 @@ from soar.testing import Mistake, Played, perform
 from tests.corpus.company import AnyCatalog, cast_of
 from tests.corpus.transcript import Transcript
 
-MISSING = re.compile(r"phantom\.(\w+)(?:\([^)]*\))? is not offered")
+MISSING = re.compile(r"phantom\.(\w+)(?:\([^)]*\))? is not (?:offered|known)")
 
 
 def tally(

@@ -184,6 +184,8 @@ class Conductor:
     def _answer(self) -> None:
         """Answer as an analyst what the product asks, through its front door."""
         for asked in self.ground.rows(ASKED):
+            if asked["kind"] == "effect" and asked["action"] is None:
+                continue  # its call has moved on meanwhile
             if asked["kind"] == "effect":
                 choice = self._seen(asked["action"], asked["parameters"])
             else:

@@ -83,7 +83,10 @@ def test_the_list_shows_what_is_built_in(soar: Soar) -> None:
         ((), "target: is missing: name what is protected, or give --limit"),
         (("*",), "pattern: '*' must name a target"),
         (("--limit", "often"), "limit: 'often' is no limit: write it like"),
-        (("--limit", "1/hour", "--per", "run"), "per: 'run' is none of: asset, playbook, all"),
+        (
+            ("--limit", "1/hour", "--per", "run"),
+            "per: 'run' is none of: asset, playbook, tenant, all",
+        ),
         (("dc", "--per", "all"), "per: a rule of kind 'protected' has none: leave it out"),
         (("dc", "--action", "isolate"), "action: 'isolate' is no containment; it may be: *, block"),
         (("dc", "--action", "enable user"), "action: 'enable user' is no containment"),

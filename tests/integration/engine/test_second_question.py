@@ -38,7 +38,9 @@ def test_twenty_calls_above_a_limit_are_one_question(bench: Bench) -> None:
     assert sum(bench.vendor.done.values()) == 10
     message = str(question["message"])
     assert message.startswith("Beyond the usual: isolate on sham: 20 calls\n")
-    assert all(f"target=10.1.0.{n}\n" in message for n in range(10, 30))
+    left = {f"10.1.0.{n}" for n in range(30)} - {target for _, target in bench.vendor.done}
+    assert len(left) == 20
+    assert all(f"target={address}\n" in f"{message}\n" for address in left)
     assert message.count("it would be the 11th isolate of sham within an hour") == 1
     assert len(question["payload"]["effects"]["Approve"]) == 20  # type: ignore[index]
     assert {c["breaker_id"] for c in bench.calls()} == {None, question["id"]}

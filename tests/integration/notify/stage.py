@@ -236,11 +236,7 @@ class Office:
                 self.courier.send(row["id"])
 
     def wait_over(self) -> None:
-        """Let all waits of notices be over, and those of channels that are closed."""
-        self.do(
-            "update channel set closed_until = now() - interval '1 s'"
-            " where closed_until is not null"
-        )
+        """Let all waits of notices be over."""
         self.do("update notice set next_try_at = now() - interval '1 s' where status = 'planned'")
 
     def notices(self, event: str = "") -> list[Row]:

@@ -155,6 +155,36 @@ def prompt(
     )
 
 
+def task(
+    container: Any = None,
+    user: Any = "",
+    message: str = "",
+    respond_in_mins: int = 30,
+    name: str | None = None,
+    callback: arguments.Callback = None,
+    handle: Any = None,
+    parameters: Any = None,
+    role: Any = None,
+    **_ignored: Any,
+) -> None:
+    """
+    Ask people to do something by hand; their answer is any text, as of :func:`prompt`.
+
+    It is no task of a workbook: that is ``add_task``.
+    """
+    prompt(
+        container=container,
+        user=user,
+        message=message,
+        respond_in_mins=respond_in_mins,
+        name=name or "task",
+        callback=callback,
+        handle=handle,
+        parameters=parameters,
+        role=role,
+    )
+
+
 def prompt2(
     container: Any = None,
     user: Any = "",

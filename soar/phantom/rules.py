@@ -22,6 +22,7 @@ from soar.phantom.automation import (
     playbook_block,
     prompt,
     prompt2,
+    task,
 )
 from soar.phantom.cases import (
     add_task,
@@ -139,7 +140,7 @@ __all__ = [
     "parse_success", "pin", "playbook", "playbook_block", "promote", "prompt", "prompt2",
     "remove_list", "remove_tags", "render_template", "save_block_result", "save_data",
     "save_object", "save_playbook_output_data", "save_run_data", "set_action_limit", "set_label",
-    "set_list", "set_owner", "set_phase", "set_sensitivity", "set_severity", "set_status",
+    "set_list", "set_owner", "set_phase", "set_sensitivity", "set_severity", "set_status", "task",
     "update", "update_pin", "valid_ip", "valid_net", "vault_add", "vault_delete", "vault_info",
     "victim_ips",
 ]

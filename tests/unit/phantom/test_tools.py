@@ -153,3 +153,14 @@ def test_discontinue_is_for_this_container(stage: Stage) -> None:
     """
     assert stage.says("phantom.discontinue()\ntold.append('after')") == ["after"]
     assert stage.asks == [Discontinue(container_id=1)]
+
+
+def test_a_task_is_a_question_that_any_text_answers(stage: Stage) -> None:
+    """
+    To a person or a role; its message may hold values of datapaths.
+    """
+    stage.says("phantom.task(container, 'ada', 'See {0}', 5, parameters=['container:label'])")
+
+    (asked,) = stage.asks
+    assert (asked.to, asked.options, asked.name, asked.minutes) == (("ada",), (), "task", 5)
+    assert asked.message == "See phishing"

@@ -138,6 +138,7 @@ def _run(work: Work, row: Mapping[str, Any]) -> Person:
     work.deeds.be_brief()
     given = ["automation"] if row["person_id"] is None else row["roles"]
     asks = {**row, "username": row["run_as"], "roles": given, "kind": "automation"}
+    asks["tenants"] = row["tenants"] or ()
     return replace(person_of(asks), run_id=row["run_id"])
 
 

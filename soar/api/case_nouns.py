@@ -10,6 +10,7 @@ from soar.api.nouns import columns_of
 from soar.store.listing import SHARED, Listing
 
 _OF_CONTAINER = columns_of("int", container="x.container_id", container_id="x.container_id")
+_OURS = "{0}.container_id in (select id from container where tenant_id = any(:tenants))"
 _TIMES = columns_of("time", create_time="x.create_time", modified_time="x.update_time")
 
 CUSTOM_LISTS = Listing(
@@ -29,6 +30,7 @@ CUSTOM_LISTS = Listing(
 ALL_NOTES = Listing(
     noun="note",
     source="note x",
+    ours=_OURS.format("x"),
     columns="x.*",
     always="x.kind <> 'comment'",
     fields={
@@ -44,6 +46,7 @@ ALL_NOTES = Listing(
 PINS = Listing(
     noun="pin",
     source="pin x",
+    ours=_OURS.format("x"),
     columns="x.*",
     fields={
         **_OF_CONTAINER,
@@ -79,6 +82,7 @@ PHASES = Listing(
     source="workbook_phase x",
     columns="x.*",
     always="x.container_id is not null",
+    ours=_OURS.format("x"),
     fields={**_PHASE, **_OF_CONTAINER},
 )
 PHASE_TEMPLATES = Listing(
@@ -105,7 +109,7 @@ TASKS = Listing(
     source=_TASKS,
     columns=_TASK_COLUMNS,
     always="p.container_id is not null",
-    ours="p.container_id in (select c.id from container c where c.tenant_id = any(:tenants))",
+    ours=_OURS.format("p"),
     fields={
         **_TASK,
         **columns_of("int", container="p.container_id", container_id="p.container_id"),

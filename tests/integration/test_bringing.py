@@ -145,7 +145,7 @@ def test_one_broken_file_of_a_folder_is_said_and_the_others_are_imported(
     (tmp_path / "broken.py").write_text("def on_start(c)\n")
 
     documents = read(soar, "playbook", "import", tmp_path, code=1)
-    assert [d["name"] for d in documents if d.get("refused")] == ["allowed", "broken.py"]
+    assert [d["name"] for d in documents if d.get("refused")] == ["broken.py"]
     assert "block" in [d["name"] for d in documents if d["id"]]
 
     refused = read(soar, "playbook", "import", tmp_path / "broken.py", code=2)

@@ -79,7 +79,7 @@ def test_every_role_is_listed_with_how_many_have_it(house: House, soar: Soar) ->
     assert [role["name"] for role in listed] == [*BUILT_IN, "tier1"]
     assert {role["name"]: role["people"] for role in listed}["admin"] == 1
     assert "everything" in table
-    assert "view *, edit containers, execute playbooks" in table
+    assert "view *, edit containers, edit custom_lists, execute playbooks" in table
     assert "workbooks" in soar("role", "show", "analyst").stdout
 
 

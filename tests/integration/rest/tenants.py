@@ -22,7 +22,7 @@ PATHS: Mapping[str, str] = {
     "container": "/rest/container",
     "artifact": "/rest/artifact",
     "attachment": "/rest/container_attachment",
-    "note": "/rest/container/{container}/notes",
+    "note": "/rest/note",
     "comment": "/rest/container/{container}/comments",
     "playbook run": "/rest/playbook_run",
     "log line": "/rest/playbook_run/{playbook run}/log",

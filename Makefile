@@ -10,7 +10,7 @@ SOURCES := soar workers tests deploy docs
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up test attack chaos corpus bench lint types contracts check wheel constraints
+.PHONY: help install demo up test attack schedules chaos corpus bench lint types contracts check wheel constraints
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^## / { printf "\n%s\n", substr($$0, 4) } \
@@ -36,6 +36,10 @@ test: $(STAMP) ## Run the whole test suite in JOBS processes, without the benchm
 attack: $(STAMP) ## Try a hundred thousand changed answers; none may let a call go
 	@MUTATIONS=100000 $(BIN)/python -m pytest -q --timeout=900 tests/attack
 
+schedules: $(STAMP) ## Drive the lane script through SCHEDULES random schedules beside its model
+	@SCHEDULES=$(SCHEDULES) $(BIN)/python -m pytest -q --timeout=3600 tests/integration/test_lane_model.py
+
+SCHEDULES := 10000
 RUNS := 200
 SEED := 1
 

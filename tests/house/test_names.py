@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -35,7 +36,12 @@ def trees(*folders: str) -> Iterator[tuple[str, ast.Module]]:
     """Return path and syntax tree of every Python file below these folders."""
     for folder in folders:
         for file in sorted((ROOT / folder).rglob("*.py")):
-            yield file.relative_to(ROOT).as_posix(), ast.parse(file.read_text())
+            yield file.relative_to(ROOT).as_posix(), _tree(file)
+
+
+@cache
+def _tree(file: Path) -> ast.Module:
+    return ast.parse(file.read_text())
 
 
 def places(breaks: Callable[[ast.AST], bool], *folders: str) -> list[tuple[str, int]]:

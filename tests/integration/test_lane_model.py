@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -39,7 +40,7 @@ MICRO = timedelta(microseconds=1)
 NOW = timedelta(0)
 
 schedule_settings = settings(
-    max_examples=2500,
+    max_examples=int(os.environ.get("SCHEDULES", "2000")) // 4,
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],

@@ -26,7 +26,7 @@ from soar import inventory
 from soar.bootstrap import House
 from soar.domain.errors import Conflict
 from soar.domain.model import NewContainer
-from soar.engine.steps import queue_run
+from soar.engine.queueing import queue_run
 
 TARGET_SECONDS = 15.0
 """A lease of 12 s, the sweep, and a bell that waits for the new worker."""

@@ -25,8 +25,12 @@ def require(work: Work, person: Person, area: str, verb: str) -> None:
     """
     Let somebody pass who has the permission, or say which roles give it.
 
-    Who is of some tenants may change nothing that all of them share, whatever their roles permit.
+    Who is of some tenants may change nothing that all of them share, whatever their roles permit;
+    nor may a playbook change what bounds playbooks, whoever it runs as.
     """
+    if person.run_id is not None and roles.bounds_playbooks(area, verb):
+        wanted = roles.permission(verb, area)
+        raise NotAllowed(f"a playbook may not {wanted}, whoever it runs as")
     if person.tenants and roles.concerns_all(area, verb):
         wanted = roles.permission(verb, area)
         raise NotAllowed(f"{person.username} may not {wanted}: that concerns all tenants")

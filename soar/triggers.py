@@ -12,7 +12,7 @@ from typing import Any
 
 from soar.domain.errors import BadInput, NotFound
 from soar.domain.model import SEVERITIES, Trigger
-from soar.engine.steps import queue_run
+from soar.engine.queueing import queue_run
 from soar.store.work import Work
 
 EVENTS = ("event_created",)

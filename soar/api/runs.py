@@ -23,7 +23,7 @@ from soar.cancellation import cancel
 from soar.domain import scope as scopes
 from soar.domain import shapes
 from soar.domain.errors import BadInput, NotFound
-from soar.engine.steps import queue_run
+from soar.engine.queueing import queue_run
 from soar.store.rows import Row
 
 if TYPE_CHECKING:

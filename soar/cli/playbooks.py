@@ -74,7 +74,7 @@ def run_playbook(
     as_json: AsJson = False,
 ) -> None:
     """Queue a run of a playbook on a container."""
-    from soar.engine.steps import queue_run
+    from soar.engine.queueing import queue_run
 
     with entry.working() as (house, work):
         by = _starter(work, house.settings, token_file)

@@ -114,6 +114,14 @@ def concerns_all(area: str, verb: str) -> bool:
     return verb != "view" and area not in OF_CONTAINERS and (area, verb) != ("playbooks", "execute")
 
 
+BOUNDS = frozenset({"apps", "assets", "system_settings", "users_roles"})
+
+
+def bounds_playbooks(area: str, verb: str) -> bool:
+    """Tell whether a permission reaches what playbooks are bound by: policies, assets, people."""
+    return verb != "view" and area in BOUNDS
+
+
 def may(who: Person, area: str, verb: str) -> bool:
     """Tell whether somebody has a permission."""
     return permission(verb, area) in who.permissions

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from soar.bus.app import START_RUN
 from soar.domain import changes as asked
 from soar.domain.changes import Change
 from soar.domain.commands import AddArtifact, AddNote, UpdateContainer
 from soar.domain.errors import NotFound
 from soar.domain.model import NewArtifact, severity
+from soar.engine.queueing import queue_run
 from soar.store.work import Work
 
 Command = UpdateContainer | AddArtifact | AddNote | Change
@@ -199,7 +199,7 @@ def _change_workbook(work: Work, command: Change, run: Run) -> None:
             found = work.workbooks.set_phase(command.container_id, command.phase_id)
             _must(found, f"phase {command.phase_id} in container {command.container_id}")
         case _:
-            raise NotImplementedError(f"nobody knows how to carry out {type(command).__name__}")
+            raise TypeError(f"nobody knows how to carry out {type(command).__name__}")
 
 
 def _start_automation(work: Work, container_id: int, run: Run) -> None:
@@ -211,10 +211,11 @@ def _start_automation(work: Work, container_id: int, run: Run) -> None:
         playbook = work.playbooks.newest(trigger.playbook)
         if playbook["name"] == run["playbook"]:
             continue
-        run_id = work.runs.add(
+        queue_run(
+            work,
             container_id=container_id,
-            playbook_id=playbook["id"],
+            playbook=playbook,
             started_by=f"trigger {trigger.name}",
             run_as=trigger.run_as,
+            scope="new",
         )
-        work.send_task(START_RUN, run_id)

@@ -10,11 +10,10 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any
 
 from soar import consent
 from soar.bus.app import REPORT_QUEUE, RESUME_RUN, START_RUN, WRITE_REPORT
@@ -41,35 +40,6 @@ from soar.telemetry import log
 
 LONGEST_DRAIN = 60.0
 """Seconds after which a run with much to do goes on under a message of its own."""
-
-
-def queue_run(
-    work: Work,
-    *,
-    container_id: int,
-    playbook: Mapping[str, Any],
-    started_by: str,
-    run_as: str = "automation",
-    scope: scopes.Asked = "all",
-) -> int:
-    """
-    Queue a run of a playbook on a container; its start leaves with the commit.
-
-    Where the playbook has a candidate, a run of it begins beside, in shadow.
-    """
-    who: dict[str, Any] = {
-        "container_id": container_id,
-        "started_by": started_by,
-        "run_as": run_as,
-        "scope": scope,
-    }
-    run_id = work.runs.add(**who, playbook_id=playbook["id"])
-    work.send_task(START_RUN, run_id)
-    if playbook.get("candidate_id") is not None:
-        candidate = playbook["candidate_id"]
-        beside = work.runs.add(**who, playbook_id=candidate, shadow=True, beside=run_id)
-        work.send_task(START_RUN, beside)
-    return run_id
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -11,6 +11,8 @@ import difflib
 from collections.abc import Callable, Iterable
 from typing import Any, NoReturn
 
+from soar.phantom.arguments import refuse
+
 _WORDS = """
     act actions_done add_artifact add_list add_note add_tag add_tags add_task add_workbook
     address_in_network attacker_ips build_phantom_rest_url check_list clear_object close collect
@@ -36,11 +38,11 @@ NAMES = frozenset(_WORDS.split())
 def refused(name: str) -> Callable[..., NoReturn]:
     """Return a function in the place of one that is not offered: it says so when it is called."""
 
-    def refuse(*_: Any, **__: Any) -> NoReturn:
-        raise NotImplementedError(f"phantom.{name} is not offered by this release")
+    def of_this_name(*_: Any, **__: Any) -> NoReturn:
+        refuse(name)
 
-    refuse.__name__ = name
-    return refuse
+    of_this_name.__name__ = name
+    return of_this_name
 
 
 def unknown(name: str, offered: Iterable[str]) -> AttributeError:

@@ -18,7 +18,7 @@ import psutil
 
 from soar.bootstrap import House
 from soar.domain.model import NewArtifact, NewContainer
-from soar.engine.steps import queue_run
+from soar.engine.queueing import queue_run
 
 LOOK, LOOK_IDLE = 0.02, 0.004
 """Seconds between two looks whether the runs of a burst, or a single one, have ended."""

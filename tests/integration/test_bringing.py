@@ -15,7 +15,7 @@ import pytest
 from soar import triggers
 from soar.bootstrap import House
 from soar.domain.model import NewContainer
-from soar.engine.steps import queue_run
+from soar.engine.queueing import queue_run
 from tests.integration.conftest import Soar
 
 PLAYBOOK = "import phantom.rules as phantom\n\ndef on_start(container):\n    {body}\n"

@@ -15,7 +15,7 @@ import pytest
 from soar.bootstrap import House
 from soar.domain import gate
 from soar.domain.model import NewContainer
-from soar.engine.steps import queue_run
+from soar.engine.queueing import queue_run
 from soar.ingest.stream import StreamReader
 from soar.sentinel import connect
 from tests.integration.conftest import Soar

@@ -23,7 +23,7 @@ from soar.bus.app import ENGINE_QUEUE, START_RUN
 from soar.bus.departure import EXIT
 from soar.bus.stall import Progress, Seen
 from soar.domain.model import NewContainer
-from soar.engine.steps import queue_run
+from soar.engine.queueing import queue_run
 from soar.settings import child_environment
 from tests.conftest import eventually
 

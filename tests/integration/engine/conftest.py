@@ -35,8 +35,9 @@ from soar.connector import (
     action,
 )
 from soar.domain.model import Outcome, Person
+from soar.engine.queueing import queue_run
 from soar.engine.settling import Settling
-from soar.engine.steps import Engine, queue_run
+from soar.engine.steps import Engine
 from soar.engine.sweep import Sweep
 from soar.pump import Pump
 from soar.settings import Settings

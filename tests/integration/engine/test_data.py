@@ -15,7 +15,8 @@ import pytest
 from soar import triggers
 from soar.domain.model import Trigger
 from soar.engine.program import load
-from soar.engine.steps import Engine, queue_run
+from soar.engine.queueing import queue_run
+from soar.engine.steps import Engine
 from tests.integration.engine.conftest import CATALOG
 
 if TYPE_CHECKING:

@@ -351,3 +351,28 @@ def test_an_answer_that_does_not_come_is_waited_for_only_so_long(
     assert bench.notes() == ["ReadTimeout"]
     assert time.monotonic() - began < 20
     assert isinstance(bench.database, Database)
+
+
+def test_a_playbook_changes_nothing_that_bounds_playbooks(bench: Bench, web: str) -> None:
+    """
+    Run by an administrator, it may not loosen the policies and limits that hold its own calls.
+    """
+    with bench.database.begin() as work:
+        work.people.save("root", ["admin"])
+    run_id = bench.start(
+        IMPORT
+        + POST
+        + """
+    rule = {"protect": "10.0.0.0/8", "action": "block ip"}
+    for path in ("blast_rule", "approval_policy", "role", "asset", "shadow"):
+        phantom.debug(phantom.requests.post(f"/rest/{path}", json=rule).json()["message"])
+    phantom.debug(phantom.requests.get("/rest/blast_rule").status_code)
+"""
+    )
+    bench.do("update playbook_run set run_as = 'root'")
+    bench.deliver_all()
+
+    assert bench.run(run_id)["error"] == ""
+    said = bench.log()[:6]
+    assert all(line.startswith("a playbook may not edit ") for line in said[:5]), said
+    assert said[5] == "200"

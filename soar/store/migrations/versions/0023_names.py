@@ -11,6 +11,12 @@ depends_on = None
 
 
 def upgrade() -> None:
+    _lists_and_workbooks()
+    _tasks_pins_and_objects()
+    _deeds_and_columns()
+
+
+def _lists_and_workbooks() -> None:
     op.create_table(
         'decided_list',
         sa.Column('id', sa.BigInteger(), sa.Identity(always=False), nullable=False),
@@ -48,6 +54,9 @@ def upgrade() -> None:
     )
     op.create_index(op.f('ix_workbook_phase_template_id'), 'workbook_phase', ['template_id'], unique=False)
     op.create_index(op.f('ix_workbook_phase_container_id'), 'workbook_phase', ['container_id'], unique=False)
+
+
+def _tasks_pins_and_objects() -> None:
     op.create_table(
         'workbook_task',
         sa.Column('id', sa.BigInteger(), sa.Identity(always=False), nullable=False),
@@ -100,6 +109,9 @@ def upgrade() -> None:
         sa.UniqueConstraint('container_id', 'playbook', 'key', name=op.f('uq_saved_object_container_id_playbook_key')),
     )
     op.create_index('ix_saved_object_ends', 'saved_object', ['container_id'], unique=False, postgresql_where=sa.text('ends_with_container'))
+
+
+def _deeds_and_columns() -> None:
     op.create_table(
         'run_token',
         sa.Column('hash', sa.Text(), nullable=False),

@@ -129,6 +129,8 @@ class Origin:
 
     container: int
     name: str
+    tenant: str
+    """Empty where there is only one."""
     label: str
     severity: str
     artifacts: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
@@ -345,6 +347,7 @@ def _origin(work: Work, row: Row, run: Row, catalog: Catalog) -> Origin:
     return Origin(
         container=whole.container_id,
         name=visible(whole.name),
+        tenant=visible(work.tenants.spoken(row["tenant_id"])),
         label=visible(whole.label),
         severity=whole.severity,
         artifacts=tuple((visible(a["name"]), _pairs(a["cef"])) for a in artifacts[:MOST_ARTIFACTS]),

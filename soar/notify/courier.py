@@ -101,8 +101,9 @@ class Courier:
             first = work.notices.first(
                 notice["approval_id"], notice["channel_id"], but=notice["id"]
             )
+            still = work.notices.still(notice["id"])
         event = Event(notice["event"])
-        if question is None or channel is None:
+        if question is None or channel is None or not still:
             raise Moot
         if event in WHILE_OPEN and question["status"] != "open":
             raise Moot

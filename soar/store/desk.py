@@ -15,7 +15,7 @@ from typing import Any
 from soar.domain.blast import Limit
 from soar.store.approval_table import SPECIAL
 from soar.store.rows import Queries, Row
-from soar.store.tenants import among
+from soar.store.tenants import SPOKEN, among
 
 MOST = 1000
 """How far open questions are counted: beyond it "more than that" says enough."""
@@ -24,13 +24,14 @@ WALK = "set local enable_sort = off; set local enable_seqscan = off"
 """Lists are walked in the order of their index, also where the server knows little of the table
 and would rather read all that is open, and sort it."""
 
-_LINE = """
+_LINE = f"""
     a.id, a.public_id, a.kind, a.name, a.assignee, a.status, a.answer, a.answered_by,
     a.signed->>'for' as answered_for, a.reason, a.create_time, a.due_at, a.close_time, a.run_id,
     a.container_id, c.name as container_name, c.severity, c.label,
+    {SPOKEN.format("c.tenant_id")} as tenant,
     a.payload->'effects' is not null and exists (
       select 1 from jsonb_each(case jsonb_typeof(a.payload->'effects') when 'object'
-        then a.payload->'effects' else '{}' end) e where e.value <> '[]') as dangerous
+        then a.payload->'effects' else '{{}}' end) e where e.value <> '[]') as dangerous
 """
 _FROM = "from approval a join container c on c.id = a.container_id where"
 _OPEN = f"{_FROM} a.status = 'open'"

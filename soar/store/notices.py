@@ -63,6 +63,14 @@ PLAN = f"""
     where excluded.event = 'escalated' returning id
 """
 """Each is told once of an event; a channel that tells all of them, of each step of a ladder."""
+STILL = f"""
+    select exists (select from notice n join approval a on a.id = n.approval_id
+    join container k on k.id = a.container_id join channel ch on ch.id = n.channel_id
+    cross join lateral (select a.addressees as names) w
+    where n.id = :id and {_SEES.format("ch")} and (ch.kind <> 'email'
+      or exists (select from ({ADDRESSED}) x where x.recipient = n.recipient)))
+"""
+"""Whether who was to be told when a notice was planned may hear of it when it is sent."""
 PLAN_REMINDERS = """
     insert into reminder (approval_id, at)
     select a.id, a.create_time + (a.due_at - a.create_time) / 2 from approval a
@@ -245,6 +253,10 @@ class Notices(Queries):
             error=error,
             uncounted=0 if counts else 1,
         )
+
+    def still(self, notice_id: int) -> bool:
+        """Tell whether a planned notice may be sent: roles, tenants and addresses change."""
+        return bool(self._value(STILL, id=notice_id))
 
     def first(self, approval_id: int, channel_id: int, *, but: int) -> Row | None:
         """Return the notice, *but* this one, that put a question to a channel."""

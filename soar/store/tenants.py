@@ -36,6 +36,11 @@ TAKES = f"""
 is named by number or name and takes new containers."""
 
 
+SPOKEN = """(select t.name from tenant t where t.id = {}
+    and exists (select from tenant o where o.id <> t.id))"""
+"""The name of a tenant, where there are several."""
+
+
 def among(tenants: Sequence[int], test: str = OF_CONTAINER) -> tuple[str, Mapping[str, Any]]:
     """Return what narrows a query to some tenants, and its values; without any, to all of them."""
     return (f" and {test}", {"tenants": list(tenants)}) if tenants else ("", {})
@@ -47,6 +52,10 @@ class Tenants(Queries):
     def all(self) -> list[Row]:
         """Return every tenant, the Default Tenant first."""
         return self._all("select * from tenant order by id")
+
+    def spoken(self, number: int) -> str:
+        """Return the name of a tenant as it is shown: none where there is only one."""
+        return str(self._value(f"select {SPOKEN.format(':id')}", id=number) or "")
 
     def find(self, named: str) -> Row | None:
         """Return the tenant of a number or name, in any case."""

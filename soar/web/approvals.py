@@ -63,6 +63,7 @@ class Line:
     second: bool
     dangerous: bool
     container: str
+    tenant: str
     severity: str
     assignee: str
     due: datetime
@@ -239,6 +240,7 @@ def _line(row: Row) -> Line:
         second=row["kind"] == gate.BREAKER,
         dangerous=row["dangerous"],
         container=visible(row["container_name"]),
+        tenant=visible(row["tenant"] or ""),
         severity=row["severity"],
         assignee=visible(row["assignee"]),
         due=row["due_at"].astimezone(UTC),

@@ -126,3 +126,46 @@ def test_a_channel_names_tenants_that_there_are(house: House, receiver: Receiver
 
     with pytest.raises(BadInput, match="tenant: 'Nobody' is no tenant"):
         save()
+
+
+def test_who_may_not_hear_of_it_any_more_is_not_told_what_was_planned(
+    office: Office, house: House, mail: None
+) -> None:
+    """
+    Between the plan and the message somebody changes tenants, and another loses the role: what was
+    to be sent to them is not; what is for others still is to be.
+    """
+    settle(house, ACME)
+    with house.database.begin() as work:
+        tenants.give_person(work, "anna", [GLOBEX], by="a test")
+        work.people.save("both", ["somebody_else"])
+    for row in office.notices():
+        office.courier.send(row["id"])
+
+    ended = {row["recipient"]: row["status"] for row in office.notices()}
+    assert ended == {"anna@b.example": "moot", "both@b.example": "moot", "all@b.example": "planned"}
+
+
+def test_a_channel_that_was_given_to_another_tenant_tells_nothing_of_this_one(
+    office: Office, house: House, receiver: Receiver
+) -> None:
+    """
+    Also not what it was to tell already.
+    """
+    for name in (ACME, GLOBEX):
+        tenant(house, name)
+    given = {"url": receiver.url, "secret": SECRET}
+
+    def of(*own: str) -> None:
+        with house.database.begin() as work:
+            directory.save(
+                work, "hook", "webhook", given, vault=house.vault(), by="a test", tenants=own
+            )
+
+    of(ACME)
+    settle(house, ACME)
+    of(GLOBEX)
+    office.send_all()
+
+    assert [row["status"] for row in office.notices()] == ["moot"]
+    assert not receiver.got

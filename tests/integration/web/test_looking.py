@@ -11,7 +11,8 @@ from collections.abc import Callable
 
 from soar import roles, users
 from soar.bootstrap import House
-from tests.integration.web.questions import Case, ask, at, row
+from tests.integration.rest.tenants import ACME, tenant
+from tests.integration.web.questions import Case, ask, at, row, run_sql
 from tests.integration.web.stage import Browser, person
 
 Browsers = Callable[[], Browser]
@@ -66,3 +67,20 @@ def test_who_may_look_sees_what_others_are_asked(
 
     assert olga.get(at(house, others)).status_code == 200
     assert at(house, others) in olga.get("/approvals?whose=all").text
+
+
+def test_whose_it_is_is_shown_where_there_are_several_tenants(
+    house: House, browser: Browsers, ada: str, about: Case
+) -> None:
+    """
+    In the list and on the page; a house with one tenant does not speak of it.
+    """
+    number = ask(house, about)
+    analyst = browser()
+    analyst.sign_in(ada)
+    alone = analyst.get("/approvals").text + analyst.get(at(house, number)).text
+    run_sql(house, f"update container set tenant_id = {tenant(house, ACME)}")
+
+    assert "Default Tenant" not in alone
+    assert "<dt>Tenant</dt><dd>Acme</dd>" in analyst.get(at(house, number)).text
+    assert "Acme" in analyst.get("/approvals").text

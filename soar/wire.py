@@ -98,7 +98,21 @@ class _Plain(_Timed, HTTPConnection):
 
 
 class _Tls(_Timed, HTTPSConnection):
-    pass
+    """
+    Not cut between its connection and its handshake, which have time limits of their own.
+
+    CPython forgets to close a socket that is reset at that very moment (``SSLSocket._create``).
+    """
+
+    def _new_conn(self) -> Any:
+        made = super()._new_conn()
+        self._wire = None
+        return made
+
+    def _tunnel(self) -> None:
+        self._wire = self.sock  # a proxy may drip its answer
+        super()._tunnel()  # type: ignore[misc]
+        self._wire = None
 
 
 class _PlainPool(HTTPConnectionPool):

@@ -69,6 +69,7 @@ class Database:
             max_overflow=30,
             hide_parameters=True,  # an error names its statement, never its values
             pool_recycle=1800,
+            use_native_hstore=False,  # nothing here is one, and looking for it asks each connection
             connect_args={"application_name": "soar", **PATIENCE},
         )
         _ask_idle_connections(made)

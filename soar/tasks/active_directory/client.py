@@ -236,13 +236,19 @@ def _hang_up(connection: Any) -> None:
         connection.socket.close()
 
 
+def _cut(connection: Any) -> None:
+    """Cut what is encrypted: a handshake has a time limit, and CPython loses a socket cut there."""
+    if isinstance(connection.socket, ssl.SSLSocket):
+        shut(connection.socket)
+
+
 @contextmanager
 def opened(asset: AssetConfig) -> Iterator[Directory]:
     """Lend the directory of an asset, signed in; hang up at the end whatever happens."""
     tls = _tls(asset)
     connection = _connection(asset, tls)
     try:
-        with cut_at_end(lambda: shut(connection.socket)):
+        with cut_at_end(lambda: _cut(connection)):
             _sign_in(connection, tls)
             yield Directory(connection, asset.text("base_dn"))
     finally:

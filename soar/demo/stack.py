@@ -19,7 +19,7 @@ import requests
 from soar import bootstrap, signing, vault
 from soar.bootstrap import House
 from soar.embedded import EmbeddedServers, Servers
-from soar.embedded.ground import free_port
+from soar.embedded.ground import claimed_port
 from soar.settings import Settings, child_environment, remember
 from soar.store import migrate
 from soar.supervisor import Supervisor
@@ -151,11 +151,15 @@ class Stack:
                 "vault_key_file": given.vault_key_file or files.vault,
                 "signing_key_file": given.signing_key_file or files.signing,
                 "verify_key_file": given.verify_key_file or files.verify,
-                "http_port": free_port(given.http_port),
-                "flower_port": free_port(given.flower_port),
+                "http_port": self._port(given.http_port),
+                "flower_port": self._port(given.flower_port),
                 "flower_basic_auth": password,
             }
         )
+
+    def _port(self, wanted: int) -> int:
+        """Return a port that no other stack of this machine is given while this one runs."""
+        return self._open.enter_context(claimed_port(wanted))
 
     def _embedded(self, folder: Path) -> Servers:
         embedded = EmbeddedServers(folder)

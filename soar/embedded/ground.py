@@ -114,6 +114,27 @@ def free_port(wanted: int = 0) -> int:
     raise CannotStart(f"no port on {LOOPBACK} is free")
 
 
+@contextmanager
+def claimed_port(wanted: int) -> Iterator[int]:
+    """
+    Lend *wanted*, or another free port, that nobody else is lent until the end.
+
+    Who is lent one begins to listen much later. Meanwhile the UDP port of the same number is taken:
+    nothing here speaks UDP, and two starters cannot both have it.
+    """
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as claim:
+        yield _claim(claim, wanted)
+
+
+def _claim(claim: socket.socket, wanted: int) -> int:
+    for port in (wanted, *random.sample(PORTS, 50)):
+        if port and _is_free(port):
+            with suppress(OSError):
+                claim.bind((LOOPBACK, port))
+                return port
+    raise CannotStart(f"no port on {LOOPBACK} is free")
+
+
 def _is_free(port: int) -> bool:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

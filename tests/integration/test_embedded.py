@@ -33,6 +33,7 @@ from soar.embedded import (
     daemons,
     wheels,
 )
+from soar.embedded.ground import LOOPBACK, claimed_port
 
 STARTER = """
 import sys
@@ -288,6 +289,19 @@ def test_a_taken_port_is_replaced(data_dir: Path) -> None:
             assert recall(moved) == ("kept", "kept")
             assert moved.database_url != servers.database_url
             assert moved.redis_url == servers.redis_url
+
+
+def test_two_starters_are_never_lent_the_same_port() -> None:
+    """
+    Whoever is lent it listens much later, and another may look for a port in between.
+    """
+    with claimed_port(0) as port:
+        with claimed_port(port) as other:
+            assert other != port
+        with socket.create_server((LOOPBACK, port)):
+            pass
+    with claimed_port(port) as again:
+        assert again == port
 
 
 def test_data_of_another_version_is_refused(data_dir: Path) -> None:

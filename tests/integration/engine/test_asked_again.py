@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from soar.domain.errors import NotAllowed
+from soar.tasks.again import may_ask
 from tests.integration.engine.test_gate import ASK, ISOLATE, forged, refusal
 from tests.integration.engine.test_policies import BEN, LEA, asked, rule
 
@@ -88,6 +89,43 @@ def test_a_no_the_second_time_ends_it(bench: Bench) -> None:
     bench.deliver_all()
 
     assert refusal(bench) == "denied by lea"
+    assert not bench.vendor.done
+
+
+def test_two_who_must_agree_by_now_must_both_agree_to_what_is_asked_again(bench: Bench) -> None:
+    """
+    The first of them decides nothing: the new question is on the new terms.
+    """
+    answered(bench)
+    rule(bench, "2 of soc_lead")
+    bench.deliver_all()
+    question = asked(bench)["id"]
+
+    bench.answer(question, by=LEA)
+    assert asked(bench)["id"] == question
+    bench.answer(question, by=type(LEA)(username="lou", roles=("soc_lead",)))
+    bench.deliver_all()
+
+    assert bench.vendor.done == DONE
+
+
+def test_a_call_that_another_worker_has_taken_over_asks_nobody(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    That one asks, if it finds the same.
+    """
+
+    def taken(claim: Any, row: Any) -> bool:
+        bench.do("update app_run set attempt = attempt + 1")
+        return may_ask(claim, row)
+
+    answered(bench)
+    becomes_critical(bench)
+    monkeypatch.setattr("soar.tasks.again.may_ask", taken)
+    bench.deliver_all()
+
+    assert bench.questions() == []
     assert not bench.vendor.done
 
 

@@ -16,8 +16,9 @@ from typing import Any
 from soar import approvals, delegation, radius, report
 from soar import timeline as timelines
 from soar.catalog import Catalog
+from soar.decisions import Compared, Decision, Earlier, compared, decision_of, earlier_of
 from soar.domain import gate, policy, questions
-from soar.domain.differences import NOTHING, Difference, differences, likeness
+from soar.domain.differences import NOTHING
 from soar.domain.errors import NotFound
 from soar.domain.model import Person
 from soar.domain.questions import Question
@@ -75,52 +76,6 @@ class Given:
     instead_of: str
     choice: str
     time: datetime
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Decision:
-    """How a question ended."""
-
-    status: str
-    time: datetime
-    choice: str = ""
-    by: str = ""
-    instead_of: str = ""
-    reason: str = ""
-    channel: str = ""
-    key_id: str = ""
-
-    @property
-    def sentence(self) -> str:
-        """Say who decided what and when, or why nobody can any more."""
-        when = f"{self.time:%Y-%m-%d %H:%M:%S} UTC"
-        if self.status == "answered":
-            instead = f", for {self.instead_of}" if self.instead_of else ""
-            return f"Already decided by {self.by}{instead} at {when}: {self.choice}"
-        if self.status == "cancelled":
-            return f"Withdrawn at {when}: nothing is to decide any more"
-        return f"Nobody answered by {when}: nothing was done, and a late answer does nothing"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Earlier:
-    """A question about the same container that was asked before."""
-
-    id: int
-    public_id: str
-    name: str
-    assignee: str
-    time: datetime
-    run: int
-    decision: Decision | None
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Compared:
-    """The earlier question that is most like this one, and what differs."""
-
-    earlier: Earlier
-    differences: tuple[Difference, ...]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -253,9 +208,9 @@ def of(work: Work, approval_id: int, person: Person, *, catalog: Catalog) -> Dos
         due=_due(row),
         now=datetime.now(UTC),
         origin=_origin(work, row, run, catalog),
-        earlier=tuple(_earlier(other) for other in earlier),
-        compared=_compared(earlier, payload),
-        decision=_decision(row),
+        earlier=tuple(earlier_of(other) for other in earlier),
+        compared=compared(earlier, payload),
+        decision=decision_of(row),
     )
 
 
@@ -360,44 +315,4 @@ def _origin(work: Work, row: Row, run: Row, catalog: Catalog) -> Origin:
         findings=tuple(ended[-MOST_FINDINGS:]),
         left_out=max(0, len(ended) - MOST_FINDINGS),
         waiting=len(every) - len(ended),
-    )
-
-
-def _earlier(row: Row) -> Earlier:
-    return Earlier(
-        id=row["id"],
-        public_id=row["public_id"],
-        name=visible(row["name"]),
-        assignee=visible(row["assignee"]),
-        time=row["create_time"].astimezone(UTC),
-        run=row["run_id"],
-        decision=_decision(row),
-    )
-
-
-def _compared(earlier: list[Row], payload: Mapping[str, Any]) -> Compared | None:
-    """Compare with the question that is most like this one, the newest of them."""
-    like = max(earlier, key=lambda row: likeness(row["payload"], payload), default=None)
-    if like is None or not likeness(like["payload"], payload):
-        return None
-    found = (
-        Difference(field=visible(d.field), then=visible(d.then), now=visible(d.now))
-        for d in differences(like["payload"], payload)
-    )
-    return Compared(earlier=_earlier(like), differences=tuple(found))
-
-
-def _decision(row: Row) -> Decision | None:
-    if row["status"] == "open":
-        return None
-    signed: Mapping[str, Any] = row["signed"] or {}
-    return Decision(
-        status=row["status"],
-        time=row["close_time"].astimezone(UTC),
-        choice=visible(row["answer"] or ""),
-        by=visible(row["answered_by"] or ""),
-        instead_of=visible(signed.get("for") or ""),
-        reason=visible(row["reason"]),
-        channel=visible(signed.get("channel") or ""),
-        key_id=row["key_id"],
     )

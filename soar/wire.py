@@ -111,7 +111,7 @@ class _Tls(_Timed, HTTPSConnection):
 
     def _tunnel(self) -> None:
         self._wire = self.sock  # a proxy may drip its answer
-        super()._tunnel()  # type: ignore[misc]
+        super()._tunnel()
         self._wire = None
 
 

@@ -13,7 +13,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from soar.domain.commands import Command
-from soar.engine.program import MissingBlock, Program, explain
+from soar.engine.one_process import LeftProcess, alone
+from soar.engine.program import MissingBlock, Program, explain, place
 from soar.engine.stopwatch import BlockTooLong, within
 from soar.phantom.desk import Desk, View, seated
 
@@ -78,12 +79,14 @@ def _called(
     error, value = "", None
     what = str(program) if desk.function else f"block {block!r}"
     try:
-        with seated(desk), within(seconds):
+        with seated(desk), alone(), within(seconds):
             value = program.call(block, positional, keywords)
     except MissingBlock as missing:
         error = f"{program} defines no function {block!r}" if desk.function else str(missing)
     except BlockTooLong:
         error = f"{what} was stopped: it ran longer than {seconds:g} s"
+    except LeftProcess as raised:
+        error = f"{what} was stopped: {place(raised, program.name)}it tried to start a process"
     except (Exception, SystemExit) as raised:
         error = f"{what} failed: {explain(raised, program.name)}"
     return Activation(commands=tuple(desk.commands), error=error, value=value)

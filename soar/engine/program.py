@@ -13,6 +13,7 @@ import inspect
 import sys
 import types
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.util import find_spec
@@ -21,6 +22,7 @@ from typing import Any
 import soar.phantom.rules as rules
 from soar.domain.errors import SoarError
 from soar.phantom import checks, dateparse, vault
+from soar.phantom.desk import NoBlock
 
 PURE_MODULES = frozenset(
     {
@@ -173,7 +175,11 @@ def load(name: str, source: str, what: str = PLAYBOOK) -> Program:
     tree = parse(name, source, what)
     if "phantom" not in sys.modules or not hasattr(sys.modules["phantom"], "rules"):
         lend_alias()
-    seed: dict[str, Any] = {"__name__": f"playbook.{name}", "__builtins__": builtins}
+    seed: dict[str, Any] = {
+        "__name__": f"playbook.{name}",
+        "__builtins__": builtins,
+        "print": print_to_log,
+    }
     seed.update({missing: Undefined(missing) for missing in undefined_callbacks(tree)})
     try:
         code = compile(tree, f"{name}.py", "exec")
@@ -188,6 +194,15 @@ def load(name: str, source: str, what: str = PLAYBOOK) -> Program:
         keeps_state=_keeps_state(tree),
         loaded=lambda: _run(code, seed),
     )
+
+
+def print_to_log(*values: Any, sep: str | None = None, file: Any = None, **how: Any) -> None:
+    """Write what a block prints into the log of its run, and what it prints into a file there."""
+    if file in (None, sys.stdout, sys.stderr):
+        with suppress(NoBlock):  # a playbook is loaded once, for all its runs
+            rules.debug((" " if sep is None else sep).join(map(str, values)))
+    else:
+        print(*values, sep=sep, file=file, **how)
 
 
 def _run(code: types.CodeType, seed: Mapping[str, Any]) -> dict[str, Any]:
@@ -271,10 +286,14 @@ def _is_pure_module(module: str) -> bool:
 
 def explain(error: BaseException, name: str) -> str:
     """Say in one line what went wrong and where in the playbook."""
+    return f"{place(error, name)}{type(error).__name__}: {error}"
+
+
+def place(error: BaseException, name: str) -> str:
+    """Return in which line of the playbook an error was raised, as a sentence begins with it."""
     line, trace = None, error.__traceback__
     while trace is not None:
         if trace.tb_frame.f_code.co_filename == f"{name}.py":
             line = trace.tb_lineno
         trace = trace.tb_next
-    where = f"line {line}: " if line else ""
-    return f"{where}{type(error).__name__}: {error}"
+    return f"line {line}: " if line else ""

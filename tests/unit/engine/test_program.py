@@ -7,6 +7,7 @@ In: the text of playbooks. Out: nothing. Never: an exception of an author in the
 from __future__ import annotations
 
 import ast
+import subprocess
 from collections.abc import Mapping
 from typing import Any
 
@@ -276,3 +277,69 @@ def test_keywords_reach_the_block() -> None:
     done = run(source, {"id": 1}, keywords={"inputs": "x", "unknown": 1})
 
     assert done.commands == (AddNote(container_id=1, content="x"),)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "os.fork()",
+        "pty.fork()",
+        "os.system('true')",
+        "os.popen('true')",
+        "os.execv('/bin/true', ['true'])",
+        "os.execlp('true', 'true')",
+        "os.spawnl(os.P_WAIT, '/bin/true', 'true')",
+        "os.posix_spawn('/bin/true', ['true'], {})",
+        "subprocess.run(['true'])",
+        "subprocess.run(['true'], close_fds=False)",
+        "multiprocessing.get_context('fork').Process(target=print).start()",
+        "multiprocessing.get_context('spawn').Process(target=print).start()",
+    ],
+)
+def test_a_block_that_starts_a_process_is_stopped(statement: str) -> None:
+    """
+    With the line, however it is done; what it asked before stays asked, and others may start one.
+    """
+    source = (
+        "import multiprocessing, os, pty, subprocess\nimport phantom.rules as phantom\n"
+        "def on_start():\n    phantom.debug('before')\n    try:\n"
+        f"        {statement}\n    except Exception:\n        pass\n    phantom.debug('after')\n"
+    )
+    done = run(source)
+
+    assert done.error == "block 'on_start' was stopped: line 6: it tried to start a process"
+    assert [command.message for command in done.commands] == ["before"]
+    assert subprocess.run(["true"], check=False).returncode == 0
+
+
+def test_what_a_block_prints_stands_in_the_log_of_its_run(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """
+    And what it prints into something of its own stands there.
+    """
+    source = (
+        "import io, sys\nprint('loaded')\ndef on_start():\n    print('a', 1, sep='-')\n"
+        "    print('b', file=sys.stderr, flush=True)\n    print()\n"
+        "    own = io.StringIO()\n    print('c', 'd', file=own)\n"
+        "    print(own.getvalue().strip())\n"
+    )
+    done = run(source)
+
+    assert [(c.level, c.message) for c in done.commands] == [
+        ("debug", "a-1"),
+        ("debug", "b"),
+        ("debug", ""),
+        ("debug", "c d"),
+    ]
+    assert capsys.readouterr() == ("", "")
+
+
+def test_a_block_that_floods_the_log_is_stopped() -> None:
+    """
+    Its run fails with the reason, and keeps the first lines.
+    """
+    done = run("def on_start():\n    while True:\n        print('again')\n")
+
+    assert "a block may ask for at most 10,000 things" in done.error
+    assert len(done.commands) == 10_000

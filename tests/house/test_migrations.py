@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine, create_engine, inspect, text
+from sqlalchemy import Engine, create_engine, text
 
 from soar.domain import roles
 from soar.domain.chain import Walk
@@ -55,23 +54,35 @@ def revisions() -> list[str]:
     return [revision.revision for revision in script.walk_revisions()][::-1]
 
 
-def schema(url: str) -> dict[str, Any]:
-    """Return what stands in the database: columns, indexes and constraints of each table."""
+SCHEMA = """
+    select relname, 'column', attname, concat_ws(' ', format_type(atttypid, atttypmod), attnotnull,
+      attidentity, attgenerated, pg_get_expr(adbin, adrelid)) from pg_class c
+    join pg_attribute a on a.attrelid = c.oid and attnum > 0 and not attisdropped
+    left join pg_attrdef d on d.adrelid = c.oid and d.adnum = a.attnum
+    where relkind = 'r' and relnamespace = 'public'::regnamespace
+    union all
+    select tablename, 'index', indexname, indexdef from pg_indexes where schemaname = 'public'
+    union all
+    select conrelid::regclass::text, 'constraint', conname, pg_get_constraintdef(oid)
+    from pg_constraint where connamespace = 'public'::regnamespace
+    union all
+    select event_object_table, 'trigger', trigger_name, action_statement || event_manipulation
+    from information_schema.triggers
+    union all
+    select '', 'function', proname, pg_get_functiondef(oid) from pg_proc
+    where pronamespace = 'public'::regnamespace
+"""
+
+
+def schema(url: str) -> set[tuple[str, ...]]:
+    """Return what stands in the database: each table's columns, indexes, constraints, triggers."""
     engine: Engine = create_engine(url)
     try:
-        found = inspect(engine)
-        return {
-            table: {
-                "columns": [str(sorted(c.items(), key=str)) for c in found.get_columns(table)],
-                "indexes": sorted(str(i) for i in found.get_indexes(table)),
-                "unique": sorted(str(u) for u in found.get_unique_constraints(table)),
-                "foreign": sorted(str(f) for f in found.get_foreign_keys(table)),
-            }
-            for table in sorted(found.get_table_names())
-            if table != "alembic_version"
-        }
+        with engine.connect() as connection:
+            found = {tuple(map(str, row)) for row in connection.execute(text(SCHEMA))}
     finally:
         engine.dispose()
+    return {each for each in found if each[0] != "alembic_version"}
 
 
 def test_the_migrations_lead_to_the_tables(url: str) -> None:
@@ -99,7 +110,7 @@ def test_the_schema_goes_down_to_nothing_and_up_again(url: str) -> None:
     first = schema(url)
 
     assert migrate.downgrade(url, "base") == "base"
-    assert schema(url) == {}
+    assert schema(url) == set()
 
     assert migrate.upgrade(url) == revisions()[-1]
     assert schema(url) == first

@@ -187,7 +187,9 @@ def _cut(wanted: Wanted) -> dict[str, int]:
 def _select(listing: Listing, where: str, wanted: Wanted) -> str:
     way = "desc" if wanted.descending else "asc"
     columns = listing.columns + (f", {listing.heavy}" if wanted.heavy and listing.heavy else "")
-    order = f"{listing.fields[wanted.sort].sql} {way} nulls last, {listing.fields['id'].sql} {way}"
+    order = f"{listing.fields['id'].sql} {way}"
+    if wanted.sort != "id":  # no id is null, and its index knows no "desc nulls last"
+        order = f"{listing.fields[wanted.sort].sql} {way} nulls last, {order}"
     cut = "limit :size offset :skip" if wanted.size else ""
     source = listing.rows_of(where, order)
     if wanted.page and " join " not in source:  # columns are made of what is shown, not skipped

@@ -117,11 +117,12 @@ def test_all_that_is_due_is_closed_batch_by_batch(many: House) -> None:
     ("filters", "most"),
     [
         ({}, 1.1),
+        ({"sort": "id", "order": "desc"}, 1.1),
         ({"_filter_status": '"pending"'}, 1.1),
         ({"_filter_status": '"pending"', "_filter_owner": '"role3"'}, 2.2 / ROLES),
         ({"page": str(OPEN // 10 - 1)}, 2.2),
     ],
-    ids=["all", "pending", "of an owner", "the last page"],
+    ids=["all", "newest first", "pending", "of an owner", "the last page"],
 )
 def test_a_list_joins_nothing_that_it_does_not_show(
     many: House, filters: Mapping[str, str], most: float

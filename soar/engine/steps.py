@@ -90,7 +90,8 @@ class Engine:
             ended = self._step(work, run, standing)
         else:
             ended = self._set_aside(work, run, standing)
-        work.runs.relieved(run["id"])
+        if ended or standing.join is None:  # a join's end takes the note back itself
+            work.runs.relieved(run["id"])
         return ended
 
     def _set_aside(self, work: Work, run: Row, standing: Standing) -> bool:
@@ -139,8 +140,10 @@ class Engine:
             run["artifacts_from"] = work.runs.started(run["id"])
             return Event(block="on_start", positional=(), told=standing.told)
         if standing.join is not None:
-            told = standing.told | work.runs.delivered(run["id"], standing.join["id"])
-            return delivery.event(work, standing.join, told) if standing.join["callback"] else None
+            names, calls = work.runs.delivered(run["id"], standing.join["id"])
+            if not standing.join["callback"]:
+                return None
+            return delivery.event(work, standing.join, standing.told | names, calls)
         if run["finishing"] or not program.has("on_finish"):
             return None
         work.runs.finishing(run["id"])

@@ -37,6 +37,7 @@ from soar.store.identities import Identities
 from soar.store.lanes import Lanes
 from soar.store.ledger import Ledger
 from soar.store.login_failures import LoginFailures
+from soar.store.marks import Marks
 from soar.store.notices import Notices
 from soar.store.overdue import Overdue
 from soar.store.people import People
@@ -111,6 +112,11 @@ class Work:
     def custom_lists(self) -> CustomLists:
         """Rows of texts that playbooks look things up in."""
         return CustomLists(self.connection)
+
+    @cached_property
+    def marks(self) -> Marks:
+        """Tags of indicators, and evidence."""
+        return Marks(self.connection)
 
     @cached_property
     def workbooks(self) -> Workbooks:

@@ -12,8 +12,8 @@ committed, and the look for what is next. The message that wakes the engine is n
 message delivers everything that is ready. **Chain** is a run in a worker process of its own: each
 block asks an act that has no calls and so ends at once, whose callback is the next block; seconds
 from the start of the run to its end, by the database's clock, for each block. **Artifacts** is what
-one block spends in ``collect2``, ``condition`` and ``format``, each on all artifacts; ``growth`` is
-the time per artifact by that of a tenth of them.
+one block of a worker spends in ``collect2``, ``condition`` and ``format``, each on all artifacts;
+``growth`` is the time per artifact by that of a tenth of them.
 """
 
 from __future__ import annotations
@@ -32,14 +32,17 @@ from rich.table import Table
 
 from soar.engine.queueing import queue_run
 from soar.engine.steps import Engine
+from soar.store.database import Database
 
 IDLE = """
 import phantom.rules as phantom
 
+ACTION = "domain reputation"
+
 
 def on_start(container):
     for number in range({blocks}):
-        phantom.act("no op", parameters=[], name=str(number), callback=idle)
+        phantom.act(ACTION, parameters=[], name=str(number), callback=idle)
 
 
 def idle(action=None, success=None, container=None, results=None, handle=None):
@@ -48,6 +51,8 @@ def idle(action=None, success=None, container=None, results=None, handle=None):
 CHAIN = """
 import phantom.rules as phantom
 
+ACTION = "domain reputation"
+
 
 def on_start(container):
     step(handle=1)
@@ -55,7 +60,8 @@ def on_start(container):
 
 def step(action=None, success=None, container=None, results=None, handle=None):
     if handle < {blocks}:
-        phantom.act("no op", parameters=[], name=f"step_{{handle}}", callback=step, handle=handle + 1)
+        after = handle + 1
+        phantom.act(ACTION, parameters=[], name=f"step_{{handle}}", callback=step, handle=after)
 """
 MANY = """
 import time
@@ -120,8 +126,8 @@ class Found:
     artifacts: int
     parts_ms: dict[str, float]
     artifacts_ms: list[float]
-    whole_block_ms: list[float]
-    """With the artifacts read from PostgreSQL and the result written."""
+    whole_run_ms: list[float]
+    """With the artifacts read from PostgreSQL, and what was kept written."""
     growth: list[float]
     load: list[float]
     """Processes that wanted a processor, before and after."""
@@ -134,8 +140,8 @@ class Bench:
     pool: Ground
     engine: Engine
 
-    def run(self, name: str, source: str, *, artifacts: int = 0) -> int:
-        """Add a run of a playbook on a container of its own."""
+    def furnished(self, name: str, source: str, artifacts: int = 0) -> tuple[int, dict[str, Any]]:
+        """Add a container and a playbook."""
         with self.pool.house.database.begin() as work:
             work.playbooks.save(name=name, title=name, version="1", source=source)
             container = work.containers._value(
@@ -144,7 +150,12 @@ class Bench:
             )
             if artifacts:
                 work.containers._do(FILL, container=container, n=artifacts)
-            playbook = work.playbooks.newest(name)
+            return int(container), work.playbooks.newest(name)
+
+    def run(self, name: str, source: str, *, artifacts: int = 0) -> int:
+        """Add a run that no message starts."""
+        container, playbook = self.furnished(name, source, artifacts)
+        with self.pool.house.database.begin() as work:
             return work.runs.add(
                 container_id=container, playbook_id=playbook["id"], started_by="bench", run_as=""
             )
@@ -165,31 +176,28 @@ class Bench:
 
     def chain(self, blocks: int) -> float:
         """Return the seconds per block of a run in a worker."""
-        run = self.run("chain", CHAIN.format(blocks=blocks))
-        with self.pool.house.database.begin() as work:
-            row = work.runs.get(run)
-            number = queue_run(
-                work,
-                container_id=row["container_id"],
-                playbook=work.playbooks.newest("chain"),
-                started_by="bench",
-            )
-        while self.pool.rows(
-            "select 1 from playbook_run where id = :r and end_time is null", r=number
-        ):
-            time.sleep(0.05)
-        row = self.ended(number)
-        return float((row["end_time"] - row["start_time"]).total_seconds()) / blocks
+        return _lasted(self.worked("chain", CHAIN.format(blocks=blocks))) / blocks
 
     def many(self, artifacts: int) -> tuple[list[float], float]:
-        """Return the seconds of each function over so many artifacts, and of the whole block."""
+        """Return the seconds of each function over so many artifacts, and of the whole run."""
         run = self.run("many", MANY, artifacts=artifacts)
         before = time.perf_counter()
         self.engine._move(run)
         whole = time.perf_counter() - before
-        outputs = self.ended(run)["outputs"]
+        self.ended(run)
+        outputs = self.worked("many", MANY, artifacts=artifacts)["outputs"]
         assert outputs["seen"][0] == outputs["seen"][2] == artifacts
         return outputs["seconds"], whole
+
+    def worked(self, name: str, source: str, *, artifacts: int = 0) -> dict[str, Any]:
+        """Let a worker do a run, and return it when it has ended."""
+        container, playbook = self.furnished(name, source, artifacts)
+        with self.pool.house.database.begin() as work:
+            run = queue_run(work, container_id=container, playbook=playbook, started_by="bench")
+        still = "select 1 from playbook_run where id = :run and end_time is null"
+        while self.pool.rows(still, run=run):
+            time.sleep(0.05)
+        return self.ended(run)
 
     def ended(self, run: int) -> dict[str, Any]:
         """Return a run that has to have succeeded with all of its blocks."""
@@ -207,7 +215,9 @@ def measure(runs: int, blocks: int, artifacts: int) -> Found:
     load = [os.getloadavg()[0]]
     with ground(block_artifacts=max(artifacts, 10_000)) as pool:
         house = pool.house
-        engine = Engine(database=house.database, catalog=house.catalog, settings=house.settings)
+        pool.asset("unlimited", rate_limit=False)
+        alone = Database(house.settings.database_url.get_secret_value())  # wakes no worker
+        engine = Engine(database=alone, catalog=house.catalog, settings=house.settings)
         bench = Bench(pool=pool, engine=engine)
         pool.start("engine", "engine")
         pool.await_workers(1)
@@ -230,7 +240,7 @@ def measure(runs: int, blocks: int, artifacts: int) -> Found:
             for n, part in enumerate(PARTS)
         },
         artifacts_ms=[_ms(seconds) for seconds in sums],
-        whole_block_ms=[_ms(one["many"][1]) for one in rounds],
+        whole_run_ms=[_ms(one["many"][1]) for one in rounds],
         growth=[round(a / (b * 10), 2) for a, b in zip(sums, tenths, strict=True)],
         load=[round(n, 1) for n in load],
     )
@@ -245,13 +255,17 @@ def _round(bench: Bench, blocks: int, artifacts: int) -> dict[str, Any]:
     }
 
 
+def _lasted(run: dict[str, Any]) -> float:
+    return float((run["end_time"] - run["start_time"]).total_seconds())
+
+
 def _ms(seconds: float) -> float:
     return round(seconds * 1000, 2)
 
 
 def _shown(value: Any) -> str:
     if isinstance(value, list):
-        return " / ".join(str(v) for v in (min(value), statistics.median(value), max(value)))
+        return " / ".join(f"{v:g}" for v in (min(value), statistics.median(value), max(value)))
     if isinstance(value, dict):
         return ", ".join(f"{name} {v}" for name, v in value.items())
     return str(value)

@@ -159,7 +159,7 @@ def _each(part: Part, head: Steps, columns: Columns) -> Iterator[Row]:
         items = (found.below(str(n)) for n in range(len(found.value)))
         return chain.from_iterable(_expanded(item, columns) for item in items if item is not None)
     if found.value is None or isinstance(found.value, list | tuple):
-        return iter(({column: NOTHING for column, _ in columns},))
+        return iter(({column: Cell(None, part.place) for column, _ in columns},))
     return _expanded(found, columns)
 
 

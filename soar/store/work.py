@@ -278,6 +278,10 @@ class Work:
             raise
         self.runs._do("release savepoint attempt")
 
+    def lazily(self) -> None:
+        """Let the commit not wait for the disk: what a crash forgets will be done again."""
+        self.runs._do("set local synchronous_commit = off")
+
     def audit(
         self, who: str, what: str, detail: Mapping[str, Any], *, sealer: Sealer | None = None
     ) -> None:

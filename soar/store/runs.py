@@ -161,7 +161,7 @@ class Runs(Queries):
         """
         Mark a join's event as delivered, give its acts their end, take back the block's note.
 
-        Return the names of its acts, and all calls that it waited for, in the order asked.
+        Return the names of its acts, and all its calls in the order they were asked.
         """
         rows = self._all(
             Hot("""
@@ -181,8 +181,7 @@ class Runs(Queries):
             run=run_id,
             id=join_id,
         )
-        names = frozenset(rows[0]["told_names"])
-        return names, [row for row in rows if row["id"] is not None]
+        return frozenset(rows[0]["told_names"]), [row for row in rows if row["id"] is not None]
 
     def save(
         self,

@@ -208,3 +208,11 @@ def test_keeping_every_place_keeps_every_row(value: Any, paths: list[tuple[str, 
     after = list(rows([Part(value, (), kept)], paths))
 
     assert after == list(rows([Part(value)], paths))
+
+
+@pytest.mark.parametrize("index", ["9", "9" * 10, "9" * 5_000, "-1", "1.0", "²"])
+def test_an_index_that_leads_nowhere_is_no_value(index: str) -> None:
+    """
+    However long it is: no number is made of it that Python would refuse to read.
+    """
+    assert list(rows([Part({"a": [1]})], [("a", index)])) == [[None]]

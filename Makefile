@@ -49,11 +49,12 @@ chaos: $(STAMP) ## Kill, cut, empty and double everything under RUNS runs of pla
 corpus: $(STAMP) ## Check and play every playbook below DIR on simulated apps, and count what is missing
 	@$(BIN)/python -m tests.corpus $(if $(DIR),"$(DIR)",$(error give a folder of playbooks: make corpus DIR=…)) $(CORPUS_ARGS)
 
-bench: $(STAMP) ## Measure lanes, what waiting costs, open questions, and runs against bare Celery
+bench: $(STAMP) ## Measure lanes, what waiting costs, open questions, blocks, and runs against bare Celery
 	@$(BIN)/python tests/bench/limiter.py
 	@$(BIN)/python tests/bench/neighbours.py
 	@$(BIN)/python tests/bench/parked.py
 	@$(BIN)/python tests/bench/approvals.py
+	@$(BIN)/python tests/bench/blocks.py
 	@$(BIN)/python tests/bench/throughput.py
 
 lint: $(STAMP) ## Look for mistakes and for lines that are not formatted

@@ -3,7 +3,8 @@ Writes the parts of the reference that the code already says.
 
 In: settings, manifests, the phantom face, the tables of statuses, the sweep, the marked tests, the
 addresses of REST and the built-in roles.
-Out: the regions between ``<!-- generated: NAME -->`` and ``<!-- end -->`` in ``docs/reference``.
+Out: the regions between ``<!-- generated: NAME -->`` and ``<!-- end -->`` in ``docs/reference``,
+and a page per function in ``docs/reference/phantom``.
 Never: a word by hand inside a region: ``--check`` names the pages where one differs.
 """
 
@@ -17,6 +18,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, cast
 
+import functions
 import traps
 
 from soar import catalog
@@ -26,15 +28,15 @@ from soar.catalog import ActionSpec, AppSpec, FieldSpec
 from soar.domain import states
 from soar.domain.roles import AREAS, BUILT_IN, VERBS, permission
 from soar.engine import sweep
-from soar.phantom import rules
 from soar.settings import Settings
 from soar.tasks.binding import function_of
 
 ROOT = Path(__file__).resolve().parents[1]
+REFERENCE = ROOT / "docs/reference"
+FUNCTIONS = REFERENCE / "phantom"
 PAGES = ("settings.md", "actions.md", "phantom.md", "architecture.md", "traps.md", "rest.md")
 REGION = re.compile(r"(<!-- generated: (\w+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 SETTING = re.compile(r"#?(SOAR_[A-Z_]+)=")
-ROLE = re.compile(r":(?:func|class|mod):(?=`)")
 METHODS = ("GET", "POST", "DELETE")
 SECTION = re.compile(r"# -{3,} (.+?)(?: -{3,})?")
 
@@ -140,23 +142,6 @@ def _fields(what: str, fields: Iterable[FieldSpec]) -> Iterator[str]:
         yield f"| `{field.name}` | {kind} | {default} | {_cell(field.description)}{holds} |"
 
 
-def functions() -> str:
-    """Return every function of the phantom face with its arguments and its promise."""
-    return "\n".join(line for name in rules.__all__ for line in _function(name))
-
-
-def _function(name: str) -> Iterator[str]:
-    function = getattr(rules, name)
-    parameters = [
-        p.replace(annotation=inspect.Parameter.empty)
-        for p in inspect.signature(function).parameters.values()
-        if p.kind is not inspect.Parameter.VAR_KEYWORD
-    ]
-    yield f"\n### {name}\n"
-    yield f"```text\nphantom.{name}({', '.join(map(str, parameters))})\n```\n"
-    yield ROLE.sub("", inspect.getdoc(function) or "")
-
-
 def diagrams() -> str:
     """Return each table of legal moves as a diagram, with the meaning of its statuses."""
     tables: tuple[tuple[str, Any, Any], ...] = (
@@ -230,7 +215,8 @@ def _areas(permissions: frozenset[str], verb: str) -> str:
 REGIONS: Mapping[str, Callable[[], str]] = {
     "settings": settings,
     "actions": actions,
-    "functions": functions,
+    "functions": functions.index,
+    "meaningless": functions.meaningless,
     "diagrams": diagrams,
     "sweep": rules_of_the_sweep,
     "traps": traps.table,
@@ -245,23 +231,35 @@ def rendered(page: str) -> str:
     def write(region: re.Match[str]) -> str:
         return f"{region[1]}{REGIONS[region[2]]().strip()}\n{region[4]}"
 
-    return REGION.sub(write, (ROOT / "docs/reference" / page).read_text())
+    return REGION.sub(write, (REFERENCE / page).read_text())
+
+
+def texts() -> dict[Path, str]:
+    """Return what every page is to hold, by its file."""
+    own = {FUNCTIONS / name: text for name, text in functions.pages().items()}
+    return {**{REFERENCE / page: rendered(page) for page in PAGES}, **own}
+
+
+def left_over(current: Iterable[Path]) -> list[Path]:
+    """Return pages of functions that are no more."""
+    return sorted(set(FUNCTIONS.glob("*.md")) - set(current))
 
 
 def main(arguments: list[str]) -> int:
     """Write the pages, or with ``--check`` say which are not current."""
-    stale = []
-    for page in PAGES:
-        file = ROOT / "docs/reference" / page
-        text = rendered(page)
-        if text == file.read_text():
-            continue
-        stale.append(page)
-        if arguments != ["--check"]:
-            file.write_text(text)
-    if stale and arguments == ["--check"]:
-        print(f"not current: {', '.join(stale)}; run: python docs/generate.py", file=sys.stderr)
-        return 1
+    wanted = texts()
+    gone = left_over(wanted)
+    stale = [f for f, text in wanted.items() if not f.exists() or f.read_text() != text]
+    if arguments == ["--check"]:
+        names = ", ".join(file.relative_to(REFERENCE).as_posix() for file in [*stale, *gone])
+        if names:
+            print(f"not current: {names}; run: python docs/generate.py", file=sys.stderr)
+        return 1 if names else 0
+    for file in stale:
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(wanted[file])
+    for file in gone:
+        file.unlink()
     return 0
 
 

@@ -112,16 +112,16 @@ def house(
 def for_engine(settings: Settings) -> House:
     """Make a process that runs playbooks, sweeps and writes reports. It holds no key."""
     from soar import report
-    from soar.engine import chords
-    from soar.engine.limits import bound_memory
+    from soar.engine import chords, limits
     from soar.engine.program import lend_alias
     from soar.engine.steps import Engine
 
     made = house(settings, chord=chords.ring)
     lend_alias()
     signals.worker_process_init.connect(
-        lambda **_: bound_memory(settings.engine_memory_mb), weak=False
+        lambda **_: limits.bound_memory(settings.engine_memory_mb), weak=False
     )
+    signals.worker_process_init.connect(lambda **_: limits.collect_seldom(), weak=False)
     notice_stalls(made.app, settings)
     engine = Engine(database=made.database, catalog=made.catalog, settings=settings)
 

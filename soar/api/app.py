@@ -26,7 +26,10 @@ from soar.api import (
     containers,
     containments,
     custom_lists,
+    directory,
+    evidence,
     hooks,
+    indicators,
     inventory,
     lanes,
     notes,
@@ -76,9 +79,22 @@ class Frame:
 
 def create(house: House, *, pages: Sequence[BaseRoute] = ()) -> Starlette:
     """Return the application of a process that clients talk to, and people by its *pages*."""
-    cases = (containers, artifacts, attachments, custom_lists, notes, workbooks)
+    kept = (containers, artifacts, attachments, indicators, evidence)
+    cases = (*kept, custom_lists, notes, workbooks)
     work = (*cases, runs, actions, approvals, containments)
-    rooms = (about, *work, inventory, tenants, blast, policies, shadow, roles, lanes, hooks)
+    rooms = (
+        about,
+        *work,
+        inventory,
+        directory,
+        tenants,
+        blast,
+        policies,
+        shadow,
+        roles,
+        lanes,
+        hooks,
+    )
     app = Starlette(
         routes=[*(route for room in rooms for route in room.routes(house)), *pages],
         middleware=[Middleware(Frame)],

@@ -58,9 +58,18 @@ Columns = tuple[tuple[int, Steps], ...]
 
 def rows(elements: Iterable[Part], paths: Sequence[Steps]) -> Iterator[list[Any]]:
     """Return the rows of all elements, one after the other."""
+    spread = any(WILDCARD in steps for steps in paths)
     for element in elements:
+        if not spread and not element.kept:
+            yield [_value(element, steps) for steps in paths]
+            continue
         for row in cells(element, paths):
             yield [row[n].value if n in row else None for n in range(len(paths))]
+
+
+def _value(element: Part, steps: Steps) -> Any:
+    straight = _straight(element.value, steps)
+    return _sought(element, steps).value if straight is None else straight
 
 
 def cells(element: Part, paths: Sequence[Steps]) -> Iterator[Row]:
@@ -75,12 +84,19 @@ def value_at(value: Any, steps: Steps) -> Any:
 
 def reached(part: Part, steps: Steps) -> Part:
     """Return what stands at steps without a wildcard, or nowhere."""
-    value = None if part.kept else part.value
+    straight = None if part.kept else _straight(part.value, steps)
+    if straight is None:
+        return _sought(part, steps)
+    return Part(straight, (*part.place, *steps) if part.place else steps)
+
+
+def _straight(value: Any, steps: Steps) -> Any:
+    """Return what stands at steps where each is a key of a mapping, as it nearly always is."""
     for step in steps:
         if not isinstance(value, dict) or step not in value:
-            return _sought(part, steps)
+            return None
         value = value[step]
-    return _sought(part, steps) if value is None else Part(value, (*part.place, *steps))
+    return value
 
 
 def _sought(part: Part, steps: Steps) -> Part:
@@ -127,7 +143,8 @@ def _expanded(part: Part, columns: Columns) -> Iterator[Row]:
     same: Row = {}
     for column, steps in plain:
         found = reached(part, steps)
-        same[column] = Cell(pruned(found.value, found.kept), part.place)
+        value = pruned(found.value, found.kept) if found.kept else found.value
+        same[column] = Cell(value, part.place)
     if not wild:
         yield same
         return
@@ -142,7 +159,7 @@ def _each(part: Part, head: Steps, columns: Columns) -> Iterator[Row]:
         items = (found.below(str(n)) for n in range(len(found.value)))
         return chain.from_iterable(_expanded(item, columns) for item in items if item is not None)
     if found.value is None or isinstance(found.value, list | tuple):
-        return iter(({column: NOTHING for column, _ in columns},))
+        return iter(({column: Cell(None, part.place) for column, _ in columns},))
     return _expanded(found, columns)
 
 

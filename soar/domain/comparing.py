@@ -164,8 +164,9 @@ def within(left: Any, right: Any, terms: Terms = USUAL) -> bool:
 def _in_text(left: Any, right: str, terms: Terms) -> bool:
     text = str(left)
     network = _network(right)
-    if network is not None and _address(text) is not None:
-        return _in(text, network)
+    address = None if network is None else _address(text)
+    if network is not None and address is not None:
+        return address in network
     return text in right if terms.case_sensitive else text.casefold() in right.casefold()
 
 

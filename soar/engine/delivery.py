@@ -7,6 +7,7 @@ Never: a result of another join.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -34,9 +35,9 @@ class Event:
         return f"{self.block}:{about.get('action_run_id', '')}"
 
 
-def event(work: Work, join: Row, told: frozenset[str]) -> Event:
-    """Return what the callback of a join is told."""
-    success, results = _results(work, join)
+def event(work: Work, join: Row, told: frozenset[str], calls: Sequence[Row]) -> Event:
+    """Return what the callback of a join is told; *calls* are those it waited for."""
+    success, results = _results(work, join, calls)
     action = {
         "action_run_id": join["id"],
         "action_name": join["name"],
@@ -52,7 +53,7 @@ def event(work: Work, join: Row, told: frozenset[str]) -> Event:
     return Event(block=join["callback"], positional=positional, told=told, keywords=keywords)
 
 
-def _results(work: Work, join: Row) -> tuple[bool, Results]:
+def _results(work: Work, join: Row, calls: Sequence[Row]) -> tuple[bool, Results]:
     ended_well = join["status"] == "success"
     match join["kind"]:
         case "prompt":
@@ -63,7 +64,7 @@ def _results(work: Work, join: Row) -> tuple[bool, Results]:
         case "custom_function":
             rows = work.functions.results(join["id"])
             return ended_well, Results(function_result(row) for row in rows)
-    results = of_calls(work.runs.results(join["id"]))
+    results = of_calls(calls)
     return any(r["status"] == "success" for r in results), results
 
 

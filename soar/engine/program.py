@@ -118,18 +118,24 @@ class Program:
 
 
 def _fitting(function: Callable[..., Any], positional: Sequence[Any]) -> list[Any]:
-    parameters = inspect.signature(function).parameters.values()
-    if any(p.kind is p.VAR_POSITIONAL for p in parameters):
+    code = _code(function)
+    if code.co_flags & inspect.CO_VARARGS:
         return list(positional)
-    taken = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
-    return list(positional[: len(taken)])
+    return list(positional[: code.co_argcount])
 
 
 def _accepted(function: Callable[..., Any], keywords: Mapping[str, Any]) -> dict[str, Any]:
-    parameters = inspect.signature(function).parameters
-    if any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
+    code = _code(function)
+    if not keywords or code.co_flags & inspect.CO_VARKEYWORDS:
         return dict(keywords)
-    return {name: value for name, value in keywords.items() if name in parameters}
+    named = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+    return {name: value for name, value in keywords.items() if name in named}
+
+
+def _code(function: Callable[..., Any]) -> types.CodeType:
+    """Return the code whose parameters a block has, also where something is wrapped around it."""
+    code: types.CodeType = inspect.unwrap(function).__code__
+    return code
 
 
 def lend_alias() -> None:

@@ -38,8 +38,7 @@ class Reader:
 
     def read(self, container_id: int) -> dict[str, Any]:
         """Return the same, where a failure ends the transaction anyhow."""
-        row = self.work.containers.get(container_id)
-        shown = self.work.containers.artifacts(container_id, self.most)
+        row, shown = self.work.containers.with_artifacts(container_id, self.most)
         full = len(shown) == self.most
         count = self.work.containers.artifact_count(container_id) if full else len(shown)
         return shapes.container({**row, "artifact_count": count}, shown)

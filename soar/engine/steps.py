@@ -90,7 +90,8 @@ class Engine:
             ended = self._step(work, run, standing)
         else:
             ended = self._set_aside(work, run, standing)
-        work.runs.relieved(run["id"])
+        if ended or standing.join is None:  # a join's end takes the note back itself
+            work.runs.relieved(run["id"])
         return ended
 
     def _set_aside(self, work: Work, run: Row, standing: Standing) -> bool:
@@ -125,8 +126,10 @@ class Engine:
             work.runs.save(run["id"], run_data=None, outputs=None, error=str(error))
             return self._end(work, run)
         told = self._next_event(work, run, program, standing)
-        opened = self._call(work, run, program, told) if told else 0
+        opened, idle = self._call(work, run, program, told) if told else (0, False)
         waits = standing.open_joins - (standing.join is not None) + opened
+        if waits and idle:
+            work.lazily()
         finishing = run["status"] == RunStatus.RUNNING and standing.join is None
         last = finishing or run["finishing"] or not program.has("on_finish")
         return not waits and last and self._end(work, run)
@@ -139,26 +142,35 @@ class Engine:
             run["artifacts_from"] = work.runs.started(run["id"])
             return Event(block="on_start", positional=(), told=standing.told)
         if standing.join is not None:
-            told = standing.told | work.runs.delivered(run["id"], standing.join["id"])
-            return delivery.event(work, standing.join, told) if standing.join["callback"] else None
+            names, calls = work.runs.delivered(run["id"], standing.join["id"])
+            if not standing.join["callback"]:
+                return None
+            return delivery.event(work, standing.join, standing.told | names, calls)
         if run["finishing"] or not program.has("on_finish"):
             return None
         work.runs.finishing(run["id"])
         text = as_json(summary(work, run))
         return Event(block="on_finish", positional=(text,), told=standing.told)
 
-    def _call(self, work: Work, run: Row, program: Program, event: Event) -> int:
-        """Run one block and write down everything that it asked for; return what it opened."""
+    def _call(self, work: Work, run: Row, program: Program, event: Event) -> tuple[int, bool]:
+        """
+        Run one block and write down everything that it asked for.
+
+        Return what it opened, and whether it was idle: such a block may as well be called again.
+        """
         seconds = self.settings.block_seconds
         with self._lent(work, run, event.step) as reader:
             view = self._view(reader, work, run, event.told)
             arguments = with_container(event, view)
             done = activate(program, event.block, arguments, view, event.keywords, seconds=seconds)
             opened, error = self._write(work, run, program, view, event.block, done)
+            did = reader.records.journal.number or any(
+                c for c in done.commands if type(c) is not Log
+            )
         if error:
             log.warning("block_failed", run=run["id"], block=event.block)
         work.runs.save(run["id"], run_data=None, outputs=None, error=error)
-        return opened
+        return opened, not (did or error)
 
     def _lent(self, work: Work, run: Row, step: str) -> AbstractContextManager[Reader]:
         return lending.lent(

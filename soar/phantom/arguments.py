@@ -33,6 +33,7 @@ def reviewers(value: Any) -> str:
     return "|".join(name.strip() for name in names if name.strip())
 
 
-def refuse(what: str) -> NoReturn:
+def refuse(what: str, why: str = "") -> NoReturn:
     """Say that something of Splunk's is not here, instead of doing nothing."""
-    raise NotImplementedError(f"phantom.{what} is not offered by this release")
+    because = f": {why}" if why else ""
+    raise NotImplementedError(f"phantom.{what} is not offered by this release{because}")

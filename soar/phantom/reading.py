@@ -73,6 +73,9 @@ class Reading:
                 constant[n] = collecting.value_at(element.value, path.steps)
             else:
                 columns.setdefault(source(path), []).append(n)
+        if len(columns) == 1 and not constant:
+            yield from self._plain_rows(paths)
+            return
         parts = [self._rows_of(paths, numbers) for numbers in columns.values()]
         found: Iterable[tuple[Any, ...]] = zip_longest(*parts) if parts else [()]
         for side in found:
@@ -82,10 +85,14 @@ class Reading:
     def _rows_of(
         self, paths: Sequence[Datapath | None], numbers: Sequence[int]
     ) -> Iterator[dict[int, Any]]:
-        chosen = [path for n in numbers if (path := paths[n]) is not None]
-        parts = (element.part for element in self.elements(chosen[0]))
-        for row in collecting.rows(parts, [steps(path) for path in chosen]):
+        for row in self._plain_rows([paths[n] for n in numbers]):
             yield dict(zip(numbers, row, strict=True))
+
+    def _plain_rows(self, paths: Sequence[Datapath | None]) -> Iterator[list[Any]]:
+        """Return the rows of one source."""
+        chosen = [path for path in paths if path is not None]
+        parts = (element.part for element in self.elements(chosen[0]))
+        return collecting.rows(parts, [steps(path) for path in chosen])
 
     def table(self, paths: Sequence[Datapath], *, whole: bool = False) -> list[tuple[str, Row]]:
         """Return the rows of one source, each with the identity of its element."""

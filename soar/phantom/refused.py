@@ -35,11 +35,27 @@ NAMES = frozenset(_WORDS.split())
 """Every name that public playbooks use; what is built is found before anybody asks here."""
 
 
+_WHY = {
+    "collect_from_contains": "collect2 reads the CEF fields that you name",
+    "find_artifacts": "ask /rest/artifact by phantom.requests",
+    "find_events": "nobody documents what it does; ask /rest/container by phantom.requests",
+    "get_custom_function_results": "read <block>:custom_function_result.data by collect2",
+    "get_extra_data": "nobody documents what it does; collect2 reads what an action has brought",
+    "get_filtered_data": "read filtered-data:<filter>:<condition>: by collect2",
+    "set_parent_handle": "nobody documents what it does; give a handle= to what you call",
+}
+
+
+def why(name: str) -> str:
+    """Return why a name is not offered, and what takes its place."""
+    return _WHY[name]
+
+
 def refused(name: str) -> Callable[..., NoReturn]:
     """Return a function in the place of one that is not offered: it says so when it is called."""
 
     def of_this_name(*_: Any, **__: Any) -> NoReturn:
-        refuse(name)
+        refuse(name, why(name))
 
     of_this_name.__name__ = name
     return of_this_name

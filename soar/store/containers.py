@@ -8,6 +8,7 @@ Never: two containers of the same (tenant, asset, source id).
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from soar.domain.errors import BadInput, NotFound
@@ -90,6 +91,24 @@ class Containers(Queries):
         if row is None:
             raise NotFound(f"there is no container {container_id}")
         return row
+
+    def with_artifacts(self, container_id: int, limit: int) -> tuple[Row, list[Row]]:
+        """Return a container and its first artifacts, in one statement: every block reads them."""
+        rows = self._all(
+            Hot("""
+            select case when row_number() over (order by a.id) = 1 then to_json(c) end as owner, a.*
+            from container c left join (
+              select * from artifact where container_id = :id order by id limit :limit) a on true
+            where c.id = :id order by a.id
+            """),
+            id=container_id,
+            limit=limit,
+        )
+        if not rows:
+            raise NotFound(f"there is no container {container_id}")
+        owner = dict(rows[0]["owner"])
+        times = {name: _moment(owner[name]) for name in owner if name.endswith("_time")}
+        return owner | times, [row for row in rows if row["id"] is not None]
 
     def artifact_count(self, container_id: int) -> int:
         """Return how many artifacts a container has; of a million it takes a while to count."""
@@ -226,3 +245,7 @@ def _storable_field(name: str, value: Any) -> Any:
     if name in JSON_FIELDS:
         return as_json(value)
     return [str(v) for v in value] if name == "tags" else storable(str(value))
+
+
+def _moment(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)

@@ -14,7 +14,7 @@ from soar.domain import custom_list
 from soar.domain.changes import ListEdit
 from soar.domain.custom_list import Rows
 from soar.store.columns import id_column, json_column, metadata, now_column, text_column
-from soar.store.rows import Queries, as_json, storable
+from soar.store.rows import Queries, Row, as_json, storable
 
 decided_list = Table(
     "decided_list",
@@ -41,6 +41,17 @@ class CustomLists(Queries):
         """Return the id of a list by its name."""
         found = self._value("select id from decided_list where name = :name", name=name)
         return None if found is None else int(found)
+
+    def all(self) -> list[Row]:
+        """Return every list by name, with how many rows it has, and not the rows."""
+        return self._all(
+            "select id, name, jsonb_array_length(content) as rows, version, changed_by,"
+            " create_time, update_time from decided_list order by name"
+        )
+
+    def held(self, name: str) -> Rows | None:
+        """Return the rows of a list that nobody else edits until this transaction has ended."""
+        return self._locked(name)
 
     def edit(self, edits: Iterable[ListEdit], *, by: str) -> None:
         """

@@ -157,31 +157,31 @@ class Runs(Queries):
         )
         return int(new_after or 0)
 
-    def delivered(self, run_id: int, join_id: int) -> frozenset[str]:
-        """Mark the event of a join as delivered, give its acts their end, return their names."""
+    def delivered(self, run_id: int, join_id: int) -> tuple[frozenset[str], list[Row]]:
+        """
+        Mark a join's event as delivered, give its acts their end, take back the block's note.
+
+        Return the names of its acts, and all its calls in the order they were asked.
+        """
         rows = self._all(
             Hot("""
-            update action_run a set delivered_at = now(), end_time = coalesce(end_time, now()),
-            status = case when a.kind <> 'act' then
-                       case when a.status = 'running' then 'success' else a.status end
-                     when exists (select 1 from app_run c where c.action_run_id = a.id
-                                  and c.status = 'success') then 'success' else 'failed' end
-            where run_id = :run and join_id = :id returning name
+            with relieved as (delete from block_try where run_id = :run), told as (
+              update action_run a set delivered_at = now(), end_time = coalesce(end_time, now()),
+              status = case when a.kind <> 'act' then
+                         case when a.status = 'running' then 'success' else a.status end
+                       when exists (select 1 from app_run c where c.action_run_id = a.id
+                                    and c.status = 'success') then 'success' else 'failed' end
+              where run_id = :run and join_id = :id returning name)
+            select array(select name from told) as told_names, c.*
+            from (select) one left join lateral (
+              select c.*, a.name as action_name from app_run c
+              join action_run a on a.id = c.action_run_id where c.join_id = :id) c on true
+            order by c.id
             """),
             run=run_id,
             id=join_id,
         )
-        return frozenset(row["name"] for row in rows)
-
-    def results(self, join_id: int) -> list[Row]:
-        """Return every call that a join waited for, in the order they were asked."""
-        return self._all(
-            Hot("""
-            select c.*, a.name as action_name from app_run c
-            join action_run a on a.id = c.action_run_id where c.join_id = :id order by c.id
-            """),
-            id=join_id,
-        )
+        return frozenset(rows[0]["told_names"]), [row for row in rows if row["id"] is not None]
 
     def save(
         self,

@@ -47,6 +47,8 @@ from soar.store.identity_tables import new_codes as new_codes
 from soar.store.identity_tables import session as session
 from soar.store.identity_tables import sign_in_hop as sign_in_hop
 from soar.store.ledger_table import effect as effect
+from soar.store.marks import evidence as evidence
+from soar.store.marks import indicator_mark as indicator_mark
 from soar.store.notice_tables import channel as channel
 from soar.store.notice_tables import link as link
 from soar.store.notice_tables import notice as notice

@@ -37,6 +37,7 @@ from soar.store.identities import Identities
 from soar.store.lanes import Lanes
 from soar.store.ledger import Ledger
 from soar.store.login_failures import LoginFailures
+from soar.store.marks import Marks
 from soar.store.notices import Notices
 from soar.store.overdue import Overdue
 from soar.store.people import People
@@ -111,6 +112,11 @@ class Work:
     def custom_lists(self) -> CustomLists:
         """Rows of texts that playbooks look things up in."""
         return CustomLists(self.connection)
+
+    @cached_property
+    def marks(self) -> Marks:
+        """Tags of indicators, and evidence."""
+        return Marks(self.connection)
 
     @cached_property
     def workbooks(self) -> Workbooks:
@@ -271,6 +277,10 @@ class Work:
                 self.runs._do("rollback to savepoint attempt")
             raise
         self.runs._do("release savepoint attempt")
+
+    def lazily(self) -> None:
+        """Let the commit not wait for the disk: what a crash forgets will be done again."""
+        self.runs._do("set local synchronous_commit = off")
 
     def audit(
         self, who: str, what: str, detail: Mapping[str, Any], *, sealer: Sealer | None = None

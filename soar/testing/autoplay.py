@@ -24,6 +24,7 @@ from soar.engine.calling import DEEPEST
 from soar.engine.planner import Join, Member
 from soar.engine.program import FUNCTION, BadPlaybook, Program, load
 from soar.testing.memory import Memory
+from soar.testing.shelf import Shelf
 from soar.testing.stage import Dialogue, Heard
 
 MOST_EVENTS = 2000
@@ -77,10 +78,11 @@ def perform(
     cast: Cast,
     *,
     inputs: Mapping[str, Any] | None = None,
+    records: Shelf | None = None,
 ) -> Played:
-    """Play a playbook of the cast on a container."""
+    """Play a playbook of the cast on a container; *records* are the lists and files there are."""
     played = Played(playbook=name)
-    memory = Memory(container, inputs=dict(inputs or {}))
+    memory = Memory(container, inputs=dict(inputs or {}), records=records or Shelf())
     _Performance(name=name, memory=memory, cast=cast, played=played).run()
     return played
 

@@ -25,6 +25,7 @@ SHARED_NOUNS = {
     "custom list": "playbooks of all tenants read it",
     "lane": "an asset's budget is one, whoever waits for it",
     "playbook": "playbooks are shared, and so are the workers that run them",
+    "repository": "playbooks and functions are shared, and so is where they come from",
     "role": "what a role permits, it permits everybody who has it",
     "shadow switch": "it turns a playbook, an asset, or everything",
     "workbook phase template": "a way of working is agreed for all tenants",

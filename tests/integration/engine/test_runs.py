@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from soar.store.work import Work
+
 if TYPE_CHECKING:
     from tests.integration.engine.conftest import Bench
 
@@ -228,3 +230,46 @@ def test_a_message_for_a_run_that_has_ended_changes_nothing(bench: Bench) -> Non
 
     assert bench.run(run_id) == before
     assert bench.notes() == ["once"]
+
+
+FAN_IN = """
+def on_start(container):
+    for name in ("a", "b", "c"):
+        phantom.act("look up", {{"target": name}}, name=name, callback=join)
+
+
+def join(action, success, container, results, handle):
+    {body}
+"""
+
+
+@pytest.mark.parametrize(
+    ("body", "lazy"),
+    [
+        ("pass", 2),
+        ("phantom.debug('heard')", 2),
+        ("phantom.comment(comment='heard')", 0),
+        ("phantom.save_run_data(key='k', value='v')", 0),
+        ("1 / 0", 0),
+    ],
+)
+def test_only_a_block_that_asked_for_nothing_is_kept_without_waiting_for_the_disk(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, body: str, lazy: int
+) -> None:
+    """
+    Nor does the last one of a run, whose end others hear of.
+    """
+    kept: list[str] = []
+    lazily = Work.lazily
+
+    def noted(work: Work) -> None:
+        lazily(work)
+        kept.append(str(work.runs._value("show synchronous_commit")))
+
+    monkeypatch.setattr(Work, "lazily", noted)
+
+    bench.start(IMPORT + FAN_IN.format(body=body))
+    bench.settle()
+
+    assert kept == ["off"] * lazy
+    assert bench.rows("select 1 from action_run where delivered_at is null") == []

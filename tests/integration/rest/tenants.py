@@ -33,6 +33,9 @@ PATHS: Mapping[str, str] = {
     "asset": "/rest/asset",
     "tenant": "/rest/tenant",
     "pin": "/rest/container_pin",
+    "indicator": "/rest/indicator",
+    "evidence": "/rest/evidence",
+    "user": '/rest/ph_user?_filter_username="of_{tenant}"',
     "workbook phase": "/rest/workbook_phase",
     "workbook task": "/rest/workbook_task",
 }
@@ -84,10 +87,14 @@ def _one_of_each(work: Work, number: int) -> Made:
     member = {"action": "block ip", "asset": "edr", "app": "sham", "task": "t", "target": "ip=x"}
     call = work.calls.add(**ids, action_run_id=join, join_id=join, severity_rank=1, member=member)
     asset = work.assets.save(slug=f"edr_{number}", app="sham", configuration={}, tenants=[number])
+    artifact = int(work.containers.artifacts(container)[0]["id"])
     return {
         "tenant": number,
         "container": container,
-        "artifact": int(work.containers.artifacts(container)[0]["id"]),
+        "artifact": artifact,
+        "evidence": work.marks.add_evidence(container, "artifact", artifact, by="a") or 0,
+        "indicator": _indicator(number, "http://x/"),
+        "user": _user(work, number),
         "note": work.containers.add_note(container, content="n", author="a", kind="general"),
         "comment": work.containers.add_note(container, content="c", author="a"),
         "attachment": _attachment(work, container, number),
@@ -100,6 +107,18 @@ def _one_of_each(work: Work, number: int) -> Made:
         "asset": asset,
         **_case(work, container),
     }
+
+
+def _indicator(tenant: int, value: str) -> int:
+    """Return the id of what was seen: it is made of the tenant and the value."""
+    return int(hashlib.md5(f"{tenant}:{value}".encode()).hexdigest()[:13], 16)
+
+
+def _user(work: Work, tenant: int) -> int:
+    """Add somebody who sees one tenant."""
+    number = work.people.save(f"of_{tenant}", ["analyst"])
+    work.people._do("update person set tenants = :t where id = :id", t=[tenant], id=number)
+    return number
 
 
 def _case(work: Work, container: int) -> Made:

@@ -11,7 +11,7 @@ from itertools import islice, zip_longest
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from soar.domain.collecting import Kept, Part, cells, keep, narrowed, pruned, rows, value_at
@@ -189,11 +189,16 @@ def test_rows_are_those_of_a_plain_reference(value: Any, paths: list[tuple[str, 
 
 
 @settings(deadline=None)
+@example({"b": [None, 0]}, [("b", "*", "*")])
+@example({"b": [{}, {"c": [1]}]}, [("b", "*", "c", "*")])
 @given(VALUES, PATHS)
 def test_keeping_every_place_keeps_every_row(value: Any, paths: list[tuple[str, ...]]) -> None:
     """
     A filter that lets everything pass changes nothing that the same paths read.
+
+    Unless one of them names an index: then only that element of the list was spoken of.
     """
+    paths = [tuple(step for step in path if step != "0") for path in paths]
     before = list(cells(Part(value), paths))
     kept: Kept = {}
     for row in before:
@@ -203,3 +208,11 @@ def test_keeping_every_place_keeps_every_row(value: Any, paths: list[tuple[str, 
     after = list(rows([Part(value, (), kept)], paths))
 
     assert after == list(rows([Part(value)], paths))
+
+
+@pytest.mark.parametrize("index", ["9", "9" * 10, "9" * 5_000, "-1", "1.0", "²"])
+def test_an_index_that_leads_nowhere_is_no_value(index: str) -> None:
+    """
+    However long it is: no number is made of it that Python would refuse to read.
+    """
+    assert list(rows([Part({"a": [1]})], [("a", index)])) == [[None]]

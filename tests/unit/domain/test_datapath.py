@@ -147,3 +147,32 @@ def test_no_text_breaks_the_reader(text: str) -> None:
             found, position = None, problem.position
         assert found is None or all(found.steps)
         assert 1 <= position <= len(text) + 1
+
+
+def test_the_longest_datapath_can_be_read_and_one_letter_more_cannot() -> None:
+    """
+    The bound is the last length that is read.
+    """
+    longest = "artifact:*.".ljust(LONGEST, "x")
+
+    assert parse(longest).kind is Kind.ARTIFACT
+    with pytest.raises(Malformed, match="longer than"):
+        parse(f"{longest}x")
+
+
+def test_only_a_filtered_result_without_a_name_is_one_that_was_given() -> None:
+    """
+    The forms of Splunk 2.x read what a filter has handed to the block.
+    """
+    assert parse("filtered-action_result.status").given
+    assert not parse("action_result.status").given
+
+
+def test_what_nearly_is_a_datapath_is_refused_behind_its_colon() -> None:
+    """
+    The position is that of the word which is wrong, not of the name before it.
+    """
+    with pytest.raises(Malformed, match="is no source") as refused:
+        find("whois_1:action_results.data.*.org")
+
+    assert refused.value.position == len("whois_1:") + 1

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 
-from soar.phantom import rules
+from soar.phantom import refused, rules
 from tests.unit.phantom.conftest import Stage
 
 WORDS = """
@@ -58,12 +58,12 @@ def test_the_list_of_names_is_whole() -> None:
 @pytest.mark.parametrize("name", MEANINGLESS)
 def test_a_refused_name_names_the_line_of_the_playbook(stage: Stage, name: str) -> None:
     """
-    The run's error says which function, and where it was called.
+    The run's error says which function, where it was called, and why it is not offered.
     """
     said = stage.says(f"phantom.{name}(container)")
 
     sentence = f"line 8: NotImplementedError: phantom.{name} is not offered by this release"
-    assert said == f"block 'on_start' failed: {sentence}"
+    assert said == f"block 'on_start' failed: {sentence}: {refused.why(name)}"
 
 
 @pytest.mark.parametrize(

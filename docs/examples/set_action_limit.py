@@ -1,0 +1,5 @@
+import phantom.rules as phantom
+
+
+def on_start(container):
+    phantom.set_action_limit(300)

@@ -35,6 +35,7 @@ from soar.api import (
     runs,
     shadow,
     tenants,
+    words,
     workbooks,
 )
 from soar.api.errors import http_error, server_error
@@ -78,7 +79,7 @@ def create(house: House, *, pages: Sequence[BaseRoute] = ()) -> Starlette:
     """Return the application of a process that clients talk to, and people by its *pages*."""
     cases = (containers, artifacts, attachments, custom_lists, notes, workbooks)
     work = (*cases, runs, actions, approvals, containments)
-    rooms = (about, *work, inventory, tenants, blast, policies, shadow, roles, lanes, hooks)
+    rooms = (about, *work, inventory, words, tenants, blast, policies, shadow, roles, lanes, hooks)
     app = Starlette(
         routes=[*(route for room in rooms for route in room.routes(house)), *pages],
         middleware=[Middleware(Frame)],

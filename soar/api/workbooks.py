@@ -135,7 +135,7 @@ def change(call: Call) -> Shape:
     """Change a task: how far it has come, whose it is, what it says; with a note if given."""
     row = call.one(TASKS)
     raw = bodies.an_object(call.body)
-    bodies.only(raw, TASK)
+    bodies.only(raw, TASK, case_shapes.task(row))
     changes = _changes(call, row, raw)
     call.work.workbooks.update_task(row["id"], changes)
     if raw.get("note"):

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import builtins
 import inspect
+import json
 import sys
 import types
 from collections.abc import Callable, Mapping, Sequence
@@ -20,6 +21,7 @@ from typing import Any
 
 import soar.phantom.rules as rules
 from soar.domain.errors import SoarError
+from soar.engine import vault_paths
 from soar.phantom import checks, dateparse, vault
 
 PURE_MODULES = frozenset(
@@ -140,6 +142,8 @@ def lend_alias() -> None:
         sys.modules[f"phantom.{name}"] = module
     if "django" not in sys.modules and find_spec("django") is None:
         _lend_django()
+    if "simplejson" not in sys.modules and find_spec("simplejson") is None:
+        sys.modules["simplejson"] = json
 
 
 def _lend_django() -> None:
@@ -173,19 +177,23 @@ def load(name: str, source: str, what: str = PLAYBOOK) -> Program:
     tree = parse(name, source, what)
     if "phantom" not in sys.modules or not hasattr(sys.modules["phantom"], "rules"):
         lend_alias()
+    pure, keeps_state = _is_pure(tree), _keeps_state(tree)
     seed: dict[str, Any] = {"__name__": f"playbook.{name}", "__builtins__": builtins}
+    seed |= {"container": None}  # Splunk lends one: def f(container=container) is read at import
     seed.update({missing: Undefined(missing) for missing in undefined_callbacks(tree)})
+    moved, folder = vault_paths.lent(tree)
+    seed |= folder
     try:
-        code = compile(tree, f"{name}.py", "exec")
+        code = compile(moved, f"{name}.py", "exec")
         namespace = _run(code, seed)
     except (Exception, SystemExit) as error:
         raise BadPlaybook(f"{what} {name!r} cannot be loaded: {explain(error, name)}") from error
     return Program(
         name=name,
         namespace=namespace,
-        pure=_is_pure(tree),
+        pure=pure,
         what=what,
-        keeps_state=_keeps_state(tree),
+        keeps_state=keeps_state,
         loaded=lambda: _run(code, seed),
     )
 

@@ -24,6 +24,16 @@ from soar.testing import Heard, alert
 
 PATH = re.compile(r"([\w ]+):action_result\.(data|summary)((?:\.[\w*\- ]+)*)")
 FIELD = re.compile(r"artifact:\*\.cef\.(\w+)")
+KEY = re.compile(r"""\w(?:\.get\(|\[)["'](\w+)["']""")
+NUMBER = re.compile(
+    r"""(?:[-+*/<>]\s*|\bint\(|\bfloat\()\w+\[["'](\w+)["']\]"""
+    r"""|\[["'](\w+)["']\]\s*(?:[-*/<>]|\+\s*\w+\[)"""
+)
+OWN = frozenset(
+    "status message summary data parameter context artifact_id action_results name id action"
+    " app asset result success".split()
+)
+"""Keys of results, artifacts and containers, which no vendor brings."""
 OUTPUT = re.compile(r"playbook_input:(\w+)")
 KINDS: Sequence[tuple[str, Sequence[Any]]] = (
     (r"url|uri|link", ("https://one.example/a", "https://two.example/b")),
@@ -34,7 +44,7 @@ KINDS: Sequence[tuple[str, Sequence[Any]]] = (
     (r"host|device|endpoint|machine|computer", ("ws-1", "ws-2")),
     (r"ip|address|src|dst|source|dest", ("192.0.2.1", "198.51.100.7")),
     (r"count|total|num|score|positives|severity|size|port|level", (0, 3, 40)),
-    (r"time|date", ("2024-05-17T09:00:00Z",)),
+    (r"time|date|^ts$|_ts$", ("2024-05-17T09:00:00.000000Z",)),
     (r"^is_|^has_|found|exists|enabled", (True, False)),
 )
 
@@ -75,6 +85,9 @@ class Transcript:
         for where, path in _read_of(self.sources.get(playbook, ""), block):
             steps = path[1:] if where == "data" and path[:1] == ("*",) else path
             _put(row if where == "data" else summary, steps, chance)
+        for key, number in _taken_apart(self.sources.get(playbook, "")):
+            for told in (row, summary):
+                told.setdefault(key, chance.choice((0, 3, 40)) if number else value(key, chance))
         return {"summary": summary, "data": [row] if row else []}
 
     def choose(self, prompt: Prompt) -> Sequence[Answer] | None:
@@ -117,6 +130,13 @@ def _read_of(source: str, block: str) -> tuple[tuple[str, tuple[str, ...]], ...]
         for name, where, path in PATH.findall(source)
         if name.strip() == block
     )
+
+
+@lru_cache(maxsize=1024)
+def _taken_apart(source: str) -> tuple[tuple[str, bool], ...]:
+    """Return the keys by which a text takes rows and summaries apart, and which are numbers."""
+    numbers = {name for pair in NUMBER.findall(source) for name in pair if name}
+    return tuple((key, key in numbers) for key in sorted({*KEY.findall(source)} - OWN))
 
 
 def _put(row: dict[str, Any], steps: Sequence[str], chance: random.Random) -> None:

@@ -79,7 +79,10 @@ def metadata() -> dict[str, Any]:
     fields = {
         name: {"data_type": "string", "contains": list(kinds)} for name, kinds in CONTAINS.items()
     }
-    return {"cef": fields, "all_contains": sorted({k for kinds in CONTAINS.values() for k in kinds})}
+    return {
+        "cef": fields,
+        "all_contains": sorted({k for kinds in CONTAINS.values() for k in kinds}),
+    }
 
 
 def kind_of(contains: str) -> str:

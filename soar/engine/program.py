@@ -161,7 +161,7 @@ def _lend_django() -> None:
 def parse(name: str, source: str, what: str = PLAYBOOK) -> ast.Module:
     """Return the syntax tree, or say which line cannot be read."""
     try:
-        return ast.parse(source, filename=f"{name}.py")
+        return _tree(name, source)
     except SyntaxError as error:
         where = f", line {error.lineno}" if error.lineno else ""
         raise BadPlaybook(f"{what} {name!r}{where}: {error.msg}") from None
@@ -169,6 +169,17 @@ def parse(name: str, source: str, what: str = PLAYBOOK) -> ast.Module:
         raise BadPlaybook(f"{what} {name!r}: {error}") from None
     except (RecursionError, MemoryError):
         raise BadPlaybook(f"{what} {name!r}: is nested too deeply") from None
+
+
+def _tree(name: str, source: str) -> ast.Module:
+    """Return the syntax tree; tabs among spaces reach to the next eighth column, as in Python 2."""
+    try:
+        return ast.parse(source, filename=f"{name}.py")
+    except TabError:
+        lines = source.splitlines(keepends=True)
+        bare = [line.lstrip(" \t") for line in lines]
+        indents = [line[: len(line) - len(b)].expandtabs(8) for line, b in zip(lines, bare)]  # noqa: B905
+        return ast.parse("".join(map("".join, zip(indents, bare))), filename=f"{name}.py")  # noqa: B905
 
 
 @lru_cache(maxsize=256)

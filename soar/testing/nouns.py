@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from soar.api import case_nouns, nouns, playbook_nouns, words
 from soar.api.nouns import columns_of
 from soar.api.roles import ROLES
-from soar.domain import custom_list
+from soar.domain import cef, custom_list
 from soar.domain.model import CONTAINER_STATUSES, SEVERITIES
 from soar.domain.roles import BUILT_IN
 from soar.store.listing import Listing
@@ -75,6 +75,10 @@ def _users(memory: Memory) -> list[Shape]:
     ]  # fmt: skip
 
 
+def _roles(_memory: Memory) -> list[Shape]:
+    return [{"id": role.id, "name": role.name} for role in BUILT_IN.values()]
+
+
 def _assets(memory: Memory) -> list[Shape]:
     return [
         {"id": n, "name": name, "app": "", "configuration": {}, "disabled": False}
@@ -86,12 +90,11 @@ def indicators(memory: Memory) -> list[Shape]:
     """Return each value of the artifacts once, with the tags that it was given."""
     found: dict[str, Shape] = {}
     for artifact in memory.artifacts(1):
+        types = cef.types_of(artifact)
         for name, value in artifact["cef"].items():
             if value not in (None, "") and not isinstance(value, list | dict):
-                text = str(value)
-                types = artifact.get("cef_types", {}).get(name) or []
-                told = {"value": text, "type": "".join(types[:1]), "tags": []}
-                found.setdefault(text, {"id": len(found) + 1, **told})
+                told = {"value": str(value), "type": "".join(types.get(name, ())[:1])}
+                found.setdefault(str(value), {"id": len(found) + 1, **told})
     for text, row in found.items():
         row["value_hash"] = hashlib.sha256(text.encode()).hexdigest()
         row["tags"] = list(memory.records.tagged.get(text, ()))
@@ -121,6 +124,11 @@ def _app_runs(memory: Memory) -> list[Shape]:
         for result in memory.results
         if "app_run_id" in result
     ]  # fmt: skip
+
+
+def _playbooks(memory: Memory) -> list[Shape]:
+    ids = {name: str(n) for n, name in enumerate(memory.records.repositories, start=1)}
+    return [{**row, "scm": ids.get(row["scm"], row["scm"])} for row in memory.records.playbooks]
 
 
 def _lists(memory: Memory) -> list[Shape]:
@@ -208,13 +216,13 @@ NOUNS: Mapping[str, Noun] = {
     "decided_list": Noun(
         listing=case_nouns.CUSTOM_LISTS, rows=_lists, change=_edit, add=_edit
     ),
-    "playbook": Noun(listing=playbook_nouns.PLAYBOOKS, rows=lambda m: m.records.playbooks),
+    "playbook": Noun(listing=playbook_nouns.PLAYBOOKS, rows=_playbooks),
     "playbook_run": Noun(listing=nouns.RUNS, rows=lambda m: list(m.records.runs.values())),
     "action_run": Noun(listing=nouns.ACTIONS, rows=_action_runs),
     "app_run": Noun(listing=nouns.CALLS, rows=_app_runs),
     "approval": Noun(listing=nouns.APPROVALS, rows=lambda _: []),
     "asset": Noun(listing=nouns.ASSETS, rows=_assets),
-    "role": Noun(listing=ROLES, rows=lambda _: [{"id": r.id, "name": r.name} for r in BUILT_IN.values()]),
+    "role": Noun(listing=ROLES, rows=_roles),
     "ph_user": Noun(listing=USERS, rows=_users),
     "indicator": Noun(listing=INDICATORS, rows=indicators, change=_tag),
     "evidence": Noun(listing=EVIDENCE, rows=lambda m: m.records.evidence, add=_evidence),

@@ -85,8 +85,11 @@ def _answer(memory: Memory, method: str, path: list[str], pairs: Pairs, body: An
 
 def _page(memory: Memory, noun: Noun, pairs: Pairs) -> Shape:
     rows = [_shown(row) for row in noun.rows(memory)]
-    if noun is NOUNS["artifact"] and query.is_set(dict(pairs), "include_all_cef_types"):
+    asked = {name for name, _ in pairs if query.is_set(dict(pairs), name)}
+    if noun is NOUNS["artifact"] and "include_all_cef_types" in asked:
         rows = [{**row, "cef_types": cef.types_of(row)} for row in rows]
+    if noun is NOUNS["indicator"] and "_special_contains" in asked:
+        rows = [{**row, "_special_contains": [row["type"]]} for row in rows]
     return envelope(rows, noun.listing, pairs)
 
 

@@ -29,13 +29,12 @@ NUMBER = re.compile(
     r"""(?:[-+*/<>]\s*|\bint\(|\bfloat\()\w+\[["'](\w+)["']\]"""
     r"""|\[["'](\w+)["']\]\s*(?:[-*/<>]|\+\s*\w+\[)"""
 )
-OWN = frozenset(
-    "status message summary data parameter context artifact_id action_results name id action"
-    " app asset result success".split()
-)
-"""Keys of results, artifacts and containers, which no vendor brings."""
+OWN = frozenset({"status", "message", "summary", "data", "parameter", "context", "cef"})
+"""Keys of results and artifacts, which no vendor brings."""
 OUTPUT = re.compile(r"playbook_input:(\w+)")
 KINDS: Sequence[tuple[str, Sequence[Any]]] = (
+    (r"^(artifact|container)_ids?", (1,)),
+    (r"repo$|repo_name|repository", ("community",)),
     (r"url|uri|link", ("https://one.example/a", "https://two.example/b")),
     (r"mail|sender|recipient", ("ada@one.example", "bob@two.example")),
     (r"hash|sha|md5|checksum", ("0" * 64, "a1" * 32)),

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from starlette.routing import Route
 
 from soar.api.door import Call, Shape, route
-from soar.api.permissions import Needs
+from soar.api.permissions import of
 from soar.api.playbook_nouns import SEVERITY, STATUSES
 from soar.domain import cef
 from soar.store.listing import Listing
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from soar.bootstrap import House
 
 Shaped = Callable[[Row], Shape]
-NEEDS = Needs(why="it tells of words only, and nobody changes them")
+NEEDS = of("containers")
 TYPES = {"closed": "resolved"}
 """What kind of status each is, where it is not its own name."""
 

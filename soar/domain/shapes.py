@@ -73,9 +73,10 @@ def container(row: Mapping[str, Any], artifacts: Iterable[Mapping[str, Any]] = (
 
 
 def for_block(shape: Mapping[str, Any], run_id: int) -> Shape:
-    """Return a container as blocks are told of it: its times as Splunk writes them there, its run."""
+    """Return a container as blocks are told of it: with its run, and times as Splunk has them."""
     times = {n: _second(v) for n, v in shape.items() if n.endswith("_time")}
-    return {**shape, **times, "current_rule_run_id": run_id}
+    owner = {"owner": shape.get("owner_name") or None}
+    return {**shape, **owner, **times, "current_rule_run_id": run_id}
 
 
 def _second(written: Any) -> Any:

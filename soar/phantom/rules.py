@@ -127,7 +127,8 @@ from soar.phantom.web import requests as requests
 
 # fmt: off
 __all__ = [
-    "LoopState", "act", "act_together", "actions_done", "add_artifact", "add_list", "add_note",
+    "LoopState", "Vault", "act", "act_together", "actions_done", "add_artifact", "add_list",
+    "add_note",
     "add_tag", "add_tags", "add_task", "add_workbook", "address_in_network", "attacker_ips",
     "build_phantom_rest_url", "check_list", "clear_object", "close", "collect", "collect2",
     "collect_from_contains", "comment", "completed", "concatenate", "condition", "create_container",

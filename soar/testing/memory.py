@@ -119,7 +119,7 @@ class Memory:
             custom.update(command.changes.get("custom_fields", {}))
             self.shape.update({**command.changes, "custom_fields": custom})
         if isinstance(command, AddArtifact):
-            empty = {"cef": {}, "cef_types": {}, "tags": [], "data": {}}
+            empty: dict[str, Any] = {"cef": {}, "cef_types": {}, "tags": [], "data": {}}
             artifact = {**empty, "id": command.artifact_id, **command.fields}
             self.shape["artifacts"].append(artifact)
         if isinstance(command, ChangeTags):

@@ -93,5 +93,7 @@ def cast_of(brought: Brought, transcript: Transcript) -> Cast:
         choose=transcript.choose,
         catalog=AnyCatalog(apps=(app,)),
         assets=AnyAssets(),
-        shelf=lambda name: offered.shelf(transcript.container(name)["artifacts"]),
+        shelf=lambda name: offered.shelf(
+            transcript.sources[name], transcript.container(name)["artifacts"]
+        ),
     )

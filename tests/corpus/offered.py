@@ -18,11 +18,12 @@ from soar.testing.shelf import Shelf
 
 REPOSITORY = "community"
 MADE_UP = "simulated_input"
-"""A playbook that has every tag, and every input."""
+"""A playbook that has every tag, and takes whatever there is."""
 WORKBOOK = re.compile(r"""["']workbook["']:\s*["']([^"']+)["']""")
 TASK = re.compile(r"""["']task_name["']:\s*["']([^"']+)["']""")
 ASSET = re.compile(r"""(?:assets=\[|["']asset["']:\s*)["']([^"']+)["']""")
 TAGS = re.compile(r"""["']\w*tags\w*["']:\s*["']([^"']+)["']""")
+EXCLUDED = re.compile(r"""["']\w*tags\w*exclude\w*["']:\s*["']([^"']+)["']""")
 GIVEN = re.compile(r"playbook_output:(\w+)")
 
 
@@ -31,14 +32,14 @@ class Offered:
 
     def __init__(self, brought: Brought) -> None:
         self.text = "\n".join(file.source for file in brought.playbooks.values())
-        listed = [TAGS.findall(self.text), [MADE_UP]]
-        self.tags = sorted({tag.strip() for each in listed for t in each for tag in t.split(",")})
+        self.tags = _tags(TAGS.findall(self.text))
         self.playbooks = [*_listed(brought), self._made_up()]
         self.books = _books(WORKBOOK.findall(self.text), TASK.findall(self.text))
         self.assets = sorted(set(ASSET.findall(self.text)))
 
-    def shelf(self, artifacts: Iterable[dict[str, Any]]) -> Shelf:
-        """Return what the run of a playbook on these artifacts finds."""
+    def shelf(self, source: str, artifacts: Iterable[dict[str, Any]]) -> Shelf:
+        """Return what the run of a playbook on these artifacts finds: no tag that it excludes."""
+        marks = sorted({*self.tags} - {*_tags(EXCLUDED.findall(source))})
         values = {str(value) for artifact in artifacts for value in artifact["cef"].values()}
         return Shelf(
             users={1: "ada"},
@@ -46,7 +47,7 @@ class Offered:
             repositories=("local", REPOSITORY),
             inventory=self.assets,
             templates=self.books,
-            tagged={value: list(self.tags) for value in values},
+            tagged={value: list(marks) for value in values},
         )
 
     def source(self) -> str:
@@ -60,8 +61,13 @@ class Offered:
 
     def _made_up(self) -> dict[str, Any]:
         kinds = sorted({kind for kinds in cef.CONTAINS.values() for kind in kinds})
-        inputs = [{"name": kind, "contains": [kind], "description": ""} for kind in kinds]
+        inputs = [{"name": "indicator", "contains": kinds, "description": ""}]
         return _shape(0, MADE_UP, {"kind": "input", "tags": self.tags, "inputs": inputs})
+
+
+def _tags(named: Iterable[str]) -> list[str]:
+    each = {tag.strip() for several in named for tag in several.split(",")}
+    return sorted(tag for tag in each if tag)
 
 
 def _listed(brought: Brought) -> Iterator[dict[str, Any]]:

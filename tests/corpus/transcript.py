@@ -23,17 +23,17 @@ from soar.engine.planner import Member
 from soar.testing import Heard, alert
 
 PATH = re.compile(r"([\w ]+):action_result\.(data|summary)((?:\.[\w*\- ]+)*)")
-FIELD = re.compile(r"artifact:\*\.cef\.(\w+)")
-KEY = re.compile(r"""\w(?:\.get\(|\[)["'](\w+)["']""")
+FIELD = re.compile(r"""(?:artifact:\*\.cef\.|\[["']cef["']\]\[["'])(\w+)""")
+KEY = re.compile(r"""[\w\])](?:\.get\(|\[)["'](\w+)["']""")
 NUMBER = re.compile(
     r"""(?:[-+*/<>]\s*|\bint\(|\bfloat\()\w+\[["'](\w+)["']\]"""
-    r"""|\[["'](\w+)["']\]\s*(?:[-*/<>]|\+\s*\w+\[)"""
+    r"""|\[["'](\w+)["']\](?=\s*(?:[-*/<>]|\+\s*\w+\[))"""
 )
 OWN = frozenset({"status", "message", "summary", "data", "parameter", "context", "cef"})
 """Keys of results and artifacts, which no vendor brings."""
 OUTPUT = re.compile(r"playbook_input:(\w+)")
 KINDS: Sequence[tuple[str, Sequence[Any]]] = (
-    (r"^(artifact|container)_ids?", (1,)),
+    (r"^(artifact|container)_ids?", ("1",)),
     (r"repo$|repo_name|repository", ("community",)),
     (r"url|uri|link", ("https://one.example/a", "https://two.example/b")),
     (r"mail|sender|recipient", ("ada@one.example", "bob@two.example")),
@@ -54,14 +54,21 @@ class Transcript:
 
     seed: int = 1
     written: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    """What fields of artifacts and inputs hold, by name, where it is not made up."""
     sources: Mapping[str, str] = field(default_factory=dict)
     """The texts of the playbooks, by name: they say what they read."""
 
     @classmethod
     def read(cls, path: Path | None, *, seed: int, sources: Mapping[str, str]) -> Transcript:
-        """Read a transcript: a JSON object with ``summary``, ``data``, ``failed`` per action."""
+        """
+        Read a transcript: a JSON object with ``summary``, ``data``, ``failed`` per action.
+
+        Under ``fields`` stand the values of artifacts and inputs by name.
+        """
         written = json.loads(path.read_text()) if path else {}
-        return cls(seed=seed, written=written, sources=sources)
+        fields = written.pop("fields", {})
+        return cls(seed=seed, written=written, fields=fields, sources=sources)
 
     def answer(self, playbook: str, block: str, call: Member) -> Heard:
         """Answer one call of an action."""
@@ -111,14 +118,14 @@ class Transcript:
         source = self.sources.get(playbook, "")
         chance = random.Random(f"{self.seed} {playbook}")
         fields = sorted({*FIELD.findall(source), "sourceAddress", "requestURL", "fileHash"})
-        cefs = [{name: value(name, chance) for name in fields} for _ in range(2)]
+        cefs = [{n: self.fields.get(n, value(n, chance)) for n in fields} for _ in range(2)]
         return alert(*cefs, label="events", owner_name="ada")
 
     def inputs(self, playbook: str) -> dict[str, Any]:
         """Return values for the inputs that a playbook reads."""
         chance = random.Random(f"{self.seed} {playbook} inputs")
         names = sorted(set(OUTPUT.findall(self.sources.get(playbook, ""))))
-        return {name: [value(name, chance)] for name in names}
+        return {name: [self.fields.get(name, value(name, chance))] for name in names}
 
 
 @lru_cache(maxsize=4096)

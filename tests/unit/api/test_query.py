@@ -6,11 +6,16 @@ from __future__ import annotations
 
 import pytest
 
-from soar.api import nouns, query
+from soar.api import nouns, playbook_nouns, query
 from soar.domain.errors import BadInput
 from soar.store.listing import Condition, Listing
 
-ALL = [value for value in vars(nouns).values() if isinstance(value, Listing)]
+ALL = [
+    value
+    for room in (nouns, playbook_nouns)
+    for value in vars(room).values()
+    if isinstance(value, Listing)
+]
 
 
 def conditions(*pairs: tuple[str, str]) -> list[Condition]:

@@ -60,6 +60,8 @@ class Shelf:
     heard: list[tuple[str, str, dict[str, Any]]] = field(default_factory=list)
     """What REST was asked."""
     acts: int = 0
+    place: str = ""
+    """The folder of a block, once it was asked for."""
     base_url: str = "https://soar.example"
     home: str = "/var/lib/soar"
     last: dict[str, int] = field(default_factory=lambda: defaultdict(lambda: 100))
@@ -139,8 +141,9 @@ class Shelf:
         return Path(path).read_bytes()
 
     def folder(self) -> str:
-        """Return a folder."""
-        return tempfile.mkdtemp()
+        """Return a folder, always the same."""
+        self.place = self.place or tempfile.mkdtemp()
+        return self.place
 
     def assets(self, action: str) -> list[dict[str, Any]]:
         """Return assets."""

@@ -22,7 +22,7 @@ from soar.domain.questions import Answer
 from soar.engine.planner import Member
 from soar.testing import Heard, alert
 
-PATH = re.compile(r"([\w ]+):action_result\.(data|summary)((?:\.[\w*\- ]+)*)")
+PATH = re.compile(r"(?:([\w ]+):|[\"'])action_result\.(data|summary)((?:\.[\w*\- ]+)*)")
 FIELD = re.compile(r"""(?:artifact:\*\.cef\.|\[["']cef["']\]\[["'])(\w+)""")
 KEY = re.compile(r"""[\w\])](?:\.get\(|\[)["'](\w+)["']""")
 NUMBER = re.compile(
@@ -134,7 +134,7 @@ def _read_of(source: str, block: str) -> tuple[tuple[str, tuple[str, ...]], ...]
     return tuple(
         (where, tuple(step.strip() for step in path.split(".") if step.strip()))
         for name, where, path in PATH.findall(source)
-        if name.strip() == block
+        if name.strip() in ("", block)  # without a name: of whatever a callback is told
     )
 
 

@@ -71,6 +71,7 @@ def known(action, success, container, results, handle):
     row = results[0]["data"][0]
     share = row["harmless"] + row["odd"]
     assert isinstance(share, int) and isinstance(row["verdict"], str)
+    assert phantom.collect(results, "action_result.summary.country") != [None]
 
 def on_finish(container, summary):
     pass

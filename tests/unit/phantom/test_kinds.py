@@ -83,3 +83,19 @@ def test_a_container_tells_its_times_in_the_form_of_blocks(stage: Stage) -> None
 
     block, rest = "2024-05-17 09:00:00.000000+00", "2024-05-17T09:00:00.000000Z"
     assert told == [block, block, [[block]], rest, 1]
+
+
+def test_a_file_of_splunks_folder_is_kept_in_the_vault(stage: Stage) -> None:
+    """
+    Written there by one call of a block, found there by the next, attached by its path.
+    """
+    told = stage.says("""
+        with open("/opt/phantom/vault/tmp/made.txt", "w") as file:
+            file.write("text")
+        told.append(pathlib.Path("/opt/phantom/vault/tmp/made.txt").read_text())
+        path = "/opt/phantom/vault/tmp/{}".format("made.txt")
+        told.append(phantom.vault_add(file_location=path, file_name="made.txt")[0])
+        told.append([one["name"] for one in phantom.vault_info()[2]])
+    """)
+
+    assert told == ["text", True, ["made.txt"]]

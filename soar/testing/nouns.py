@@ -229,6 +229,8 @@ NOUNS: Mapping[str, Noun] = {
     "scm": Noun(listing=REPOSITORIES, rows=lambda m: _named(m.records.repositories)),
 }  # fmt: skip
 
+OLDER: Mapping[str, str] = {"workflow_task": "workbook_task"}
+"""Names of nouns in older releases."""
 PARTS: Mapping[str, str] = {
     "artifacts": "artifact",
     "notes": "note",

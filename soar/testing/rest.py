@@ -19,7 +19,7 @@ from soar.api.errors import told
 from soar.domain import cef
 from soar.domain.errors import BadInput, NotAllowed, NotFound
 from soar.testing.filtering import envelope
-from soar.testing.nouns import NOUNS, PARTS, Noun, Shape, indicators
+from soar.testing.nouns import NOUNS, OLDER, PARTS, Noun, Shape, indicators
 
 if TYPE_CHECKING:
     from soar.testing.memory import Memory
@@ -69,7 +69,7 @@ def _body(given: Mapping[str, Any]) -> Any:
 def _answer(memory: Memory, method: str, path: list[str], pairs: Pairs, body: Any) -> Any:
     if path[:1] != ["rest"] or len(path) < 2:
         raise NotFound(f"there is nothing at /{'/'.join(path)}")
-    name, rest = path[1], path[2:]
+    name, rest = OLDER.get(path[1], path[1]), path[2:]
     if name in SPECIAL and not rest:
         return SPECIAL[name](memory, dict(pairs))
     noun = NOUNS.get(name)

@@ -24,6 +24,7 @@ TOPICS: Mapping[str, str] = {
     "cases": "Cases and workbooks",
     "lists": "Custom lists",
     "files": "Files",
+    "vault": "Files",
     "tools": "The system",
     "checks": "The system",
 }
@@ -145,6 +146,13 @@ OF: Mapping[tuple[str, str], str] = {
     ("add_list", "value"): "The same as *values*.",
     ("add_task", "name"): "Its name, or a mapping with `name` and `description`.",
     ("check_list", "value"): "What a cell is to be.",
+    ("collect_from_contains", "action_results"): "Results of a callback, with their parameters.",
+    ("collect_from_contains", "contains"): "What a field is to contain, such as `ip`; or several.",
+    ("collect_from_contains", "include_params"): "Whether parameters of results are looked at.",
+    (
+        "collect_from_contains",
+        "tags",
+    ): "A tag or several: only artifacts with one of them are read.",
     ("collect2", "tags"): "A tag or several: only artifacts with one of them are read.",
     ("create_container", "name"): "Its name.",
     ("create_container", "tenant_id"): "Accepted; a container belongs to the tenant of the run's.",

@@ -7,9 +7,10 @@ Never: a database, a vendor, or an example that is only read.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
+from inspect import isclass
 from pathlib import Path
 from typing import Any
 
@@ -102,11 +103,19 @@ def _catalog() -> catalog.Catalog:
 def _watched(name: str) -> Iterator[list[Any]]:
     function, returned = getattr(rules, name), list[Any]()
 
-    def call(*args: Any, **kwargs: Any) -> Any:
-        found = function(*args, **kwargs)
-        returned.append(found)
-        return found
+    def watched(asked: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*args: Any, **kwargs: Any) -> Any:
+            found = asked(*args, **kwargs)
+            returned.append(found)
+            return found
 
+        return call
+
+    call = watched(function)
+    if isclass(function):
+        for own in vars(function):
+            if not own.startswith("_"):
+                setattr(call, own, watched(getattr(function, own)))
     setattr(rules, name, call)
     try:
         yield returned

@@ -22,7 +22,7 @@ from soar.engine import program
 from soar.engine.program import BadPlaybook
 from soar.store.work import Work
 
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}")
+NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_. -]{0,126}[A-Za-z0-9_.-])?")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -91,7 +91,7 @@ def checked(stem: str, source: str, beside: str | None, *, repo: str = "") -> Pl
     told = sidecar.read(stem, beside)
     name = told.name or stem
     if not NAME.fullmatch(name):
-        raise BadInput("name", f"{name!r} must be letters, digits, _, . and - only")
+        raise BadInput("name", f"{name!r} must be letters, digits, _, ., - and spaces only")
     lines = (ast.get_docstring(tree) or "").splitlines()
     return PlaybookFile(
         name=name,

@@ -15,8 +15,8 @@ from typing import Any
 from soar.domain.errors import BadInput
 
 FIELDS = ("name", "title", "version", "manual_baseline_minutes", "labels", "description")
-SPLUNKS = frozenset({"coa", "blockly", "blockly_xml", "draft_mode"})
-"""Any of these keys says that an editor of Splunk's wrote it."""
+SPLUNKS = frozenset({"coa", "blockly", "blockly_xml", "draft_mode", "category", "create_time"})
+"""Any of these keys says that Splunk wrote it: the last two stand alone beside the oldest."""
 LONGEST_BASELINE = 60 * 24 * 365
 ANY = "*"
 

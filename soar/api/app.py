@@ -38,6 +38,7 @@ from soar.api import (
     runs,
     shadow,
     tenants,
+    words,
     workbooks,
 )
 from soar.api.errors import http_error, server_error
@@ -87,6 +88,7 @@ def create(house: House, *, pages: Sequence[BaseRoute] = ()) -> Starlette:
         *work,
         inventory,
         directory,
+        words,
         tenants,
         blast,
         policies,

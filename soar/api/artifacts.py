@@ -14,11 +14,11 @@ from uuid import uuid4
 
 from starlette.routing import Route
 
-from soar.api import bodies
+from soar.api import bodies, query
 from soar.api.door import Call, Shape, route
 from soar.api.nouns import ARTIFACTS
 from soar.api.permissions import PARTS
-from soar.domain import shapes
+from soar.domain import cef, shapes
 from soar.domain.errors import BadInput, NotFound, SoarError
 from soar.domain.model import NewArtifact
 from soar.ingest.accept import check
@@ -43,13 +43,20 @@ def routes(house: House) -> list[Route]:
 
 def shape(row: Row) -> Shape:
     """Return an artifact; its data only if it was read."""
-    full = shapes.artifact({"data": {}, **row})
+    full = shapes.artifact({"data": {}, **row}) | {"cef_types": row["cef_types"]}
     return {name: value for name, value in full.items() if name != "data" or "data" in row}
 
 
 def page(call: Call) -> Shape:
-    """Return a page of artifacts."""
+    """Return a page of artifacts; with ``include_all_cef_types``, also what CEF says of fields."""
+    if query.is_set(dict(call.parameters), "include_all_cef_types"):
+        return call.envelope(ARTIFACTS, _with_all_types)
     return call.envelope(ARTIFACTS, shape)
+
+
+def _with_all_types(row: Row) -> Shape:
+    shown = shape(row)
+    return {**shown, "cef_types": cef.types_of(shown)}
 
 
 def one(call: Call) -> Shape:
@@ -90,7 +97,7 @@ def change(call: Call) -> Shape:
     """Change an artifact: each field that is given takes the place of what was there."""
     row = call.one(ARTIFACTS)
     raw = bodies.an_object(call.body)
-    bodies.only(raw, ("container_id", "run_automation", "cef_types", *CHANGES))
+    bodies.only(raw, ("container_id", "run_automation", "cef_types", *CHANGES), shape(row))
     new = _checked({"name": row["name"], **{n: raw[n] for n in CHANGES if n in raw}})
     changes = {n: v for n, v in dataclasses.asdict(new).items() if n in raw}
     if "cef_types" in raw:

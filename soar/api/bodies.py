@@ -50,10 +50,16 @@ def an_object(body: Any) -> dict[str, Any]:
     return body
 
 
-def only(raw: Mapping[str, Any], known: tuple[str, ...]) -> None:
-    """Refuse a field that would silently do nothing."""
-    for name in raw:
-        if name not in known:
+def only(
+    raw: Mapping[str, Any], known: tuple[str, ...], shown: Mapping[str, Any] | None = None
+) -> None:
+    """
+    Refuse a field that would silently do nothing.
+
+    Clients read, change and send back the whole: what stands there as it was *shown* is no change.
+    """
+    for name, value in raw.items():
+        if name not in known and (not shown or name not in shown or shown[name] != value):
             expected = ", ".join(known)
             raise BadInput(name[:80], f"is not a field that can be written; known: {expected}")
 

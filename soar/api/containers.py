@@ -154,10 +154,12 @@ def _labels(call: Call) -> tuple[str, ...]:
 
 def change(call: Call) -> Shape:
     """Change fields of a container; an unknown one is refused."""
-    container_id = int(call.one(CONTAINERS)["id"])
+    row = call.one(CONTAINERS)
+    container_id = int(row["id"])
     raw = bodies.an_object(call.body)
-    bodies.only(raw, CHANGES)
-    changes = _changes(call, raw)
+    shown = shape(row)
+    bodies.only(raw, CHANGES, shown)
+    changes = _changes(call, {n: v for n, v in raw.items() if n in CHANGES})
     call.work.containers.update(container_id, changes)
     call.work.audit(
         call.person.username,

@@ -16,8 +16,9 @@ from soar import inventory, triggers
 from soar.api import bodies
 from soar.api.door import Call, Shape, route
 from soar.api.errors import Unavailable
-from soar.api.nouns import ASSETS, PLAYBOOK_VERSIONS, PLAYBOOKS, TRIGGERS
+from soar.api.nouns import ASSETS, TRIGGERS
 from soar.api.permissions import of
+from soar.api.playbook_nouns import PLAYBOOK_VERSIONS, PLAYBOOKS
 from soar.domain import shapes
 from soar.domain.errors import BadInput, NotFound
 from soar.store.rows import Row
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from soar.bootstrap import House
 
 STARS = "***"
+REPOSITORY = "local"
+"""Where a playbook came from that came from nowhere else."""
 
 
 def routes(house: House) -> list[Route]:
@@ -73,15 +76,26 @@ def trigger_shape(row: Row) -> Shape:
 
 
 def playbook_shape(row: Row) -> Shape:
-    """Return a playbook; its text only if it was read."""
+    """Return a playbook with what its author said of it; its text only if it was read."""
+    told = row["details"]
+    repository = told.get("repo") or REPOSITORY
     shape = {
         "id": row["id"],
         "name": row["name"],
         "title": row["title"],
         "version": row["version"],
         "active": row["active"],
-        "scm": "local",
-        "playbook_type": "automation",
+        "disabled": False,
+        "draft_mode": bool(told.get("draft")),
+        "scm": repository,
+        "_pretty_scm": repository,
+        "playbook_type": "data" if told.get("kind") == "input" else "automation",
+        "category": told.get("category") or "",
+        "labels": list(told.get("labels") or ()),
+        "tags": list(told.get("tags") or ()),
+        "input_spec": list(told.get("inputs") or ()),
+        "output_spec": list(told.get("outputs") or ()),
+        "comment": told.get("description") or "",
         "sha256": row["sha256"],
         "manual_minutes": row["manual_minutes"],
         "create_time": shapes.stamp(row["created_at"]),

@@ -95,7 +95,7 @@ def change(call: Call) -> Shape:
     """Change the title, content or format of a note."""
     row = call.one(ALL_NOTES)
     raw = bodies.an_object(call.body)
-    bodies.only(raw, (*ABOUT, *NOTE))
+    bodies.only(raw, (*ABOUT, *NOTE), case_shapes.note(row))
     texts = {n: bodies.text(raw, n, longest=LONGEST) for n in NOTE[:2] if n in raw}
     changes: dict[str, str] = {**texts, **({"format": _format(raw)} if NOTE[2] in raw else {})}
     call.work.cases.update_note(row["id"], changes)

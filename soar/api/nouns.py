@@ -6,6 +6,7 @@ In: nothing. Out: fixed listings. Never: a column with a secret, or a name from 
 
 from __future__ import annotations
 
+from soar.domain.model import CONTAINER_STATUSES, SEVERITIES
 from soar.store.listing import SHARED, Field, Kind, Listing
 
 
@@ -41,8 +42,6 @@ CONTAINERS = Listing(
             "text",
             name="x.name",
             label="x.label",
-            status="x.status",
-            severity="x.severity",
             description="x.description",
             owner="x.owner_name",
             owner_name="x.owner_name",
@@ -53,6 +52,8 @@ CONTAINERS = Listing(
             source_data_identifier="x.source_id",
             workflow_name="x.template",
         ),
+        "status": Field(sql="x.status", words=CONTAINER_STATUSES),
+        "severity": Field(sql="x.severity", words=SEVERITIES),
         **columns_of("texts", tags="x.tags"),
         **columns_of("json", data="x.data", custom_fields="x.custom_fields"),
         **columns_of(
@@ -69,7 +70,7 @@ ARTIFACTS = Listing(
     noun="artifact",
     source="artifact x join container c on c.id = x.container_id",
     columns="x.id, x.container_id, x.source_id, x.name, x.label, x.type, x.severity, x.cef, x.tags,"
-    " x.run_id, x.create_time",
+    " x.run_id, x.create_time, coalesce(x.data->'cef_types', '{}') as cef_types",
     heavy="x.data",
     fields={
         **_OF_CONTAINER,
@@ -355,32 +356,4 @@ TRIGGERS = Listing(
         **columns_of("bool", active="x.active"),
         **columns_of("time", create_time="x.created_at"),
     },
-)
-
-_PLAYBOOK = {
-    **columns_of("int", id="x.id", manual_minutes="x.manual_minutes"),
-    **columns_of("text", name="x.name", title="x.title", version="x.version"),
-    **columns_of("bool", active="x.active"),
-    **columns_of("time", create_time="x.created_at"),
-}
-_PLAYBOOK_COLUMNS = (
-    "x.id, x.name, x.title, x.version, x.sha256, x.manual_minutes, x.active, x.created_at"
-)
-
-PLAYBOOKS = Listing(
-    noun="playbook",
-    source="playbook x",
-    columns=_PLAYBOOK_COLUMNS,
-    heavy="x.source",
-    fields=_PLAYBOOK,
-    always="x.active",
-    ours=SHARED,
-)
-PLAYBOOK_VERSIONS = Listing(
-    noun="playbook",
-    source="playbook x",
-    columns=_PLAYBOOK_COLUMNS,
-    heavy="x.source",
-    fields=_PLAYBOOK,
-    ours=SHARED,
 )

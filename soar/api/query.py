@@ -8,7 +8,7 @@ Never: a field or operator that the listing does not know, silently ignored.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -96,6 +96,8 @@ def _condition(test: _Test, fields: Mapping[str, Field]) -> Condition:
     field, path, operator = _split(test.name, test.target, fields)
     kind = "text" if path else fields[field].kind
     value = _as_written(test, kind, operator, inside=bool(path))
+    if fields[field].words and not path:
+        value = _worded(test.value if isinstance(test.value, int) else value, fields[field].words)
     return Condition(
         field=field,
         path=path,
@@ -103,6 +105,14 @@ def _condition(test: _Test, fields: Mapping[str, Field]) -> Condition:
         negated=test.negated,
         value=_typed(test.name, kind, operator, value, inside=bool(path)),
     )
+
+
+def _worded(value: Any, words: Sequence[str]) -> Any:
+    """Return the word that an id stands for, or each of several."""
+    if isinstance(value, list):
+        return [_worded(each, words) for each in value]
+    is_id = isinstance(value, int) and not isinstance(value, bool)
+    return words[value - 1] if is_id and 1 <= value <= len(words) else value
 
 
 def _as_written(test: _Test, kind: str, operator: str, *, inside: bool) -> Any:

@@ -17,8 +17,9 @@ from starlette.routing import Route
 
 from soar.api import bodies
 from soar.api.door import Call, Shape, route
-from soar.api.nouns import PLAYBOOK_VERSIONS, RUN_LOG, RUNS
+from soar.api.nouns import RUN_LOG, RUNS
 from soar.api.permissions import RUN, of
+from soar.api.playbook_nouns import PLAYBOOK_VERSIONS
 from soar.cancellation import cancel
 from soar.domain import scope as scopes
 from soar.domain import shapes

@@ -41,6 +41,8 @@ TASK = (
     "status", "owner", "owner_id", "role", "role_id", "name", "description", "note", "title",
     "note_format",
 )  # fmt: skip
+OLDER = "/rest/workflow_task/{id}"
+"""What Splunk called a task before it had workbooks."""
 MOST = 1000
 """So many phases, and tasks of a phase, a template may have."""
 
@@ -60,7 +62,7 @@ def routes(house: House) -> list[Route]:
         route(house, "/rest/workbook_template", needs=books, get=_page(*templates), post=add),
         route(house, "/rest/workbook_template/{id}", needs=books, get=_one(*templates)),
         route(house, "/rest/workbook_task", needs=PARTS, get=_page(*tasks)),
-        route(house, task, needs=PARTS, get=_one(*tasks), post=change),
+        *(route(house, a, needs=PARTS, get=_one(*tasks), post=change) for a in (task, OLDER)),
     ]
     for name, what in both.items():
         needs = books if name.endswith("_template") else PARTS
@@ -135,7 +137,7 @@ def change(call: Call) -> Shape:
     """Change a task: how far it has come, whose it is, what it says; with a note if given."""
     row = call.one(TASKS)
     raw = bodies.an_object(call.body)
-    bodies.only(raw, TASK)
+    bodies.only(raw, TASK, case_shapes.task(row))
     changes = _changes(call, row, raw)
     call.work.workbooks.update_task(row["id"], changes)
     if raw.get("note"):

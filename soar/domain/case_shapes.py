@@ -60,8 +60,10 @@ def template(row: Mapping[str, Any]) -> Shape:
         "description": row["description"],
         "is_default": row["is_default"],
         "creator": row["created_by"],
+        "is_note_required": False,
         "status": "published",
         "create_time": stamp(row["create_time"]),
+        "modified_time": stamp(row["create_time"]),
     }
 
 

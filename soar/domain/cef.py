@@ -46,6 +46,43 @@ TYPE_NAMES: Mapping[str, str] = {
     "email": "email",
 }
 VALUE_FIELDS = ("value", "indicator", "observable")
+DIGESTS = ("sha256", "sha1", "md5")
+
+
+def _contains() -> Mapping[str, tuple[str, ...]]:
+    found: dict[str, list[str]] = {}
+    for kind, names in FIELDS.items():
+        for name in names:
+            digests = [d for d in DIGESTS if kind == "hash" and name.lower().endswith(d)]
+            found.setdefault(name, []).extend([kind, *digests])
+    return {name: tuple(kinds) for name, kinds in found.items()}
+
+
+CONTAINS = _contains()
+"""What a CEF field holds, by its name, where its artifact says nothing else."""
+
+
+def types_of(artifact: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Return what each CEF field of an artifact holds: as it says itself, else by its name."""
+    own = artifact.get("cef_types") or {}
+    names = artifact.get("cef") or {}
+    found = {name: own.get(name) or CONTAINS.get(name, ()) for name in {**names, **own}}
+    return {
+        name: [kinds] if isinstance(kinds, str) else [str(kind) for kind in kinds]
+        for name, kinds in found.items()
+        if kinds
+    }
+
+
+def metadata() -> dict[str, Any]:
+    """Return what is known of CEF fields, in the shape in which clients ask for it."""
+    fields = {
+        name: {"data_type": "string", "contains": list(kinds)} for name, kinds in CONTAINS.items()
+    }
+    return {
+        "cef": fields,
+        "all_contains": sorted({k for kinds in CONTAINS.values() for k in kinds}),
+    }
 
 
 def kind_of(contains: str) -> str:

@@ -38,6 +38,7 @@ def artifact(row: Mapping[str, Any]) -> Shape:
         "source_data_identifier": row["source_id"],
         "create_time": stamp(row["create_time"]),
         "start_time": stamp(row["create_time"]),
+        "update_time": stamp(row["create_time"]),
         "playbook_run": row["run_id"],
     }
 
@@ -69,6 +70,20 @@ def container(row: Mapping[str, Any], artifacts: Iterable[Mapping[str, Any]] = (
         "artifact_count": row.get("artifact_count", len(shown)),
         "artifacts": shown,
     }
+
+
+def for_block(shape: Mapping[str, Any], run_id: int) -> Shape:
+    """Return a container as blocks are told of it: with its run, and times as Splunk has them."""
+    times = {n: _second(v) for n, v in shape.items() if n.endswith("_time")}
+    owner = {"owner": shape.get("owner_name") or None}
+    return {**shape, **owner, **times, "current_rule_run_id": run_id}
+
+
+def _second(written: Any) -> Any:
+    """Return a time as blocks read it: a space in the middle, and +00 at the end."""
+    if not isinstance(written, str) or not written.endswith("Z"):
+        return written
+    return f"{written[:-1].replace('T', ' ')}+00"
 
 
 def case_number(row: Mapping[str, Any]) -> str:

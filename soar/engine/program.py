@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import builtins
 import inspect
+import json
 import sys
 import types
 from collections.abc import Callable, Mapping, Sequence
@@ -21,6 +22,7 @@ from typing import Any
 
 import soar.phantom.rules as rules
 from soar.domain.errors import SoarError
+from soar.engine import vault_paths
 from soar.phantom import checks, dateparse, vault
 from soar.phantom.desk import NoBlock
 
@@ -148,6 +150,8 @@ def lend_alias() -> None:
         sys.modules[f"phantom.{name}"] = module
     if "django" not in sys.modules and find_spec("django") is None:
         _lend_django()
+    if "simplejson" not in sys.modules and find_spec("simplejson") is None:
+        sys.modules["simplejson"] = json
 
 
 def _lend_django() -> None:
@@ -165,7 +169,7 @@ def _lend_django() -> None:
 def parse(name: str, source: str, what: str = PLAYBOOK) -> ast.Module:
     """Return the syntax tree, or say which line cannot be read."""
     try:
-        return ast.parse(source, filename=f"{name}.py")
+        return _tree(name, source)
     except SyntaxError as error:
         where = f", line {error.lineno}" if error.lineno else ""
         raise BadPlaybook(f"{what} {name!r}{where}: {error.msg}") from None
@@ -175,29 +179,44 @@ def parse(name: str, source: str, what: str = PLAYBOOK) -> ast.Module:
         raise BadPlaybook(f"{what} {name!r}: is nested too deeply") from None
 
 
+def _tree(name: str, source: str) -> ast.Module:
+    """Return the syntax tree; tabs among spaces reach to the next eighth column, as in Python 2."""
+    try:
+        return ast.parse(source, filename=f"{name}.py")
+    except TabError:
+        lines = source.splitlines(keepends=True)
+        bare = [line.lstrip(" \t") for line in lines]
+        indents = [line[: len(line) - len(b)].expandtabs(8) for line, b in zip(lines, bare)]  # noqa: B905
+        return ast.parse("".join(map("".join, zip(indents, bare))), filename=f"{name}.py")  # noqa: B905
+
+
 @lru_cache(maxsize=256)
 def load(name: str, source: str, what: str = PLAYBOOK) -> Program:
     """Compile and run the module level of a playbook or function once per process."""
     tree = parse(name, source, what)
     if "phantom" not in sys.modules or not hasattr(sys.modules["phantom"], "rules"):
         lend_alias()
+    pure, keeps_state = _is_pure(tree), _keeps_state(tree)
     seed: dict[str, Any] = {
         "__name__": f"playbook.{name}",
         "__builtins__": builtins,
         "print": print_to_log,
+        "container": None,  # Splunk lends one: def f(container=container) is read at import
     }
     seed.update({missing: Undefined(missing) for missing in undefined_callbacks(tree)})
+    moved, folder = vault_paths.lent(tree)
+    seed |= folder
     try:
-        code = compile(tree, f"{name}.py", "exec")
+        code = compile(moved, f"{name}.py", "exec")
         namespace = _run(code, seed)
     except (Exception, SystemExit) as error:
         raise BadPlaybook(f"{what} {name!r} cannot be loaded: {explain(error, name)}") from error
     return Program(
         name=name,
         namespace=namespace,
-        pure=_is_pure(tree),
+        pure=pure,
         what=what,
-        keeps_state=_keeps_state(tree),
+        keeps_state=keeps_state,
         loaded=lambda: _run(code, seed),
     )
 

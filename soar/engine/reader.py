@@ -41,7 +41,8 @@ class Reader:
         row, shown = self.work.containers.with_artifacts(container_id, self.most)
         full = len(shown) == self.most
         count = self.work.containers.artifact_count(container_id) if full else len(shown)
-        return shapes.container({**row, "artifact_count": count}, shown)
+        told = shapes.container({**row, "artifact_count": count}, shown)
+        return shapes.for_block(told, self.run["id"])
 
     def artifacts(self, container_id: int) -> list[dict[str, Any]]:
         """Return the artifacts of a container."""

@@ -111,10 +111,12 @@ def add_workbook(container: Any = None, workbook_id: Any = None, trace: bool = F
 
 
 def get_tasks(container: Any = None, trace: bool = False, **_ignored: Any) -> list[dict[str, Any]]:
-    """Return the tasks of a container, each as success, message and data."""
+    """Return the tasks of a container, each as success, message and data, with their notes."""
     number, at = container_id_of(container), desk()
+    records = at.view.reader.records
     own = [task for task in at.pending[TASKS].values() if task["container"] == number]
-    return success([*at.view.reader.records.tasks(number), *own])
+    found, notes = [*records.tasks(number), *own], records.notes(number)
+    return success([{**t, "notes": [n for n in notes if n["task"] == t["id"]]} for t in found])
 
 
 def add_task(

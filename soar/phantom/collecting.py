@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from itertools import islice
 from typing import Any
 
+from soar.domain import cef
 from soar.phantom import arguments
 from soar.phantom.containers import container_id_of, get_container
 from soar.phantom.desk import desk
@@ -87,6 +88,41 @@ def collect(
 
 def _keys(value: Any) -> Iterable[Any]:
     return value.keys() if isinstance(value, Mapping) else ()
+
+
+def collect_from_contains(
+    container: Any = None,
+    action_results: Any = None,
+    contains: Any = None,
+    include_params: bool = True,
+    scope: Any = None,
+    filter_artifacts: Any = None,
+    tags: Any = None,
+    limit: int | None = None,
+    **_ignored: Any,
+) -> list[Any]:
+    """
+    Return once each value of a container's artifacts that is of one of the kinds *contains*.
+
+    A field's kinds are those that its artifact names (``cef_types``), else those that CEF gives a
+    field of its name. With *action_results* and *include_params*, values of their parameters are
+    told by the name of the parameter.
+    """
+    wanted = {kind.lower() for kind in arguments.texts(contains)}
+    reading = Reading(container=container, scope=scope, artifacts=filter_artifacts)
+    reading.tags = arguments.texts(tags)
+    sources = [artifact for (artifact,) in _rows(reading, ("artifact:*",), limit)]
+    if include_params:
+        sources += [{"cef": each.get("parameter")} for each in _single(action_results)]
+    return _once(value for source in sources for value in _of_kinds(source, wanted))
+
+
+def _of_kinds(source: Any, wanted: set[str]) -> Iterable[Any]:
+    given = source.get("cef") if isinstance(source, Mapping) else None
+    for name, kinds in cef.types_of(source).items() if given else ():
+        value = (given or {}).get(name)
+        if value not in (None, "") and wanted & {kind.lower() for kind in kinds}:
+            yield from value if isinstance(value, list) else [value]
 
 
 def get_action_results(
@@ -165,7 +201,8 @@ def get_summary(**_ignored: Any) -> dict[str, Any]:
         one = runs.setdefault(number, {**shared, "app_runs": []})
         if result["status"] == "success":
             one["status"] = "success"
-        one["app_runs"].append(_without_data(_flat(result, result["action_results"][0])))
+        if "app_run_id" in result:
+            one["app_runs"].append(_without_data(_flat(result, result["action_results"][0])))
     return {"result": list(runs.values())}
 
 

@@ -7,11 +7,13 @@ Never: a place in the message that is left unfilled, or filled with the name of 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from soar.domain import questions
 from soar.domain.commands import Prompt
 from soar.domain.errors import BadInput
+from soar.phantom.desk import desk
 from soar.phantom.formatting import Values, listed, written
 from soar.phantom.reading import Reading
 
@@ -30,7 +32,7 @@ def prompt(
     handle: Any = None,
 ) -> Prompt:
     """Return the command; a single question with choices is answered by one of these options."""
-    asked = questions.read(response_types)
+    asked = questions.read(_answerable(response_types))
     single = asked[0].choices if len(asked) == 1 else ()
     return Prompt(
         to=_names(to),
@@ -42,6 +44,25 @@ def prompt(
         callback=callback,
         handle=handle,
     )
+
+
+def _answerable(response_types: object) -> object:
+    """Return the questions; a list with nothing to choose from is asked in words instead."""
+    if not isinstance(response_types, list | tuple):
+        return response_types
+    return [_in_words(each) if _is_empty_list(each) else each for each in response_types]
+
+
+def _is_empty_list(question: Any) -> bool:
+    options = question.get("options") if isinstance(question, Mapping) else None
+    if not isinstance(options, Mapping) or options.get("type") != "list":
+        return False
+    return options.get("choices") in (None, [], ())
+
+
+def _in_words(question: Mapping[str, Any]) -> Mapping[str, Any]:
+    desk().warn("a question is a list without choices: it is asked in words")
+    return {**question, "options": {**question["options"], "type": "message"}}
 
 
 def filled(

@@ -38,6 +38,7 @@ from soar.phantom.checks import is_ip
 from soar.phantom.collecting import (
     collect,
     collect2,
+    collect_from_contains,
     concatenate,
     get_action_results,
     get_raw_data,
@@ -116,6 +117,7 @@ from soar.phantom.tools import (
     get_effective_user,
     get_phantom_home,
     get_playbook_info,
+    get_rest_base_url,
     render_template,
     set_action_limit,
     valid_ip,
@@ -125,17 +127,20 @@ from soar.phantom.web import requests as requests
 
 # fmt: off
 __all__ = [
-    "LoopState", "act", "act_together", "actions_done", "add_artifact", "add_list", "add_note",
+    "LoopState", "Vault", "act", "act_together", "actions_done", "add_artifact", "add_list",
+    "add_note",
     "add_tag", "add_tags", "add_task", "add_workbook", "address_in_network", "attacker_ips",
     "build_phantom_rest_url", "check_list", "clear_object", "close", "collect", "collect2",
-    "comment", "completed", "concatenate", "condition", "create_container", "custom_function",
+    "collect_from_contains", "comment", "completed", "concatenate", "condition", "create_container",
+    "custom_function",
     "datastore_add", "datastore_get", "datastore_present", "datastore_set", "debug", "decision",
     "deescalate", "delete_artifact", "delete_from_list", "delete_pin", "discontinue", "error",
     "escalate", "format", "get_action_results", "get_apps", "get_artifact", "get_artifacts",
     "get_assets", "get_base_url", "get_container", "get_current_container_id_", "get_data",
     "get_effective_user", "get_format_data", "get_list", "get_notes", "get_object",
     "get_phantom_home", "get_phase", "get_playbook_info", "get_playbook_run_id_", "get_raw_data",
-    "get_run_data", "get_successful_action_results_v2", "get_summary", "get_tags", "get_tasks",
+    "get_rest_base_url", "get_run_data", "get_successful_action_results_v2", "get_summary",
+    "get_tags", "get_tasks",
     "get_vault_file", "get_vault_item_info", "is_ip", "merge", "parse_errors", "parse_results",
     "parse_success", "pin", "playbook", "playbook_block", "promote", "prompt", "prompt2",
     "remove_list", "remove_tags", "render_template", "save_block_result", "save_data",
@@ -148,6 +153,7 @@ __all__ = [
 globals().update(_guarded(globals()))
 
 utils, vault = _checks, _vault
+Vault = _vault.Vault
 
 
 def __getattr__(name: str) -> _Any:

@@ -60,6 +60,11 @@ def build_phantom_rest_url(*parts: Any) -> str:
     return f"{REST}{'/'.join(quote(str(part), safe='') for part in parts)}"
 
 
+def get_rest_base_url() -> str:
+    """Return the address below which this system's own REST lies (1.x)."""
+    return REST
+
+
 def get_phantom_home() -> str:
     """Return the folder of this installation's own files."""
     return desk().view.reader.records.home

@@ -56,6 +56,8 @@ class Field:
     kind: Kind = "text"
     known: Mapping[str, str] = field(default_factory=dict)
     """Tests for single values in words that an index knows, where *sql* is not of a column."""
+    words: Sequence[str] = ()
+    """What the numbers from 1 on stand for, where clients also name a value by its id."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

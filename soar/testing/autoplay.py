@@ -43,6 +43,8 @@ class Cast:
     """None: nobody answers in time."""
     catalog: Catalog = field(default_factory=catalogs.load)
     assets: Mapping[str, Asset] = field(default_factory=dict)
+    shelf: Callable[[str], Shelf] = lambda _: Shelf()
+    """What else there is when a playbook of that name begins: people, workbooks, lists."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -82,7 +84,7 @@ def perform(
 ) -> Played:
     """Play a playbook of the cast on a container; *records* are the lists and files there are."""
     played = Played(playbook=name)
-    memory = Memory(container, inputs=dict(inputs or {}), records=records or Shelf())
+    memory = Memory(container, inputs=dict(inputs or {}), records=records or cast.shelf(name))
     _Performance(name=name, memory=memory, cast=cast, played=played).run()
     return played
 
@@ -162,6 +164,7 @@ class _Performance:
         child = replace(self, name=name, memory=memory, depth=self.depth + 1)
         ended = child.run()
         self.memory.last_id = memory.last_id
+        memory.records.ends(call.run_id, success=ended is not None)
         at.hears_playbook(success=ended is not None, outputs=ended.gave if ended else {})
 
     def _call_function(self, at: Dialogue, call: CallFunction) -> None:

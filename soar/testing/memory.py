@@ -7,12 +7,20 @@ Never: a database.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from soar.domain.changes import ChangeTags
-from soar.domain.commands import AddArtifact, Command, UpdateContainer
+from soar.domain import shapes
+from soar.domain.changes import Change, ChangeTags, SetPhase, UpdateArtifact
+from soar.domain.commands import AddArtifact, AddNote, Command, UpdateContainer
+from soar.phantom.desk import desk
+from soar.testing import rest
 from soar.testing.shelf import Shelf
+
+BEFORE = (UpdateContainer, AddArtifact, AddNote, Change)
+"""What is carried out before a block asks REST, as in the engine."""
+MERGED = ("cef", "data")
 
 
 @dataclass
@@ -34,10 +42,28 @@ class Memory:
     state: dict[tuple[str, str], Any] = field(default_factory=dict)
     """What blocks have kept by name."""
     user: str = "ada"
+    carried: list[Command] = field(default_factory=list)
+    """What a block has asked before a request, and what was therefore carried out already."""
+
+    def __post_init__(self) -> None:
+        self.records.rest = self.ask
+
+    def ask(self, method: str, url: str, given: Mapping[str, Any]) -> Any:
+        """Answer for REST, after what the block has asked so far was carried out."""
+        at = desk()
+        for command in at.commands:
+            if isinstance(command, BEFORE) and not self._was_carried(command):
+                self.keep(command)
+                self.carried.append(command)
+        at.forget_what_it_saw()
+        return rest.respond(self, method, url, given)
+
+    def _was_carried(self, command: Command) -> bool:
+        return any(command is one for one in self.carried)
 
     def container(self, container_id: int) -> dict[str, Any]:
         """Return the container as it is now."""
-        return {**self.shape, "artifacts": self.artifacts(container_id)}
+        return shapes.for_block({**self.shape, "artifacts": self.artifacts(container_id)}, 1)
 
     def artifacts(self, container_id: int) -> list[dict[str, Any]]:
         """Return its artifacts."""
@@ -85,15 +111,28 @@ class Memory:
         return {"name": self.user}
 
     def keep(self, command: Command) -> None:
-        """Change the container as the engine would."""
+        """Change the container as the engine would, once."""
+        if self._was_carried(command):
+            return
         if isinstance(command, UpdateContainer):
             custom = {**self.shape.get("custom_fields", {})}
             custom.update(command.changes.get("custom_fields", {}))
             self.shape.update({**command.changes, "custom_fields": custom})
         if isinstance(command, AddArtifact):
-            artifact = {"id": command.artifact_id, **command.fields}
+            empty: dict[str, Any] = {"cef": {}, "cef_types": {}, "tags": [], "data": {}}
+            artifact = {**empty, "id": command.artifact_id, **command.fields}
             self.shape["artifacts"].append(artifact)
         if isinstance(command, ChangeTags):
             tags = {*self.shape["tags"], *command.add} - {*command.remove}
             self.shape["tags"] = sorted(tags)
+        if isinstance(command, SetPhase):
+            self.shape["current_phase_id"] = command.phase_id
+        if isinstance(command, UpdateArtifact):
+            self._update(command)
         self.records.keep(command)
+
+    def _update(self, command: UpdateArtifact) -> None:
+        for artifact in self.shape["artifacts"]:
+            if artifact["id"] == command.artifact_id:
+                merged = {n: {**artifact.get(n, {}), **command.changes.get(n, {})} for n in MERGED}
+                artifact.update({**command.changes, **merged})

@@ -7,10 +7,11 @@ Never: a database; the rules of lists are the real ones.
 
 from __future__ import annotations
 
+import json
 import tempfile
 import zlib
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,9 +19,13 @@ from typing import Any
 
 from soar.domain import case_shapes, custom_list
 from soar.domain import changes as asked
-from soar.domain.commands import AddNote
+from soar.domain.commands import AddNote, CallPlaybook
 
 WHEN = datetime(2024, 5, 17, 9, 0, tzinfo=UTC)
+TASK: Mapping[str, Any] = {
+    "status": 0, "owner": None, "role": None, "description": "", "phase": None, "phase_name": "",
+    "is_note_required": False, "suggestions": {},
+}  # fmt: skip
 
 
 @dataclass
@@ -37,11 +42,26 @@ class Shelf:
     stored: dict[int, tuple[dict[str, Any], bytes]] = field(default_factory=dict)
     artifacts: dict[int, dict[str, Any]] = field(default_factory=dict)
     users: dict[int, str] = field(default_factory=dict)
+    comments: list[dict[str, Any]] = field(default_factory=list)
+    playbooks: list[dict[str, Any]] = field(default_factory=list)
+    """Playbooks in Splunk's shape, as REST lists them."""
+    repositories: Sequence[str] = ("local", "community")
+    runs: dict[int, dict[str, Any]] = field(default_factory=dict)
+    """Runs of other playbooks that were started, by id."""
+    inventory: Sequence[str] = ()
+    """The names of assets, as REST lists them."""
+    tagged: dict[str, list[str]] = field(default_factory=dict)
+    """The tags of indicators, by value."""
+    evidence: list[dict[str, Any]] = field(default_factory=list)
+    rest: Callable[[str, str, Mapping[str, Any]], Any] | None = None
+    """Who answers for REST where the test says nothing."""
     answers: list[Any] = field(default_factory=list)
-    """What REST answers, in order."""
+    """What REST answers, in order; after that, or without, it answers from memory."""
     heard: list[tuple[str, str, dict[str, Any]]] = field(default_factory=list)
     """What REST was asked."""
     acts: int = 0
+    place: str = ""
+    """The folder of a block, once it was asked for."""
     base_url: str = "https://soar.example"
     home: str = "/var/lib/soar"
     last: dict[str, int] = field(default_factory=lambda: defaultdict(lambda: 100))
@@ -121,12 +141,15 @@ class Shelf:
         return Path(path).read_bytes()
 
     def folder(self) -> str:
-        """Return a folder."""
-        return tempfile.mkdtemp()
+        """Return a folder, always the same."""
+        self.place = self.place or tempfile.mkdtemp()
+        return self.place
 
     def assets(self, action: str) -> list[dict[str, Any]]:
         """Return assets."""
-        return [{"id": 1, "name": "vt_prod", "app": "virustotal"}] if action != "no such" else []
+        known = {"product_vendor": "VirusTotal", "product_name": "VirusTotal", "disabled": False}
+        one = {"id": 1, "name": "vt_prod", "app": "virustotal", **known}
+        return [one] if action != "no such" else []
 
     def apps(self, action: str) -> list[dict[str, Any]]:
         """Return apps."""
@@ -145,9 +168,16 @@ class Shelf:
         return self.acts
 
     def fetch(self, method: str, url: str, given: Mapping[str, Any]) -> Any:
-        """Answer as the test says."""
+        """Answer as the test says, or from memory."""
         self.heard.append((method, url, {k: v for k, v in given.items() if v is not None}))
-        return self.answers.pop(0)
+        if self.answers or self.rest is None:
+            return self.answers.pop(0)
+        return self.rest(method, url, given)
+
+    def ends(self, run_id: int | None, *, success: bool) -> None:
+        """Note how the run of another playbook has ended."""
+        if run_id in self.runs:
+            self.runs[run_id]["status"] = "success" if success else "failed"
 
     def keep(self, command: Any) -> None:
         """Let a change happen."""
@@ -159,7 +189,10 @@ class Shelf:
             asked.ClearObjects: self._clear,
             asked.AddFile: self._file,
             asked.DeleteFiles: self._burn,
+            asked.AddWorkbook: self._book,
+            asked.AddTask: self._task,
             AddNote: self._note,
+            CallPlaybook: self._called,
         }
         if type(command) in doing:
             doing[type(command)](command)
@@ -202,18 +235,43 @@ class Shelf:
         self.stored[command.attachment_id] = (case_shapes.file(row), content)
 
     def _note(self, note: AddNote) -> None:
-        if note.kind != "comment":
-            self.written.append(
-                {
-                    "id": note.note_id,
-                    "container": note.container_id,
-                    "title": note.title,
-                    "content": note.content,
-                    "note_type": note.kind,
-                    "task": note.task_id,
-                    "artifact": note.artifact_id,
-                }
-            )
+        told = {
+            "id": note.note_id or self.new_id("note"),
+            "container": note.container_id,
+            "title": note.title,
+            "content": note.content,
+            "note_type": note.kind,
+            "task": note.task_id,
+            "artifact": note.artifact_id,
+        }
+        if note.kind == "comment":
+            self.comments.append({**told, "comment": note.content})
+        else:
+            self.written.append(told)
+
+    def _book(self, book: asked.AddWorkbook) -> None:
+        template = self.template(book.template_id) or {}
+        for order, phase in enumerate(template.get("phases") or (), start=1):
+            about = {"container": book.container_id, "order": order}
+            number = self.new_id("workbook_phase")
+            self.phased.append({"id": number, "name": phase["name"], **about})
+            for name in phase.get("tasks") or ():
+                task = {"id": self.new_id("workbook_task"), "name": name, "phase": number}
+                self.to_do.append({**TASK, **task, "phase_name": phase["name"], **about})
+
+    def _task(self, task: asked.AddTask) -> None:
+        named = {"id": task.task_id, "container": task.container_id, "name": task.fields["name"]}
+        self.to_do.append({**TASK, **named})
+
+    def _called(self, call: CallPlaybook) -> None:
+        name = call.playbook.rpartition("/")[2]
+        number = next((p["id"] for p in self.playbooks if p["name"] == name), 0)
+        if call.run_id:
+            self.runs[call.run_id] = {
+                "id": call.run_id, "playbook": number, "playbook_name": name, "status": "running",
+                "container": call.container_id or 1, "inputs": dict(call.inputs), "outputs": [],
+                "message": json.dumps({"playbook": f"local/{name}", "message": ""}),
+            }  # fmt: skip
 
 
 def _like(name: str, key: str) -> bool:

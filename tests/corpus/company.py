@@ -15,6 +15,7 @@ from soar.catalog import ActionSpec, AppSpec, Catalog
 from soar.domain.budget import budget_of
 from soar.domain.model import Asset
 from soar.testing import Cast
+from tests.corpus.offered import MADE_UP, Offered
 from tests.corpus.transcript import Transcript
 
 APP = "simulated"
@@ -74,6 +75,7 @@ class AnyAssets(Mapping[str, Asset]):
 
 def cast_of(brought: Brought, transcript: Transcript) -> Cast:
     """Return everybody whom these playbooks may call."""
+    offered = Offered(brought)
     app = AnyApp(
         slug=APP,
         name=APP,
@@ -84,10 +86,14 @@ def cast_of(brought: Brought, transcript: Transcript) -> Cast:
         actions=(),
     )
     return Cast(
-        playbooks={name: file.source for name, file in brought.playbooks.items()},
+        playbooks={name: file.source for name, file in brought.playbooks.items()}
+        | {MADE_UP: offered.source()},
         functions={name: file.source for name, file in brought.functions.items()},
         answer=transcript.answer,
         choose=transcript.choose,
         catalog=AnyCatalog(apps=(app,)),
         assets=AnyAssets(),
+        shelf=lambda name: offered.shelf(
+            transcript.sources[name], transcript.container(name)["artifacts"]
+        ),
     )

@@ -21,6 +21,11 @@ from soar.testing import Mistake, Played, perform
 from tests.corpus.company import AnyCatalog, cast_of
 from tests.corpus.transcript import Transcript
 
+PYTHON_2 = re.compile(
+    r"Missing parentheses in call to|multiple exception types must be parenthesized"
+    r"|leading zeros in decimal|invalid decimal literal|unindent|tabs and spaces"
+)
+"""What Python 3 says of a text that only Python 2 reads."""
 MISSING = re.compile(r"phantom\.(\w+)(?:\([^)]*\))? is not (?:offered|known)")
 
 
@@ -84,6 +89,7 @@ def _totals(rows: list[dict[str, Any]], refused: list[dict[str, str]]) -> dict[s
     return {
         "playbooks": len(rows),
         "refused": len(refused),
+        "refused_as_python_2": sum(bool(PYTHON_2.search(one["why"])) for one in refused),
         "import": sum(row["imports"] for row in rows),
         "without_missing_names": sum(not row["missing_names"] for row in rows),
         "reached_on_finish": sum(row["reached_on_finish"] for row in rows),

@@ -22,10 +22,19 @@ from soar.domain.questions import Answer
 from soar.engine.planner import Member
 from soar.testing import Heard, alert
 
-PATH = re.compile(r"([\w ]+):action_result\.(data|summary)((?:\.[\w*\- ]+)*)")
-FIELD = re.compile(r"artifact:\*\.cef\.(\w+)")
+PATH = re.compile(r"(?:([\w ]+):|[\"'])action_result\.(data|summary)((?:\.[\w*\- ]+)*)")
+FIELD = re.compile(r"""(?:artifact:\*\.cef\.|\[["']cef["']\]\[["'])(\w+)""")
+KEY = re.compile(r"""[\w\])](?:\.get\(|\[)["'](\w+)["']""")
+NUMBER = re.compile(
+    r"""(?:[-+*/<>]\s*|\bint\(|\bfloat\()\w+\[["'](\w+)["']\]"""
+    r"""|\[["'](\w+)["']\](?=\s*(?:[-*/<>]|\+\s*\w+\[))"""
+)
+OWN = frozenset({"status", "message", "summary", "data", "parameter", "context", "cef"})
+"""Keys of results and artifacts, which no vendor brings."""
 OUTPUT = re.compile(r"playbook_input:(\w+)")
 KINDS: Sequence[tuple[str, Sequence[Any]]] = (
+    (r"^(artifact|container)_ids?", ("1",)),
+    (r"repo$|repo_name|repository", ("community",)),
     (r"url|uri|link", ("https://one.example/a", "https://two.example/b")),
     (r"mail|sender|recipient", ("ada@one.example", "bob@two.example")),
     (r"hash|sha|md5|checksum", ("0" * 64, "a1" * 32)),
@@ -34,7 +43,7 @@ KINDS: Sequence[tuple[str, Sequence[Any]]] = (
     (r"host|device|endpoint|machine|computer", ("ws-1", "ws-2")),
     (r"ip|address|src|dst|source|dest", ("192.0.2.1", "198.51.100.7")),
     (r"count|total|num|score|positives|severity|size|port|level", (0, 3, 40)),
-    (r"time|date", ("2024-05-17T09:00:00Z",)),
+    (r"time|date|^ts$|_ts$", ("2024-05-17T09:00:00.000000Z",)),
     (r"^is_|^has_|found|exists|enabled", (True, False)),
 )
 
@@ -45,14 +54,21 @@ class Transcript:
 
     seed: int = 1
     written: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    """What fields of artifacts and inputs hold, by name, where it is not made up."""
     sources: Mapping[str, str] = field(default_factory=dict)
     """The texts of the playbooks, by name: they say what they read."""
 
     @classmethod
     def read(cls, path: Path | None, *, seed: int, sources: Mapping[str, str]) -> Transcript:
-        """Read a transcript: a JSON object with ``summary``, ``data``, ``failed`` per action."""
+        """
+        Read a transcript: a JSON object with ``summary``, ``data``, ``failed`` per action.
+
+        Under ``fields`` stand the values of artifacts and inputs by name.
+        """
         written = json.loads(path.read_text()) if path else {}
-        return cls(seed=seed, written=written, sources=sources)
+        fields = written.pop("fields", {})
+        return cls(seed=seed, written=written, fields=fields, sources=sources)
 
     def answer(self, playbook: str, block: str, call: Member) -> Heard:
         """Answer one call of an action."""
@@ -75,6 +91,9 @@ class Transcript:
         for where, path in _read_of(self.sources.get(playbook, ""), block):
             steps = path[1:] if where == "data" and path[:1] == ("*",) else path
             _put(row if where == "data" else summary, steps, chance)
+        for key, number in _taken_apart(self.sources.get(playbook, "")):
+            for told in (row, summary):
+                told.setdefault(key, chance.choice((0, 3, 40)) if number else value(key, chance))
         return {"summary": summary, "data": [row] if row else []}
 
     def choose(self, prompt: Prompt) -> Sequence[Answer] | None:
@@ -99,14 +118,14 @@ class Transcript:
         source = self.sources.get(playbook, "")
         chance = random.Random(f"{self.seed} {playbook}")
         fields = sorted({*FIELD.findall(source), "sourceAddress", "requestURL", "fileHash"})
-        cefs = [{name: value(name, chance) for name in fields} for _ in range(2)]
+        cefs = [{n: self.fields.get(n, value(n, chance)) for n in fields} for _ in range(2)]
         return alert(*cefs, label="events", owner_name="ada")
 
     def inputs(self, playbook: str) -> dict[str, Any]:
         """Return values for the inputs that a playbook reads."""
         chance = random.Random(f"{self.seed} {playbook} inputs")
         names = sorted(set(OUTPUT.findall(self.sources.get(playbook, ""))))
-        return {name: [value(name, chance)] for name in names}
+        return {name: [self.fields.get(name, value(name, chance))] for name in names}
 
 
 @lru_cache(maxsize=4096)
@@ -115,8 +134,15 @@ def _read_of(source: str, block: str) -> tuple[tuple[str, tuple[str, ...]], ...]
     return tuple(
         (where, tuple(step.strip() for step in path.split(".") if step.strip()))
         for name, where, path in PATH.findall(source)
-        if name.strip() == block
+        if name.strip() in ("", block)  # without a name: of whatever a callback is told
     )
+
+
+@lru_cache(maxsize=1024)
+def _taken_apart(source: str) -> tuple[tuple[str, bool], ...]:
+    """Return the keys by which a text takes rows and summaries apart, and which are numbers."""
+    numbers = {name for pair in NUMBER.findall(source) for name in pair if name}
+    return tuple((key, key in numbers) for key in sorted({*KEY.findall(source)} - OWN))
 
 
 def _put(row: dict[str, Any], steps: Sequence[str], chance: random.Random) -> None:

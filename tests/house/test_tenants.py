@@ -22,11 +22,13 @@ from tests.integration.rest.tenants import PATHS
 SHARED_NOUNS = {
     "approval policy": "who must agree is agreed for all tenants",
     "blast rule": "what is protected is protected from everybody's playbooks",
+    "container status": "the words are those of the product",
     "custom list": "playbooks of all tenants read it",
     "lane": "an asset's budget is one, whoever waits for it",
     "playbook": "playbooks are shared, and so are the workers that run them",
     "repository": "playbooks and functions are shared, and so is where they come from",
     "role": "what a role permits, it permits everybody who has it",
+    "severity": "the words are those of the product",
     "shadow switch": "it turns a playbook, an asset, or everything",
     "workbook phase template": "a way of working is agreed for all tenants",
     "workbook task template": "a way of working is agreed for all tenants",

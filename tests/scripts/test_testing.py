@@ -47,6 +47,36 @@ def known(action, success, container, results, handle):
     phantom.save_playbook_output_data({"found": results[0]["summary"]})
 """
 
+WANTS = """
+import phantom.rules as phantom
+
+def get(*parts, **params):
+    url = phantom.build_phantom_rest_url(*parts)
+    return phantom.requests.get(url, params=params, verify=False).json()["data"][0]
+
+def on_start(container):
+    asset, book = {"asset": "mailbox"}, {"workbook": "NIST", "task_name": "look"}
+    wanted = {"tags": "block, ip"}
+    assert get("asset", _filter_name=asset["asset"])["name"] == "mailbox"
+    phantom.add_workbook(container=container, workbook_id=book["workbook"])
+    phantom.requests.get(phantom.build_phantom_rest_url("version"))
+    assert [task["data"]["name"] for task in phantom.get_tasks(container)] == [book["task_name"]]
+    found = get("playbook", _filter_tags__contains='["block", "ip"]')
+    phantom.playbook(f"local/{found['name']}", container=container, callback=called)
+
+def called(action, success, container, results, handle):
+    phantom.act("look up", parameters=[{}], assets=["x"], callback=known)
+
+def known(action, success, container, results, handle):
+    row = results[0]["data"][0]
+    share = row["harmless"] + row["odd"]
+    assert isinstance(share, int) and isinstance(row["verdict"], str)
+    assert phantom.collect(results, "action_result.summary.country") != [None]
+
+def on_finish(container, summary):
+    pass
+"""
+
 
 def test_a_dialogue_hears_functions_and_playbooks() -> None:
     """
@@ -132,12 +162,14 @@ def test_a_folder_of_playbooks_is_checked_played_and_counted(tmp_path: Path) -> 
         "    phantom.fly()\ndef join_x():\n    last()\ndef last(): pass\n"
         "def on_finish(c, s): pass\n"
     )
+    (tmp_path / "old.py").write_text("def on_start(c):\n    print 'of Python 2'\n")
 
     found = tally(tmp_path)
 
     assert found["totals"] | {"blocks": 0} == {
         "playbooks": 3,
-        "refused": 0,
+        "refused": 1,
+        "refused_as_python_2": 1,
         "import": 3,
         "without_missing_names": 2,
         "reached_on_finish": 2,
@@ -151,3 +183,32 @@ def test_a_folder_of_playbooks_is_checked_played_and_counted(tmp_path: Path) -> 
     wrong = found["playbooks"][-1]
     assert (wrong["missing_names"], wrong["joins_fired_twice"]) == (["fly"], ["join_x"])
     assert wrong["check"] == ["line 4: phantom.fly is not known"]
+
+
+def test_a_playbook_finds_what_its_text_names(tmp_path: Path) -> None:
+    """
+    Assets, workbooks with their tasks, playbooks with their tags; and in the answers of vendors
+    the keys by which it takes them apart, numbers where it counts with them.
+    """
+    (tmp_path / "wants.py").write_text(WANTS)
+
+    (row,) = tally(tmp_path)["playbooks"]
+
+    assert (row["errors"], row["reached_on_finish"]) == ([], True)
+
+
+def test_a_transcript_answers_before_anything_is_made_up(tmp_path: Path) -> None:
+    """
+    By the name of the action; the playbook that counts on it fails without.
+    """
+    (tmp_path / "wants.py").write_text(
+        "import phantom.rules as phantom\n\ndef on_start(container):\n"
+        "    phantom.act('look up', parameters=[{}], assets=['x'], callback=known)\n\n"
+        "def known(action, success, container, results, handle):\n"
+        "    assert results[0]['summary']['verdict'] == 'worst of all'\n"
+    )
+    told = tmp_path / "told.json"
+    told.write_text('{"look up": {"summary": {"verdict": "worst of all"}}}')
+
+    assert tally(tmp_path)["totals"]["without_errors"] == 0
+    assert tally(tmp_path, transcript=told)["totals"]["without_errors"] == 1

@@ -173,3 +173,23 @@ def test_saving_hands_everything_to_the_store():
         "author": "",
         "candidate": False,
     }
+
+
+def test_a_name_may_have_spaces_inside(write):
+    """
+    Splunk names playbooks so; not at an end, where nobody sees them.
+    """
+    assert library.read(write(name="Contain Host v2.py")).name == "Contain Host v2"
+    with pytest.raises(BadInput, match=r"digits, _, [.], - and spaces only"):
+        library.read(write(name="Contain .py"))
+
+
+def test_the_oldest_sidecars_of_splunk_are_read(write):
+    """
+    Beside the first releases' playbooks stand a category, labels and a time.
+    """
+    sidecar = {"category": "Use", "create_time": "2015-08-27T19:21:54+00:00", "labels": ["*"]}
+
+    found = library.read(write(sidecar=sidecar))
+
+    assert (found.version, found.labels, found.more["category"]) == ("2015-08-27", ("*",), "Use")

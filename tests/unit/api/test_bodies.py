@@ -53,3 +53,16 @@ def test_what_is_no_whole_number_is_named(value: Any) -> None:
     """
     with pytest.raises(BadInput, match=r"^container_id: "):
         bodies.number({"container_id": value}, "container_id")
+
+
+def test_what_is_sent_back_as_it_was_shown_is_no_change() -> None:
+    """
+    Clients read, change and send the whole; a field that would silently do nothing is refused.
+    """
+    shown = {"id": 1, "name": "a", "create_time": "t"}
+
+    bodies.only({**shown, "name": "b"}, ("name",), shown)
+
+    for wrong in ({"id": 2}, {"other": None}):
+        with pytest.raises(BadInput, match="is not a field that can be written; known: name"):
+            bodies.only(wrong, ("name",), shown)

@@ -6,11 +6,16 @@ from __future__ import annotations
 
 import pytest
 
-from soar.api import nouns, query
+from soar.api import nouns, playbook_nouns, query
 from soar.domain.errors import BadInput
 from soar.store.listing import Condition, Listing
 
-ALL = [value for value in vars(nouns).values() if isinstance(value, Listing)]
+ALL = [
+    value
+    for room in (nouns, playbook_nouns)
+    for value in vars(room).values()
+    if isinstance(value, Listing)
+]
 
 
 def conditions(*pairs: tuple[str, str]) -> list[Condition]:
@@ -107,3 +112,16 @@ def test_a_flag_stands_there_or_says_no(text: str, expected: bool) -> None:
     """
     assert query.is_set({"flag": text}, "flag") is expected
     assert query.is_set({}, "flag") is False
+
+
+@pytest.mark.parametrize(
+    ("written", "value"),
+    [("2", "open"), ('"open"', "open"), ("9", "9"), ("[1, 3]", ["new", "closed"])],
+)
+def test_an_id_stands_for_the_word_that_it_numbers(written: str, value: object) -> None:
+    """
+    Clients name a status by its name, or by the id that the list of statuses gives it.
+    """
+    name = "_filter_status__in" if isinstance(value, list) else "_filter_status"
+
+    assert [c.value for c in conditions((name, written))] == [value]

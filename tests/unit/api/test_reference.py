@@ -10,7 +10,7 @@ from typing import Any, cast
 import pytest
 from starlette.routing import Route
 
-from soar.api import nouns
+from soar.api import nouns, playbook_nouns
 from soar.api import roles as role_nouns
 from soar.api.app import create
 from soar.api.errors import STATUSES
@@ -18,7 +18,12 @@ from soar.store.listing import OPERATORS, Listing
 
 REFERENCE = Path(__file__).resolve().parents[3] / "docs" / "reference" / "rest.md"
 TEXT = REFERENCE.read_text(encoding="utf-8")
-LISTINGS = [v for v in vars(nouns).values() if isinstance(v, Listing)] + [role_nouns.ROLES]
+LISTINGS = [
+    listing
+    for room in (nouns, playbook_nouns)
+    for listing in vars(room).values()
+    if isinstance(listing, Listing)
+] + [role_nouns.ROLES]
 ROUTES = [cast(Route, route) for route in create(cast(Any, None)).routes]
 
 

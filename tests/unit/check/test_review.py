@@ -41,11 +41,11 @@ def test_a_playbook_in_order_has_no_findings() -> None:
 
 
 @pytest.mark.parametrize(
-    ("source", "line"), [("def on_start(c)\n    pass", 1), ("if 1:\n\tx = 1\n        y = 2", 3)]
+    ("source", "line"), [("def on_start(c)\n    pass", 1), ("if 1:\n    print 'of Python 2'", 2)]
 )
 def test_a_syntax_error_is_found_at_its_line(source: str, line: int) -> None:
     """
-    Tabs and spaces mixed are one, too.
+    What only Python 2 reads is one, too.
     """
     (finding,) = review("folder/p.py", source, PLAYBOOK, KNOWN)
 

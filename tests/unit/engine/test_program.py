@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from soar.domain.commands import AddNote
+from soar.engine import vault_paths
 from soar.engine.activation import Activation, activate
 from soar.engine.program import BadPlaybook, MissingBlock, Undefined, load, undefined_callbacks
 from soar.phantom.desk import View
@@ -343,3 +344,53 @@ def test_a_block_that_floods_the_log_is_stopped() -> None:
 
     assert "a block may ask for at most 10,000 things" in done.error
     assert len(done.commands) == 10_000
+
+
+def test_a_global_that_splunk_lends_is_there_when_a_playbook_is_read() -> None:
+    """
+    ``def f(container=container)`` at module level: the default stands for the run's container.
+    """
+    assert (
+        called("def f(container=container):\n    return container\ndef on_start():\n    return f()")
+        is None
+    )
+
+
+def test_tabs_among_spaces_are_read_as_python_2_read_them() -> None:
+    """
+    A tab reaches to the next eighth column; tabs inside a line, and in its texts, stay.
+    """
+    source = "def on_start():\n        x = 'a\tb'\n\tif x:\n\t    return x\n        return ''\n"
+
+    assert called(source) == "a\tb"
+
+
+def test_simplejson_is_json_where_it_is_not_installed() -> None:
+    """
+    Playbooks of the first releases import it.
+    """
+    assert called("import simplejson\ndef on_start():\n    return simplejson.loads('[1]')") == [1]
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "'/opt/phantom/vault/tmp/{}'.format(name)",
+        "f'/opt/phantom/vault/tmp/{name}'",
+        "str(pathlib.Path('/opt/phantom/vault/tmp/') / name)",
+        "'/opt/phantom/vault/tmp' + '/' + name",
+    ],
+)
+def test_splunks_folder_for_files_is_the_blocks_own(
+    written: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    However its name is written inside a function; what only mentions it stays.
+    """
+    monkeypatch.setattr(vault_paths.Vault, "get_vault_tmp_dir", lambda: "/own")
+    source = (
+        f"import pathlib\nABOUT = '/opt/phantom/vault/tmp'\n# {written}\ndef on_start():\n"
+        f"    '/opt/phantom/vault/tmp/doc'\n    name = 'a'\n    return {written}, ABOUT\n"
+    )
+
+    assert called(source) == ("/own/a", "/opt/phantom/vault/tmp")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 import zlib
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -273,3 +274,24 @@ def test_a_candidate_changes_nothing_and_says_what_it_would_have_done(bench: Ben
     for table in ("decided_list", "pin", "note", "artifact", "attachment", "saved_object"):
         assert bench.rows(f"select 1 from {table}") == []
     assert len(bench.rows("select 1 from container")) == 1
+
+
+@pytest.mark.parametrize("ends", ["pass", "1 / 0"])
+def test_the_folder_of_a_block_is_gone_when_the_block_has_ended(bench: Bench, ends: str) -> None:
+    """
+    With the files in it, also where the block raised.
+    """
+    run_id = bench.start(
+        f"""{IMPORT}
+    folder = phantom.vault.Vault.get_vault_tmp_dir()
+    with open(f"{{folder}}/note.txt", "w") as file:
+        file.write("secret")
+    phantom.save_run_data(key="folder", value=folder)
+    {ends}
+"""
+    )
+    bench.settle()
+
+    folder = Path(bench.run(run_id)["run_data"]["folder"])
+    assert folder.name.startswith("soar-block-")
+    assert not folder.exists()

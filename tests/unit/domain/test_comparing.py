@@ -12,7 +12,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from soar.domain.comparing import OPERATORS, Terms, equal, holds, is_empty, keys, members
+from soar.domain.comparing import (
+    OPERATORS,
+    Terms,
+    as_number,
+    equal,
+    holds,
+    is_empty,
+    keys,
+    members,
+)
 
 LOOSE = Terms(case_sensitive=False)
 
@@ -113,3 +122,47 @@ def test_equal_values_have_a_key_in_common(left: Any, right: Any) -> None:
     if not is_empty(left) and not is_empty(right) and equal(left, right):
         plain = not isinstance(left, list | dict) and not isinstance(right, list | dict)
         assert not plain or set(keys(left)) & set(keys(right))
+
+
+def test_two_texts_of_which_one_is_a_number_compare_as_texts() -> None:
+    """
+    A number and a word have no order as numbers.
+    """
+    assert holds("9", "<", "abc")
+    assert holds("abc", ">", "9")
+    assert holds("9", "<", "10")
+
+
+def test_an_empty_text_in_a_list_equals_nothing() -> None:
+    """
+    It is no value, so it is no equal of an empty mapping either.
+    """
+    assert not holds(["", "x"], "==", {})
+    assert not holds({}, "==", ["", "x"])
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [("9" * 400, int("9" * 400)), ("9" * 401, None), ("1e999", None), ("1_0", None), (" 7 ", 7)],
+)
+def test_a_text_is_a_number_within_bounds(text: str, number: int | None) -> None:
+    """
+    Four hundred digits are read as one; infinity is none, nor is a number with underscores.
+    """
+    assert as_number(text) == number
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "expected"),
+    [
+        ("0.0.0.1", "10.0.0.1", True),  # a part of a text: without a slash it is no network
+        ("10.9.9.9", "10.1.2.3/8", True),  # the network of an address
+        ("11.9.9.9", "10.1.2.3/8", False),
+    ],
+)
+def test_only_a_text_with_a_slash_is_a_network(left: str, right: str, expected: bool) -> None:
+    """
+    It may be written with the address of a host in it.
+    """
+    assert holds(left, "in", right) is expected
+    assert holds(left, "not in", right) is not expected

@@ -15,7 +15,7 @@ from soar.catalog import ActionSpec, AppSpec, Catalog
 from soar.domain.budget import budget_of
 from soar.domain.model import Asset
 from soar.testing import Cast
-from tests.corpus.transcript import Transcript
+from soar.testing.transcript import Transcript
 
 APP = "simulated"
 

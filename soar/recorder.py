@@ -165,7 +165,7 @@ def laid(work: Work, container_id: int, playbook: str, source: str, *, but_of: i
     return {
         "notes": [case_shapes.note(row) for row in notes],
         "lists": {name: rows for name, rows in lists.items() if rows is not None},
-        "kept": list(_kept(work, container_id, playbook)),
+        "kept": list(_kept(work, container_id, playbook, set(_quoted(source)))),
     }
 
 
@@ -176,10 +176,12 @@ def _quoted(source: str) -> list[str]:
     return list(dict.fromkeys(names))
 
 
-def _kept(work: Work, container_id: int, playbook: str) -> Iterator[list[Any]]:
-    for number, name in ((container_id, ""), (0, playbook), (container_id, playbook)):
+def _kept(work: Work, container_id: int, playbook: str, named: set[str]) -> Iterator[list[Any]]:
+    """Yield the values kept for a container or a playbook, and for everybody those named."""
+    for number, name in ((container_id, ""), (0, playbook), (container_id, playbook), (0, "")):
         for row in work.saved_objects.find("%", container_id=number, playbook=name):
-            yield [number, name, row["key"], row["value"]]
+            if number or name or row["key"] in named:
+                yield [number, name, row["key"], row["value"]]
 
 
 def assets(work: Work) -> list[Document]:

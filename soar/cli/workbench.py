@@ -176,10 +176,11 @@ def _known(request: Document, *, name: str, container: int, run: int) -> Documen
             row = work.playbooks.newest(name)
             found |= {"playbook": row["name"], "source": work.playbooks.source(row["id"])}
         found |= {k: request[k] for k in ("playbook", "source") if k in request}
-        if container:
-            found["container"] = recorder.shape_of(work, container)
-            found["laid"] = recorder.laid(work, container, found["playbook"], found["source"])
         found["playbooks"], found["functions"] = recorder.programs(work, found["source"])
+        if container:
+            every = "\n".join((found["source"], *found["playbooks"].values()))
+            found["container"] = recorder.shape_of(work, container)
+            found["laid"] = recorder.laid(work, container, found["playbook"], every)
         return {**found, "assets": recorder.assets(work)}
 
 

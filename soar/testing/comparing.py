@@ -103,6 +103,8 @@ def compare(then: Document, now: Document) -> Difference:
         for said in dict.fromkeys(now["unrecorded"])
         if said not in known
     ]
+    if now["stopped"] and not then["stopped"]:
+        changes.append(Change(what="added", of="error", event="", said="it has no end"))
     return Difference(changes=tuple(changes), renamed=renamed)
 
 

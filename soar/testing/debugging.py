@@ -38,7 +38,7 @@ def debug(request: Mapping[str, Any]) -> dict[str, Any]:
     player.play(at)
     lines = {f: node.lineno for f, node in functions_of(parse(name, source)).items()}
     blocks = [
-        {**as_json(asdict(b)), "starts": lines.get(b.block) if not b.run else None}
+        {**as_json(asdict(b)), "starts": lines.get(b.block) if b.playbook == program.name else None}
         for b in player.blocks
     ]
     return _shown({
@@ -78,7 +78,7 @@ def _stage(request: Mapping[str, Any], player: Player) -> Watched:
     if recording is not None:
         return Watched(
             **common,
-            memory=recording.memory(),
+            memory=recording.memory(inputs),
             catalog=recording.catalog(),
             assets=recording.assets(),
             scope=recording.scope,

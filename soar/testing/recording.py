@@ -74,9 +74,10 @@ class Recording:
         text = self.run.get("started")
         return datetime.fromisoformat(text) if text else datetime.now(UTC)
 
-    def memory(self) -> Recalled:
-        """Return what the run knew as it began."""
-        return memory_of(self.document, inputs=self.run.get("inputs"))
+    def memory(self, inputs: Mapping[str, Any] | None = None) -> Recalled:
+        """Return what the run knew as it began; other inputs may be given."""
+        given = self.run.get("inputs") if inputs is None else inputs
+        return memory_of(self.document, inputs=given)
 
     @property
     def scope(self) -> scope.Scope:

@@ -149,12 +149,12 @@ class Watched(Dialogue):
         self._wrote(block, self.error, witness)
         return self
 
-    def _wrote(self, block: str, error: str, witness: Witness) -> None:
+    def _wrote(self, block: str, error: str, witness: Witness, whose: str = "") -> None:
         found = LINE.search(error)
         self.blocks.append(
             Block(
                 event=self.event,
-                playbook=self.program.name,
+                playbook=whose or self.program.name,
                 block=block,
                 told=self.told,
                 steps=witness.steps,
@@ -171,7 +171,7 @@ class Watched(Dialogue):
         with witness.watching() if self.look else nullcontext():
             row = super()._evaluated(program, stem, given)
         self.told = as_json(given)
-        self._wrote(stem, row["message"], witness)
+        self._wrote(stem, row["message"], witness, program.name)
         self.event = before
         return row
 

@@ -281,6 +281,34 @@ def heard(action, success, container, results, handle):
     assert said == ["two", "twoone"]
 
 
+def test_acts_that_were_asked_together_are_heard_together(bench: Bench) -> None:
+    """
+    Each result has the name of its act; one that is asked otherwise alone has failed.
+    """
+    source = """
+import phantom.rules as phantom
+
+def on_start(container):
+    phantom.act_together([
+        {"action": "look up", "parameters": [{"target": "a"}], "name": "one"},
+        {"action": "shout", "parameters": [{"target": "b"}], "name": "two"},
+    ], name="both", callback=heard)
+
+def heard(action, success, container, results, handle):
+    phantom.comment(comment=str([(r["name"], r["status"]) for r in results]))
+    phantom.comment(comment=str(phantom.collect2(datapath=["two:action_result.summary.target"])))
+"""
+    run_id = bench.play(source)
+    found = recorded(bench, run_id)
+    assert found["unlike"] == []
+    assert bench.notes() == ["[('one', 'success'), ('two', 'success')]", "[['b']]"]
+    assert not testing.replay(found, source)
+
+    difference = testing.replay(found, source.replace('"b"', '"c"'))
+    first = difference.of("command")[-2]
+    assert (first.then, first.now) == (bench.notes()[0], "[('one', 'success'), ('two', 'failed')]")
+
+
 def test_an_artifact_that_came_while_the_run_went_on_comes_then(bench: Bench) -> None:
     """
     Not before: the first block did not see it.

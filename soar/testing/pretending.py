@@ -14,23 +14,9 @@ from typing import Any
 from soar.catalog import ActionSpec, AppSpec, Catalog
 from soar.domain.budget import budget_of
 from soar.domain.model import Asset
+from soar.testing.recording import spec_of
 
 APP = "simulated"
-
-
-def _spec(action: str) -> ActionSpec:
-    return ActionSpec(
-        app=APP,
-        name=action,
-        function=action.replace(" ", "_"),
-        kind="investigate",
-        impact="low",
-        read_only=True,
-        timeout=1,
-        description="",
-        undo="",
-        parameters=(),
-    )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -41,7 +27,7 @@ class AnyAction(AppSpec):
         """Return an action as a real app offers it, or as it is written."""
         wanted = " ".join(name.lower().split())
         known = next((spec for spec in self.actions if spec.name == wanted), None)
-        return known or _spec(wanted)
+        return known or spec_of(wanted, APP)
 
 
 class AllOffered(Catalog):

@@ -85,8 +85,12 @@ class Recording:
         return scope.of(self.run.get("scope", "all"), int(self.run.get("artifacts_from") or 0))
 
     def catalog(self) -> Catalog:
-        """Return what apps offer: this release's, and what the run was offered."""
-        return offered(map(_spec, self.document.get("actions", ())))
+        """Return what apps offer: this release's, what the run was offered, and what it called."""
+        called = {(r["app"], r["action"]) for a in self.answers for r in a.get("calls", ())}
+        known = [_spec(raw) for raw in self.document.get("actions", ())]
+        named = {(spec.app, spec.name) for spec in (*catalogs.load().actions, *known)}
+        gone = [spec_of(action, app) for app, action in sorted(called - named) if app]
+        return offered([*known, *gone])
 
     def assets(self) -> dict[str, Asset]:
         """Return the assets that there were."""
@@ -187,6 +191,22 @@ def offered(specs: Iterable[ActionSpec]) -> Catalog:
         others = tuple(known for known in app.actions if known.name != spec.name)
         apps[spec.app] = replace(app, actions=(*others, spec))
     return Catalog(apps=tuple(apps.values()))
+
+
+def spec_of(action: str, app: str) -> ActionSpec:
+    """Return an action of which nothing is known but its name."""
+    return ActionSpec(
+        app=app,
+        name=action,
+        function=action.replace(" ", "_"),
+        kind="investigate",
+        impact="low",
+        read_only=True,
+        timeout=1,
+        description="",
+        undo="",
+        parameters=(),
+    )
 
 
 def _bare(slug: str) -> AppSpec:

@@ -115,7 +115,6 @@ def _asked_otherwise(document: Mapping[str, Any], blocks: list[dict[str, Any]]) 
     )
     said = [f"{name!r} was asked {n} times more" for name, n in sorted((asked - run).items())]
     said += [f"{name!r} was asked {n} times less" for name, n in sorted((run - asked).items())]
-    failed = any(block["error"] for block in blocks)
-    if failed and not document["run"]["error"]:
-        said.append("a block fails")
+    if not document["run"]["error"]:
+        said += [block["error"] for block in blocks if block["error"]]
     return said

@@ -42,7 +42,7 @@ Document = dict[str, Any]
 
 
 def record(
-    work: Work, run_id: int, catalog: Catalog, *, whole: bool = False
+    work: Work, run_id: int, catalog: Catalog, *, base_url: str = "", whole: bool = False
 ) -> tuple[Document, str]:
     """Return what a run was told, and the text of the version that ran."""
     run = work.runs.get(run_id)
@@ -55,7 +55,7 @@ def record(
             "form": FORM,
             "version": VERSION,
             "redacted": not whole,
-            "run": _run(work, run),
+            "run": {**_run(work, run), "base_url": base_url},
             **_container(work, run, joins),
             "answers": [_answer(work, join) for join in joins],
             "standing": _standing(work, run, joins),

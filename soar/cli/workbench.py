@@ -71,14 +71,14 @@ def debug(
     from soar.testing import room
 
     _one_of(name=name, file=file, run=run)
-    if not run and bool(container) == bool(alert):
-        raise BadInput("container", "give --container, --alert or --run: what it is played on")
+    if [bool(container), bool(alert), bool(run)].count(True) != 1:
+        raise BadInput("container", "give one of --container, --alert, --run: what it is played on")
     request: Document = {
         "rows": rows,
         "seed": seed,
         "transcript": _transcript(transcript),
         "choices": dict(map(_choice, answer or ())),
-        "inputs": entry.read_json(inputs) if inputs else None,
+        "inputs": _object(inputs, "inputs") if inputs else None,
     }
     if file:
         request |= {"playbook": Path(file).stem, "source": entry.read_text(file)}
@@ -156,7 +156,8 @@ def _one_of(*, name: str, file: str, run: int) -> None:
 def _recording(work: Work, house: Any, run: int, *, whole: bool) -> tuple[Document, str]:
     from soar import recorder
 
-    return recorder.record(work, run, house.catalog, whole=whole)
+    url = house.settings.public_url
+    return recorder.record(work, run, house.catalog, base_url=url, whole=whole)
 
 
 def _known(request: Document, *, name: str, container: int, run: int) -> Document:
@@ -187,9 +188,16 @@ def _known(request: Document, *, name: str, container: int, run: int) -> Documen
 def _transcript(source: str) -> Document | None:
     if not source:
         return None
-    found = entry.read_json(source)
-    if not isinstance(found, Mapping) or not all(isinstance(v, Mapping) for v in found.values()):
+    found = _object(source, "transcript")
+    if not all(isinstance(answer, Mapping) for answer in found.values()):
         raise BadInput("transcript", 'must hold answers by action: {"ip reputation": {"data": []}}')
+    return found
+
+
+def _object(source: str, name: str) -> Document:
+    found = entry.read_json(source)
+    if not isinstance(found, Mapping):
+        raise BadInput(name, f"{source} must hold an object, not {type(found).__name__}")
     return dict(found)
 
 
@@ -230,4 +238,5 @@ def _write(file: str, document: Document) -> None:
 
     path = Path(file)
     path.touch(mode=0o600)
+    path.chmod(0o600)
     path.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

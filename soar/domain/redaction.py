@@ -41,6 +41,7 @@ WRITTEN = re.compile(
 )
 """Secrets inside a text: after a word for one, as a header, in an address, as a key."""
 MAIL = re.compile(r"(?<![\w.%+-])([\w.%+-]{1,64})@(?=[\w-]+(?:\.[\w-]+)+)")
+WORD = re.compile(r"\w(?:[\w.%+-]*\w)?")
 NOBODY = frozenset(
     ("abuse", "admin", "alert", "alerts", "billing", "contact", "help", "hello", "info", "mail",
      "no-reply", "noreply", "office", "phishing", "postmaster", "reports", "root", "sales",
@@ -116,16 +117,14 @@ class Redactor:
         secrets = {
             s: p for s, p in self._secrets.items() if len(s) >= SHORTEST_SECRET and s not in common
         }
-        words = secrets | self._persons
-        if not words:
-            return lambda text: text
-        each = [re.escape(s) for s in sorted(secrets, key=len, reverse=True)]
-        each += [
-            rf"(?<![\w.%+-]){re.escape(name)}(?![\w%+-])"
-            for name in sorted(self._persons, key=len, reverse=True)
-        ]
-        pattern = re.compile("|".join(each))
-        return lambda text: pattern.sub(lambda found: words[found[0]], text)
+        each = sorted(map(re.escape, secrets), key=len, reverse=True)
+        pattern, persons = re.compile("|".join(each) or "(?!)"), self._persons
+
+        def replacing(text: str) -> str:
+            text = pattern.sub(lambda found: secrets[found[0]], text)
+            return WORD.sub(lambda found: persons.get(found[0], found[0]), text)
+
+        return replacing
 
     def _replaced(self, value: Any, replacing: Callable[[str], str], secret: bool = False) -> Any:
         if isinstance(value, Mapping):

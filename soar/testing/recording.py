@@ -25,6 +25,7 @@ from soar.domain.redaction import masked
 from soar.engine.planner import Join, Member
 from soar.testing.staging import Laid, Recalled
 
+BASE_URL = "https://soar.example"
 FORM = "soar recording"
 VERSION = 1
 NEEDED = ("run", "container", "answers", "standing", "blocks", "end")
@@ -120,8 +121,8 @@ class Recording:
                 taken.add(row["id"])
                 return dict(deepcopy(row))
         every = (row for answer in self.answers for row in answer.get("calls", ()))
-        found = next((row for row in every if _question_of(row) == wanted), None)
-        return None if found is None else dict(deepcopy(found))
+        found = [row for row in every if _question_of(row) == wanted]
+        return dict(deepcopy(found[-1])) if found else None
 
 
 def _question_of(row: Mapping[str, Any]) -> str:
@@ -151,17 +152,18 @@ def memory_of(known: Mapping[str, Any], *, inputs: Mapping[str, Any] | None = No
     """Return a memory with what is known of a container, and of what lies around it."""
     shape = deepcopy(dict(known["container"]))
     shape.setdefault("artifacts", [])
-    laid = known.get("laid") or {}
+    laid, run = known.get("laid") or {}, known.get("run") or {}
     shelf = Laid(
         lists=deepcopy(laid.get("lists") or {}),
         written=deepcopy(laid.get("notes") or []),
         kept={(c, p, k): v for c, p, k, v in deepcopy(laid.get("kept") or [])},
         known_assets=[{"name": a["slug"], **a} for a in known.get("assets") or ()],
         artifacts={int(a["id"]): a for a in shape["artifacts"]},
-        named=(known.get("run") or {}).get("playbook", ""),
+        named=str(run.get("playbook") or ""),
+        base_url=str(run.get("base_url") or BASE_URL).rstrip("/"),
     )
     highest = max([100, *(int(a["id"]) for a in shape["artifacts"])])
-    starter = str((known.get("run") or {}).get("starter") or "")
+    starter = str(run.get("starter") or "")
     return Recalled(
         shape, last_id=highest, inputs=dict(inputs or {}), records=shelf, starter=starter
     )

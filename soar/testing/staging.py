@@ -139,7 +139,7 @@ class Watched(Dialogue):
         return self.memory.container(self.memory.shape["id"])
 
     def _view(self) -> View:
-        return replace(super()._view(), run_id=self.run_id)
+        return replace(super()._view(), run_id=self.run_id, base_url=self.memory.records.base_url)
 
     def calls(self, block: str, *told: Any, **keywords: Any) -> Watched:
         """Call a block, and write down what it did."""

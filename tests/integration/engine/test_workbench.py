@@ -168,6 +168,8 @@ def test_a_file_is_debugged_on_an_alert_without_a_server(soar: Soar, tmp_path: P
         ["debug", "x"],
         ["debug", "--file", file, "--container", 1, "--alert", alert],
         ["debug", "x", "--file", file, "--container", 1],
+        ["debug", "--run", 1, "--container", 1],
+        ["debug", "--file", file, "--alert", alert, "--inputs", "-"],
         ["debug", "--file", file, "--alert", alert, "--answer", "nothing"],
     ):
-        document(soar, *words, code=2, SOAR_DATABASE_URL="")
+        document(soar, *words, code=2, given="[]", SOAR_DATABASE_URL="")

@@ -29,7 +29,7 @@ CODES: tuple[tuple[type[SoarError], int], ...] = (
 )
 MEANINGS = {
     0: "done",
-    FAILED: "failed: the sentence says why (also: a server does not answer)",
+    FAILED: "failed: the sentence says why (also: a server does not answer, a replay differs)",
     2: "something that was written cannot be used: an option, a file, a field",
     3: "what was asked for does not exist",
     4: "this person may not do this",

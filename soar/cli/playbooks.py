@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
-from soar.cli import bringing, candidates, entry
+from soar.cli import bringing, candidates, entry, workbench
 from soar.cli.screen import AsJson, plain, say, show, table
 from soar.domain.errors import BadInput, NotFound
 
@@ -25,6 +25,7 @@ app = typer.Typer(no_args_is_help=True)
 triggers_app = typer.Typer(no_args_is_help=True)
 bringing.register(app)
 candidates.register(app)
+workbench.register(app)
 Name = Annotated[str, typer.Argument(help="Name of the playbook.")]
 SHOWN = ("id", "name", "title", "version", "manual_minutes", "sha256", "created_at")
 

@@ -147,6 +147,10 @@ class Functions(Queries):
         """Return the version that calls get of every custom function."""
         return self._all(f"select {COLUMNS} from custom_function where active order by repo, name")
 
+    def source(self, function_id: int) -> str:
+        """Return the text of one version."""
+        return str(self._value("select source from custom_function where id = :id", id=function_id))
+
     def call(
         self,
         action_run_id: int,

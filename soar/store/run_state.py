@@ -40,6 +40,22 @@ SEEN = """
 """Notes, as a run starts, the newest artifact of its container, and the newest that an earlier
 run of the same playbook had seen."""
 
+STARTED = f"""
+    with moved as (
+      update playbook_run set status = :to, update_time = now(), {SEEN}
+      where id = :id and status = any(:from) returning id, container_id, artifacts_from),
+    begun as (
+      insert into run_state (run_id, kind, name, value)
+      select m.id, 'begun', 'container', jsonb_build_object('name', c.name, 'label', c.label,
+        'severity', c.severity, 'status', c.status, 'description', c.description, 'kind', c.kind,
+        'owner_name', c.owner_name, 'sensitivity', c.sensitivity, 'template', c.template,
+        'tags', c.tags, 'custom_fields', c.custom_fields, 'current_phase_id', c.current_phase_id)
+      from moved m join container c on c.id = m.container_id
+      on conflict (run_id, kind, name) do nothing)
+    select artifacts_from from moved
+"""
+"""Moves a run to running, and keeps how its container stood: a recording begins with that."""
+
 
 class RunState(Queries):
     """Named queries on what blocks have kept, and on results by name."""

@@ -15,7 +15,7 @@ from soar.domain.errors import NotFound
 from soar.domain.states import RUN_MOVES, RunStatus, sources
 from soar.store.prepared import Hot
 from soar.store.rows import Queries, Row, as_json, storable
-from soar.store.run_state import SEEN
+from soar.store.run_state import STARTED
 
 MORE = """
     select r.status in ('queued', 'running') and (
@@ -148,9 +148,8 @@ class Runs(Queries):
 
     def started(self, run_id: int) -> int:
         """Move a locked run from queued to running; return after which artifact new ones begin."""
-        moved = f"update playbook_run set status = :to, update_time = now(), {SEEN}"
         new_after = self._value(
-            Hot(f"{moved} where id = :id and status = any(:from) returning artifacts_from"),
+            Hot(STARTED),
             id=run_id,
             to=RunStatus.RUNNING.value,
             **{"from": sources(RUN_MOVES, RunStatus.RUNNING)},

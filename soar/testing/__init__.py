@@ -7,11 +7,15 @@ Never: a mock: the blocks, the plans and the results are the real ones.
 """
 
 from soar.testing.autoplay import Cast, Mistake, Played, perform
+from soar.testing.comparing import Change, Difference
+from soar.testing.replaying import replay
 from soar.testing.stage import Dialogue, Heard, Memory, alert, begin, on_stage
 
 __all__ = [
     "Cast",
+    "Change",
     "Dialogue",
+    "Difference",
     "Heard",
     "Memory",
     "Mistake",
@@ -20,4 +24,5 @@ __all__ = [
     "begin",
     "on_stage",
     "perform",
+    "replay",
 ]

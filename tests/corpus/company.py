@@ -15,8 +15,8 @@ from soar.catalog import ActionSpec, AppSpec, Catalog
 from soar.domain.budget import budget_of
 from soar.domain.model import Asset
 from soar.testing import Cast
+from soar.testing.transcript import Transcript
 from tests.corpus.offered import MADE_UP, Offered
-from tests.corpus.transcript import Transcript
 
 APP = "simulated"
 

@@ -18,8 +18,8 @@ from soar.check.findings import ERROR, Finding
 from soar.check.review import known, review_all
 from soar.engine import program
 from soar.testing import Mistake, Played, perform
+from soar.testing.transcript import Transcript
 from tests.corpus.company import AnyCatalog, cast_of
-from tests.corpus.transcript import Transcript
 
 PYTHON_2 = re.compile(
     r"Missing parentheses in call to|multiple exception types must be parenthesized"

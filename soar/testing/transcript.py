@@ -20,7 +20,7 @@ from typing import Any
 from soar.domain.commands import Prompt
 from soar.domain.questions import Answer
 from soar.engine.planner import Member
-from soar.testing import Heard, alert
+from soar.testing.stage import Heard, alert
 
 PATH = re.compile(r"(?:([\w ]+):|[\"'])action_result\.(data|summary)((?:\.[\w*\- ]+)*)")
 FIELD = re.compile(r"""(?:artifact:\*\.cef\.|\[["']cef["']\]\[["'])(\w+)""")

@@ -136,7 +136,8 @@ def _before(artifact: Row, joins: list[Row]) -> int | None:
 
 def _answer(work: Work, join: Row) -> Document:
     """Return what a callback heard, or would have heard if there was one."""
-    event = delivery.event(work, join, frozenset())
+    rows = work.reads.results_of(join["id"])
+    event = delivery.event(work, join, frozenset(), rows)
     _, success, _, results, _ = event.positional
     told = {
         **{name: join[name] for name in ("id", "kind", "name", "action", "callback")},
@@ -150,7 +151,6 @@ def _answer(work: Work, join: Row) -> Document:
             return told | {"result": dict(results[0])}
         case "custom_function":
             return told | {"rows": [dict(row) for row in results]}
-    rows = work.runs.results(join["id"])
     acts = {row["action_run_id"]: row["action_name"] for row in rows}
     return told | {
         "acts": [{"id": number, "name": name} for number, name in acts.items()],

@@ -75,6 +75,14 @@ class Reads(Queries):
             id=container_id,
         )
 
+    def results_of(self, join_id: int) -> list[Row]:
+        """Return every call that a join waited for, in the order they were asked."""
+        return self._all(
+            "select c.*, a.name as action_name from app_run c"
+            " join action_run a on a.id = c.action_run_id where c.join_id = :id order by c.id",
+            id=join_id,
+        )
+
     def notes_of(self, container_id: int) -> list[Row]:
         """Return the notes and comments of a container."""
         return self._all("select * from note where container_id = :id order by id", id=container_id)

@@ -14,11 +14,11 @@ from soar.testing.debugging import debug
 
 Document = dict[str, Any]
 SOURCE = """
-import phantom.rules as phantom
+import sys, phantom.rules as phantom
 
 def on_start(container):
     find_1(container=container)
-    print("on its way")
+    print("on its way"); sys.stdout.write("by itself\\n")
 
 def find_1(action=None, success=None, container=None, results=None, handle=None, **kwargs):
     rows = phantom.collect2(container=container, datapath=["artifact:*.cef.ip", "artifact:*.id"])
@@ -75,7 +75,9 @@ def test_each_block_says_what_it_read_and_asked_for() -> None:
     (text,) = [s for s in third["steps"] if s.get("calls") == "format"]
     assert "problem" in text["datapaths"][1]
     assert [c["do"] for c in third["commands"]] == ["log", "keep", "log", "update container"]
-    assert {"prints": "on its way", "block": "on_start", "line": 6} in first["steps"]
+    (said,) = [s for s in first["steps"] if s.get("calls") == "debug"]
+    assert (said["given"], said["line"]) == ({"message": "on its way"}, 6)
+    assert {"prints": "by itself", "block": "on_start", "line": 6} in first["steps"]
 
 
 def test_an_error_has_its_line_and_what_went_before_stands() -> None:

@@ -158,6 +158,7 @@ def test_a_text_is_a_number_within_bounds(text: str, number: int | None) -> None
         ("0.0.0.1", "10.0.0.1", True),  # a part of a text: without a slash it is no network
         ("10.9.9.9", "10.1.2.3/8", True),  # the network of an address
         ("11.9.9.9", "10.1.2.3/8", False),
+        ("1.0.0.0", "11.0.0.0/8", False),  # a part of its text, and not in it
     ],
 )
 def test_only_a_text_with_a_slash_is_a_network(left: str, right: str, expected: bool) -> None:

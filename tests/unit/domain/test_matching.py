@@ -152,3 +152,16 @@ def test_pairs_are_those_of_a_plain_reference(a: list[Any], b: list[Any], operat
     ours = [n for n, x in enumerate(a) if any(fits(x, y) for y in b)]
     theirs = [n for n, y in enumerate(b) if any(fits(x, y) for x in a)]
     assert found == (Match(True, {"a": ours, "b": theirs}) if ours else Match(False))
+
+
+def test_the_order_in_which_conditions_are_written_makes_no_difference() -> None:
+    """
+    A row stays only if the one that it fits stays: what is said of one source is asked first.
+    """
+    pair = Condition(of("a"), "==", of("b"))
+    alone = Condition(of("a", 1), "==", is_("high"))
+    rows: dict[str, list[Any]] = {"a": [("x", "low"), ("y", "high")], "b": ["x", "y"]}
+
+    expected = Match(True, {"a": [1], "b": [1]})
+    assert matched([alone, pair], **rows) == expected
+    assert matched([pair, alone], **rows) == expected

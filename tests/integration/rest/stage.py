@@ -47,7 +47,9 @@ ASSET = {
 def serving(house: House, *, app: Any = None, **settings: Any) -> Iterator[str]:
     """A real server of the application (or *app*) on a free port, with other settings if given."""
     believed = http.believed(house.settings.model_copy(update=settings))
-    with closing(socket.socket()) as listener:
+    # Only where a socket says it is TCP does asyncio switch off Nagle's algorithm: 40 ms a request.
+    tcp = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    with closing(tcp) as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen(64)
         server = uvicorn.Server(

@@ -15,25 +15,10 @@ from soar.catalog import ActionSpec, AppSpec, Catalog
 from soar.domain.budget import budget_of
 from soar.domain.model import Asset
 from soar.testing import Cast
+from soar.testing.pretending import APP
+from soar.testing.recording import spec_of
 from soar.testing.transcript import Transcript
 from tests.corpus.offered import MADE_UP, Offered
-
-APP = "simulated"
-
-
-def _spec(action: str) -> ActionSpec:
-    return ActionSpec(
-        app=APP,
-        name=action,
-        function=action.replace(" ", "_"),
-        kind="investigate",
-        impact="low",
-        read_only=True,
-        timeout=1,
-        description="",
-        undo="",
-        parameters=(),
-    )
 
 
 class AnyApp(AppSpec):
@@ -41,7 +26,7 @@ class AnyApp(AppSpec):
 
     def action(self, name: str) -> ActionSpec | None:
         """Return an action of that name."""
-        return _spec(name)
+        return spec_of(name, APP)
 
 
 class AnyCatalog(Catalog):

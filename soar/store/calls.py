@@ -313,7 +313,11 @@ class Calls(Queries):
 
 
 def messages(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Return the bodies of "member" messages: ids and names only."""
+    """
+    Return the bodies of "member" messages, ids and names only, in the order of the calls.
+
+    A server returns the rows that it changed in the order it finds them on its pages.
+    """
     return [
         {
             "app_run_id": row["id"],
@@ -322,5 +326,5 @@ def messages(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
             "join_id": row["join_id"],
             "run_id": row["run_id"],
         }
-        for row in rows
+        for row in sorted(rows, key=lambda row: row["id"])
     ]

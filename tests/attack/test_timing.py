@@ -14,7 +14,7 @@ from collections.abc import Callable
 import pyotp
 import pytest
 
-from soar import access, codes
+from soar import access, approvals, codes, identity
 from soar.bootstrap import House
 from soar.domain.errors import SoarError
 from soar.domain.secret import Secret
@@ -62,6 +62,12 @@ def nonce() -> bool:
     return oidc_token._same("of this hop", "of this hop")
 
 
+def seen() -> bool:
+    """Answer a high-impact question with the digest of what was shown."""
+    approvals._check_shown("ab12", {"id": 1, "payload": {}, "payload_digest": "ab12"})
+    return True
+
+
 def is_let_in(door: Callable[[], bool]) -> bool:
     """Tell whether a door lets in who shows this."""
     try:
@@ -70,7 +76,7 @@ def is_let_in(door: Callable[[], bool]) -> bool:
         return False
 
 
-@pytest.mark.parametrize("door", [webhook, slack, code, form, nonce])
+@pytest.mark.parametrize("door", [webhook, slack, code, form, nonce, seen])
 def test_a_door_opens_only_where_the_comparison_in_constant_time_says_so(
     door: Callable[[], bool], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -101,3 +107,20 @@ def test_a_token_is_found_by_its_hash_and_compared_in_constant_time(
         monkeypatch.setattr(hmac, "compare_digest", lambda *_: False)
 
         assert not is_let_in(shown)
+
+
+def test_a_session_is_found_by_its_hash_and_compared_in_constant_time(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    Its row alone keeps nobody signed in.
+    """
+    with house.database.begin() as work:
+        who = {"person_id": work.people.save("ada", ["analyst"], "normal"), "one_time": False}
+        secret = identity.begin(work, who, address="192.0.2.1", limits=identity.Limits())
+
+        assert identity.session_of(work, secret, address="192.0.2.1") is not None
+
+        monkeypatch.setattr(hmac, "compare_digest", lambda *_: False)
+
+        assert identity.session_of(work, secret, address="192.0.2.1") is None

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import count
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from standardwebhooks import Webhook
 
 from soar import access
 from soar.bootstrap import House
+from soar.notify import from_webhook
 from soar.notify.signatures import new_webhook_secret
 from tests.integration.notify.stage import Office, Receiver
 from tests.integration.notify.test_slack import state
@@ -121,6 +123,18 @@ def refused(office: Office, send: Callable[[], requests.Response], status: int) 
     assert answer.status_code == status, answer.text
     assert state(office) == before
     return str(answer.json()["message"])
+
+
+def test_who_signs_is_compared_with_who_decides_in_constant_time(
+    office: Office, sender: Sender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    Where that comparison says no, the right person decides nothing.
+    """
+    never = SimpleNamespace(compare_digest=lambda *_: False)
+    monkeypatch.setattr(from_webhook, "hmac", never)
+
+    assert "the token is ada's" in refused(office, sender.send, 403)
 
 
 def test_a_signature_alone_decides_nothing(office: Office, sender: Sender) -> None:

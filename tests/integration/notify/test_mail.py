@@ -4,6 +4,7 @@ E-mail: a real mail server takes it, over TLS that is checked, and its link deci
 
 from __future__ import annotations
 
+import hmac
 import re
 import smtplib
 import socket
@@ -254,6 +255,22 @@ def test_a_token_that_is_wrong_names_nobody(office: Office, house: House, mail: 
         assert links.named(work, token, links.BUTTON) is None
     office.do("update link set expires_at = now()")
     assert named(question, token) == ""
+
+
+def test_a_link_is_compared_with_its_question_in_constant_time(
+    office: Office, house: House, mail: Mailbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    Where that comparison says no, the right link names nobody.
+    """
+    office.person("ada", "analyst", email="ada@soc.example")
+    question = office.approval(office.ask(to="ada"))["public_id"]
+    office.send_all()
+
+    monkeypatch.setattr(hmac, "compare_digest", lambda *_: False)
+
+    with house.database.begin() as work:
+        assert links.addressee(work, question, _token(mail)) == ""
 
 
 @pytest.mark.parametrize(

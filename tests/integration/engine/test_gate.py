@@ -111,19 +111,6 @@ def test_an_approved_call_is_made_once(bench: Bench) -> None:
     assert (audit["who"], audit["what"]) == ("ada", "approval answered")
 
 
-def test_calls_that_one_answer_lets_go_are_sent_in_their_order(bench: Bench) -> None:
-    """
-    Wherever their rows lie on the server's pages.
-    """
-    three = "[{'target': '10.0.0.5'}, {'target': '10.0.0.6'}, {'target': '10.0.0.7'}]"
-    bench.play(ISOLATE.replace("{'target': '10.0.0.5'}", three))
-    bench.do("update app_run set message = 'moved behind the others' where id < 3")
-
-    bench.answer(bench.questions()[0]["id"])
-
-    assert [m.body["app_run_id"] for m in bench.pending if m.kind == "member"] == [1, 2, 3]
-
-
 def test_a_forged_message_that_names_a_held_call_does_nothing(bench: Bench) -> None:
     """
     A message can only name a call, and a call that waits for a person cannot be claimed.

@@ -179,7 +179,7 @@ def _of_server(kind: str, detail: str, then: str, severity: str = CRITICAL) -> F
 
 
 def _schema(work: Work) -> Iterator[Finding]:
-    head = migrate.pending(work.connection)
+    head = migrate.pending(work.overdue.revision())
     if head:
         yield _of_server("schema old", f"this release needs {head}", "run `soar migrate`")
 

@@ -33,8 +33,8 @@ from soar.phantom.results import PromptResults
 from soar.settings import Settings
 from soar.store.database import Database
 from soar.store.errors import REFUSED, UNREACHABLE
+from soar.store.moves import Standing
 from soar.store.rows import Row, as_json
-from soar.store.runs import MORE, Standing
 from soar.store.work import Work
 from soar.telemetry import log
 
@@ -74,16 +74,15 @@ class Engine:
     def _move(self, run_id: int) -> bool:
         """Deliver one event or end the run; True when, the lock let go, there is more to do."""
         with limits.Brace(self.database, run_id) as brace, self.database.begin() as work:
-            run = work.runs.lock(run_id)
-            if run is None or self._advance(work, run, brace):
+            held = work.moves.hold(run_id)
+            if held is None or self._advance(work, *held, brace):
                 return False
-        more = self.database.run(MORE, {"run": run_id})
+            work.moves.look_again(run_id)
+        more = work.transaction.found
         return bool(more and more[0][0])
 
-    def _advance(self, work: Work, run: Row, brace: limits.Brace) -> bool:
+    def _advance(self, work: Work, run: Row, standing: Standing, brace: limits.Brace) -> bool:
         """Deliver one event, if one is due; True when the run has ended."""
-        queued = run["status"] == RunStatus.QUEUED
-        standing = Standing() if queued else work.runs.standing(run["id"])
         if standing.open_joins and standing.join is None and standing.function_call is None:
             return False
         if brace.take() < limits.MOST_DEATHS:
@@ -91,7 +90,7 @@ class Engine:
         else:
             ended = self._set_aside(work, run, standing)
         if ended or standing.join is None:  # a join's end takes the note back itself
-            work.runs.relieved(run["id"])
+            work.moves.relieved(run["id"])
         return ended
 
     def _set_aside(self, work: Work, run: Row, standing: Standing) -> bool:

@@ -12,8 +12,6 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection
-
 from soar.domain.errors import NotFound
 from soar.domain.gate import Beyond, HeldCall, digest, payload
 from soar.domain.notices import Event
@@ -22,6 +20,7 @@ from soar.domain.policy import schedule
 from soar.domain.questions import Answer
 from soar.store.notices import Notices
 from soar.store.rows import Queries, Row, as_json, storable
+from soar.store.transaction import Transaction
 
 _ROW = (
     "select a.*, c.tenant_id from approval a join container c on c.id = a.container_id"
@@ -32,8 +31,8 @@ _ROW = (
 class Approvals(Queries):
     """Named queries on approvals; *notices* plans to tell of what happens to them."""
 
-    def __init__(self, connection: Connection, notices: Notices) -> None:
-        super().__init__(connection)
+    def __init__(self, transaction: Transaction, notices: Notices) -> None:
+        super().__init__(transaction)
         self._notices = notices
 
     def open(

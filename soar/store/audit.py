@@ -68,8 +68,8 @@ class Audit(Queries):
     @contextmanager
     def apart(self) -> Iterator[Audit]:
         """Lend a transaction of its own: what is kept in it stands, whatever comes after."""
-        with self._connection.engine.begin() as connection:
-            yield Audit(connection)
+        with self._transaction.apart() as other:
+            yield Audit(other)
 
     def append(self, happened: Sequence[Happened]) -> None:
         """Put entries at the end of the chain, just before the commit."""

@@ -1,5 +1,5 @@
 """
-Connections to PostgreSQL: one engine per process, one plain connection per thread.
+Connections to PostgreSQL: one pool per process, one plain connection per thread.
 
 In: a URL. Out: units of work (:meth:`Database.begin`) and single statements that commit alone.
 Never: a connection that crosses a fork.
@@ -15,11 +15,12 @@ from contextlib import contextmanager
 from typing import Any
 
 import psycopg2
-import psycopg2.extras
-from sqlalchemy import Engine, create_engine, event
+from sqlalchemy import event
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DisconnectionError
+from sqlalchemy.exc import ArgumentError, DisconnectionError
+from sqlalchemy.pool import Pool, QueuePool
 
+from soar.store import transaction
 from soar.store.prepared import Prepared
 from soar.store.rows import bound
 from soar.store.work import Message, Work
@@ -47,39 +48,43 @@ class Database:
 
     def __init__(self, url: str, *, publish: Publish = publish_nothing) -> None:
         self._url = make_url(url)
-        self._engines: dict[int, Engine] = {}
+        self._pools: dict[int, Pool] = {}
         self._threads = threading.local()
         self.publish = publish
 
     def __repr__(self) -> str:
         return f"Database({self._url.render_as_string(hide_password=True)})"
 
-    @property
-    def engine(self) -> Engine:
-        """The engine of this process; a child process makes its own."""
+    def _pool(self) -> Pool:
+        """Return the pool of this process; a child process makes its own."""
         pid = os.getpid()
-        if pid not in self._engines:
-            self._engines = {pid: self._new_engine()}
-        return self._engines[pid]
+        pool = self._pools.get(pid)
+        if pool is None:
+            pool = QueuePool(self._connect, pool_size=5, max_overflow=30, recycle=1800)
+            _ask_idle_connections(pool)
+            self._pools = {pid: pool}
+        return pool
 
-    def _new_engine(self) -> Engine:
-        made = create_engine(
-            self._url,
-            pool_size=5,
-            max_overflow=30,
-            hide_parameters=True,  # an error names its statement, never its values
-            pool_recycle=1800,
-            use_native_hstore=False,  # nothing here is one, and looking for it asks each connection
-            connect_args={"application_name": "soar", **PATIENCE},
+    def _connect(self, name: str = "soar") -> Any:
+        if self._url.get_backend_name() != "postgresql":
+            raise ArgumentError(f"the database is {self._url.get_backend_name()}, not PostgreSQL")
+        connection = psycopg2.connect(
+            self._url.set(drivername="postgresql").render_as_string(hide_password=False),
+            application_name=name,
+            **PATIENCE,
         )
-        _ask_idle_connections(made)
-        return made
+        connection.autocommit = True  # transactions begin in the message of their first statement
+        return connection
+
+    def _lost(self, pool: Pool) -> None:
+        pool.dispose()
+        self._pools = {pid: kept for pid, kept in self._pools.items() if kept is not pool}
 
     @contextmanager
     def begin(self) -> Iterator[Work]:
         """Run one transaction; what it sent leaves after the commit, or never."""
-        with self.engine.begin() as connection:
-            work = Work(connection)
+        with transaction.begin(self._pool(), self._lost) as statements:
+            work = Work(statements)
             yield work
             sent = work.finish()
         if sent:
@@ -127,12 +132,7 @@ class Database:
         pid = os.getpid()
         held = getattr(self._threads, "held", None)
         if held is None or held[0] != pid or held[1].closed:
-            connection = psycopg2.connect(
-                self._url.set(drivername="postgresql").render_as_string(hide_password=False),
-                application_name="soar-hot",
-                **PATIENCE,
-            )
-            connection.autocommit = True
+            connection = self._connect("soar-hot")
             self._threads.held = held = (pid, connection, Prepared())
         return held[1], held[2]
 
@@ -145,12 +145,12 @@ class Database:
     def close(self) -> None:
         """Close what this process and thread hold."""
         self._close_plain()
-        for engine in self._engines.values():
-            engine.dispose()
-        self._engines = {}
+        for pool in self._pools.values():
+            pool.dispose()
+        self._pools = {}
 
 
-def _ask_idle_connections(engine: Engine) -> None:
+def _ask_idle_connections(pool: Pool) -> None:
     """Let a connection that lay idle be asked whether it still lives before it is used again."""
 
     def returned(_connection: Any, record: Any) -> None:
@@ -160,9 +160,9 @@ def _ask_idle_connections(engine: Engine) -> None:
         if time.monotonic() - record.info.get("returned", time.monotonic()) < FRESH_SECONDS:
             return
         try:
-            engine.dialect.do_ping(connection)
+            connection.cursor().execute("select 1")
         except psycopg2.Error:
             raise DisconnectionError from None
 
-    event.listen(engine, "checkin", returned)
-    event.listen(engine, "checkout", taken)
+    event.listen(pool, "checkin", returned)
+    event.listen(pool, "checkout", taken)

@@ -7,10 +7,10 @@ Never: an effect that ends in silence: each says by whom, or why, it ended.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from soar.store.effects import SETTLE
+from soar.store.prepared import Written
 from soar.store.rows import Queries, Row, storable
 
 _LIVE = """
@@ -87,16 +87,15 @@ class Ledger(Queries):
             "select parameters->>'lease_minutes' from app_run where approval_id = :id",
             id=approval_id,
         )
-        values: Mapping[str, Any] = {
-            "approval": approval_id,
-            "status": "success" if took_effect else "failed",
-            "effect": "confirmed" if took_effect else "none",
-            "message": storable(message),
-            "lasts": float(lease) * 60 if lease and float(lease) else None,
-            "vendor_ends": False,
-        }
-        rows = self._connection.exec_driver_sql(SETTLE, dict(values)).mappings()
-        return [dict(row) for row in rows]
+        return self._all(
+            Written(SETTLE),
+            approval=approval_id,
+            status="success" if took_effect else "failed",
+            effect="confirmed" if took_effect else "none",
+            message=storable(message),
+            lasts=float(lease) * 60 if lease and float(lease) else None,
+            vendor_ends=False,
+        )
 
     def again(self, approval_id: int) -> None:
         """Forget that a call may have been sent: a person wants it sent once more."""

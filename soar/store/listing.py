@@ -149,8 +149,8 @@ class Lists(Queries):
 
     def forbid_changes(self) -> None:
         """Make the transaction read-only and bounded: its first statement."""
-        self._do("set transaction read only")
-        self._do(f"set local statement_timeout = {PATIENCE_MS}")
+        self._later("set transaction read only")
+        self._later(f"set local statement_timeout = {PATIENCE_MS}")
 
     def is_reachable(self) -> bool:
         """Tell that the database answers."""
@@ -159,7 +159,7 @@ class Lists(Queries):
 
 def lists(work: Work) -> Lists:
     """Return the lists of one unit of work."""
-    return Lists(work.connection)
+    return Lists(work.transaction)
 
 
 def is_unreachable(error: Exception) -> bool:

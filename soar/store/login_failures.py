@@ -24,8 +24,8 @@ class LoginFailures(Queries):
     @contextmanager
     def apart(self) -> Iterator[LoginFailures]:
         """Lend a transaction of its own: what is counted in it stands, whatever comes after."""
-        with self._connection.engine.begin() as connection:
-            yield LoginFailures(connection)
+        with self._transaction.apart() as other:
+            yield LoginFailures(other)
 
     def locked(self, keys: Sequence[str]) -> dict[str, tuple[int, float]]:
         """Return (failures, seconds since the last) of each key, locked until the commit."""

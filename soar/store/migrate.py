@@ -53,10 +53,9 @@ def _move(url: str, revision: str, *, up: bool) -> str:
         engine.dispose()
 
 
-def pending(connection: Connection) -> str:
-    """Return the revision that this release has and the database has not, or nothing."""
+def pending(found: str) -> str:
+    """Return the revision that this release has, if a database has *found* another."""
     head = ScriptDirectory(str(HERE)).get_current_head() or "base"
-    found = MigrationContext.configure(connection).get_current_revision()
     return "" if found == head else head
 
 

@@ -10,11 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection
-
 from soar.domain.errors import NotFound
 from soar.domain.notices import CLOSES_AFTER, ENDINGS, Event
 from soar.store.rows import Queries, Row
+from soar.store.transaction import Transaction
 
 SEND_NOTICE = "soar.notify.send"
 NOTIFY_QUEUE = "notify"
@@ -102,8 +101,8 @@ ROOM = """
 class Notices(Queries):
     """Named queries on notices."""
 
-    def __init__(self, connection: Connection, send: Callable[..., None]) -> None:
-        super().__init__(connection)
+    def __init__(self, transaction: Transaction, send: Callable[..., None]) -> None:
+        super().__init__(transaction)
         self._send = send
 
     def plan(

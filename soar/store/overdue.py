@@ -169,6 +169,10 @@ class Overdue(Queries):
             )
         )
 
+    def revision(self) -> str:
+        """Return the revision of the schema."""
+        return str(self._value("select max(version_num) from alembic_version") or "base")
+
     def connections(self) -> tuple[int, int]:
         """Return how many connections PostgreSQL has, and how many it takes."""
         row = self._one(

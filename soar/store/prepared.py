@@ -34,6 +34,12 @@ class Hot(str):
     __slots__ = ()
 
 
+class Written(str):
+    """A statement whose parameters are written as the driver reads them, for both its doors."""
+
+    __slots__ = ()
+
+
 class Prepared:
     """What one connection has prepared; a statement that cannot be is executed as it is."""
 
@@ -59,12 +65,12 @@ class Prepared:
             self._calls[statement] = None
             cursor.execute(statement, values)
 
-    def hot(self, cursor: Any, statement: str, values: Mapping[str, Any]) -> None:
-        """Execute a statement that is known to be preparable, inside a transaction."""
+    def hot(self, cursor: Any, statement: str) -> str:
+        """Return what executes a statement that is known to be preparable."""
         self._plan_anew(cursor)
         if statement not in self._calls:
             self._prepare(cursor, statement)
-        cursor.execute(self._calls[statement], values)
+        return self._calls[statement] or statement
 
     def _plan_anew(self, cursor: Any) -> None:
         """Let the server forget plans whose time is up; what is prepared stays prepared."""

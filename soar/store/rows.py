@@ -1,5 +1,5 @@
 """
-The one base of all named queries: a connection, rows as mappings, values that can be kept.
+The one base of all named queries: a transaction, rows as mappings, values that can be kept.
 
 In: SQL with named parameters. Out: dictionaries, one per row.
 Never: a value pasted into SQL text, or one that a statement chokes on.
@@ -13,19 +13,12 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import Any
 
-import psycopg2
-from sqlalchemy import Connection, text
-from sqlalchemy.dialects.postgresql.psycopg2 import dialect
-from sqlalchemy.exc import DBAPIError
-
 from soar.domain.errors import SoarError
-from soar.store.prepared import Hot, Prepared
+from soar.store.transaction import Transaction
 
 Row = dict[str, Any]
-DIALECT: Any = dialect(dbapi=psycopg2)  # type: ignore[no-untyped-call]
 
 DEEPEST = 100
 """Levels of one JSON value: far below what Python's and PostgreSQL's stacks hold."""
@@ -42,8 +35,8 @@ class NotStorable(SoarError):
 class Queries:
     """Runs named queries on the connection of one unit of work."""
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+    def __init__(self, transaction: Transaction) -> None:
+        self._transaction = transaction
 
     def _all(self, sql: str, **values: Any) -> list[Row]:
         with self._executed(sql, values) as cursor:
@@ -66,37 +59,13 @@ class Queries:
         with self._executed(sql, values) as cursor:
             return int(cursor.rowcount)
 
+    def _later(self, sql: str, **values: Any) -> None:
+        """Execute a statement with the next one: nobody waits for what it returns."""
+        self._transaction.later(sql, bound(values))
+
     def _executed(self, sql: str, values: Mapping[str, Any]) -> Any:
         """Return a cursor that has executed a statement; it closes itself as a context."""
-        cursor: Any = self._connection.connection.cursor()
-        try:
-            if isinstance(sql, Hot):
-                info = self._connection.connection.info
-                prepared = info.get("prepared") or info.setdefault("prepared", Prepared())
-                prepared.hot(cursor, _for_driver(sql), bound(values))
-            else:
-                cursor.execute(_for_driver(sql), bound(values))
-        except psycopg2.Error as error:
-            raise self._wrapped(error, sql, cursor) from error
-        return cursor
-
-    def _wrapped(self, error: psycopg2.Error, sql: str, cursor: Any) -> BaseException:
-        """Return the error as everybody knows it; a connection that is gone is given up."""
-        raw = self._connection.connection.dbapi_connection
-        gone = DIALECT.is_disconnect(error, raw, cursor)
-        if gone:
-            self._connection.invalidate(error)
-            self._connection.engine.dispose()  # what lies idle in its pool is gone as well
-        known: BaseException = DBAPIError.instance(
-            sql,
-            None,
-            error,
-            psycopg2.Error,
-            hide_parameters=True,
-            connection_invalidated=gone,
-            dialect=DIALECT,
-        )
-        return known
+        return self._transaction.execute(sql, bound(values))
 
 
 def bound(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -110,12 +79,6 @@ def _bound(value: Any) -> Any:
     if type(value) is list:
         return [_text(item) if isinstance(item, str) else item for item in value]
     return value
-
-
-@lru_cache(maxsize=2048)
-def _for_driver(sql: str) -> str:
-    """Return a statement with its named parameters as the driver writes them."""
-    return str(text(sql).compile(dialect=DIALECT))
 
 
 def storable(value: Any) -> Any:

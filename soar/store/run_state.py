@@ -67,7 +67,7 @@ class RunState(Queries):
         rows: dict[tuple[str, str], Any] = {}
         for (kind, name), value in kept.items():
             rows[kind, str(storable(name))] = value
-        self._do(
+        self._later(
             Hot("""
             insert into run_state (run_id, kind, name, value)
             select :run, k.kind, k.name, coalesce(k.value, 'null') from

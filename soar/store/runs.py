@@ -8,7 +8,6 @@ Never: a status that moves against the tables of ``domain.states``.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from soar.domain.errors import NotFound
@@ -16,31 +15,6 @@ from soar.domain.states import RUN_MOVES, RunStatus, sources
 from soar.store.prepared import Hot
 from soar.store.rows import Queries, Row, as_json, storable
 from soar.store.run_state import STARTED
-
-MORE = """
-    select r.status in ('queued', 'running') and (
-      exists (select 1 from action_run a where a.run_id = r.id and a.join_id = a.id
-              and a.end_time is not null and a.delivered_at is null)
-      or exists (select 1 from function_call f where f.run_id = r.id and f.end_time is null)
-      or not exists (select 1 from action_run a where a.run_id = r.id and a.join_id = a.id
-                     and a.delivered_at is null))
-    from playbook_run r where r.id = %(run)s
-"""
-"""Tells whether a run can move: it was not told of a join's end, has a function to call, or
-nothing is open."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Standing:
-    """What a run waits for, under its lock."""
-
-    join: Row | None = None
-    """What ended first and was not delivered."""
-    open_joins: int = 0
-    told: frozenset[str] = frozenset()
-    """The names of what was delivered."""
-    function_call: int | None = None
-    """The first call of a custom function that nobody has made yet."""
 
 
 class Runs(Queries):
@@ -100,52 +74,6 @@ class Runs(Queries):
             raise NotFound(f"there is no playbook run {run_id}")
         return row
 
-    def lock(self, run_id: int) -> Row | None:
-        """Lock an unfinished run with its program, or None: it is finished, or held elsewhere."""
-        return self._one(
-            Hot("""
-            select r.*, p.name as playbook, p.title, p.version, p.source, p.sha256, p.details
-            from playbook_run r join playbook p on p.id = r.playbook_id
-            where r.id = :id and r.status in ('queued', 'running')
-            for update of r skip locked
-            """),
-            id=run_id,
-        )
-
-    def standing(self, run_id: int) -> Standing:
-        """
-        Return how a locked run stands: what it is to be told next, and what was told.
-
-        A statement of its own, after the lock: what stood before may be what the last holder
-        of the lock has changed.
-        """
-        row = self._one(
-            Hot("""
-            select (select count(*) from action_run where run_id = :id and join_id = id
-                    and delivered_at is null) as open_joins,
-                   array(select distinct name from action_run where run_id = :id
-                    and delivered_at is not null) as told,
-                   (select id from function_call where run_id = :id and end_time is null
-                    order by id limit 1) as function_call, e.*
-            from (select) one left join lateral (
-              select * from action_run where run_id = :id and join_id = id
-              and end_time is not null and delivered_at is null order by end_time, id limit 1
-            ) e on true
-            """),
-            id=run_id,
-        )
-        assert row is not None
-        return Standing(
-            join=row if row["id"] is not None else None,
-            open_joins=row["open_joins"],
-            told=frozenset(row["told"]),
-            function_call=row["function_call"],
-        )
-
-    def relieved(self, run_id: int) -> None:
-        """Take back the note that a block was about to run: it did."""
-        self._do(Hot("delete from block_try where run_id = :id"), id=run_id)
-
     def started(self, run_id: int) -> int:
         """Move a locked run from queued to running; return after which artifact new ones begin."""
         new_after = self._value(
@@ -193,7 +121,7 @@ class Runs(Queries):
         """Keep what a block left: run data, outputs, and the first error of the run."""
         if not (run_data or outputs or error):
             return
-        self._do(
+        self._later(
             Hot("""
             update playbook_run set run_data = run_data || cast(:data as jsonb),
             outputs = outputs || cast(:outputs as jsonb),
@@ -239,7 +167,7 @@ class Runs(Queries):
 
     def finishing(self, run_id: int) -> None:
         """Note that on_finish of a run was called."""
-        self._do("update playbook_run set finishing = true where id = :id", id=run_id)
+        self._later(Hot("update playbook_run set finishing = true where id = :id"), id=run_id)
 
     def ended(self, run_id: int) -> str:
         """
@@ -337,7 +265,7 @@ class Runs(Queries):
         if not lines:
             return
         levels, blocks, messages = zip(*lines, strict=True)
-        self._do(
+        self._later(
             Hot("""
             insert into run_log (run_id, level, block, message)
             select cast(:id as bigint), l, b, m from unnest(cast(:levels as text[]),

@@ -1,7 +1,7 @@
 """
 One unit of work: one transaction, and the messages that leave after its commit.
 
-In: an open connection. Out: the named queries of every noun, and an outbox.
+In: a transaction. Out: the named queries of every noun, and an outbox.
 Never: a message that leaves before the facts are committed.
 """
 
@@ -13,8 +13,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
-
-from sqlalchemy import Connection
 
 from soar.store.approvals import Approvals
 from soar.store.assets import Assets
@@ -38,6 +36,7 @@ from soar.store.lanes import Lanes
 from soar.store.ledger import Ledger
 from soar.store.login_failures import LoginFailures
 from soar.store.marks import Marks
+from soar.store.moves import Moves
 from soar.store.notices import Notices
 from soar.store.overdue import Overdue
 from soar.store.people import People
@@ -53,6 +52,7 @@ from soar.store.saved_objects import SavedObjects
 from soar.store.sessions import Sessions
 from soar.store.shadow import Shadow
 from soar.store.tenants import Tenants
+from soar.store.transaction import Transaction
 from soar.store.views import Views
 from soar.store.workbooks import Workbooks
 
@@ -69,218 +69,220 @@ class Message:
 class Work:
     """The facts of one transaction."""
 
-    connection: Connection
+    transaction: Transaction
     messages: list[Message] = field(default_factory=list)
     happened: list[Happened] = field(default_factory=list)
 
     @cached_property
     def containers(self) -> Containers:
         """Containers, artifacts and notes."""
-        return Containers(self.connection)
+        return Containers(self.transaction)
 
     @cached_property
     def runs(self) -> Runs:
         """Playbook runs, their action runs and logs."""
-        return Runs(self.connection)
+        return Runs(self.transaction)
+
+    @cached_property
+    def moves(self) -> Moves:
+        """What moves a run on."""
+        return Moves(self.transaction)
 
     @cached_property
     def families(self) -> Families:
         """Runs that call each other."""
-        return Families(self.connection)
+        return Families(self.transaction)
 
     @cached_property
     def functions(self) -> Functions:
         """Custom functions and their calls."""
-        return Functions(self.connection)
+        return Functions(self.transaction)
 
     @cached_property
     def state(self) -> RunState:
         """What runs know by the names of their blocks."""
-        return RunState(self.connection)
+        return RunState(self.transaction)
 
     @cached_property
     def attachments(self) -> Attachments:
         """Texts that belong to containers."""
-        return Attachments(self.connection)
+        return Attachments(self.transaction)
 
     @cached_property
     def cases(self) -> Cases:
         """What playbooks change of containers beyond their fields."""
-        return Cases(self.connection)
+        return Cases(self.transaction)
 
     @cached_property
     def custom_lists(self) -> CustomLists:
         """Rows of texts that playbooks look things up in."""
-        return CustomLists(self.connection)
+        return CustomLists(self.transaction)
 
     @cached_property
     def marks(self) -> Marks:
         """Tags of indicators, and evidence."""
-        return Marks(self.connection)
+        return Marks(self.transaction)
 
     @cached_property
     def workbooks(self) -> Workbooks:
         """Phases and tasks of cases."""
-        return Workbooks(self.connection)
+        return Workbooks(self.transaction)
 
     @cached_property
     def pins(self) -> Pins:
         """What stands at the top of containers."""
-        return Pins(self.connection)
+        return Pins(self.transaction)
 
     @cached_property
     def saved_objects(self) -> SavedObjects:
         """Values that playbooks keep beyond a run."""
-        return SavedObjects(self.connection)
+        return SavedObjects(self.transaction)
 
     @cached_property
     def deeds(self) -> Deeds:
         """What a block has done before its end, and its tokens."""
-        return Deeds(self.connection)
+        return Deeds(self.transaction)
 
     @cached_property
     def calls(self) -> Calls:
         """App runs: the single calls of actions."""
-        return Calls(self.connection)
+        return Calls(self.transaction)
 
     @cached_property
     def lanes(self) -> Lanes:
         """The waiting rooms of assets."""
-        return Lanes(self.connection)
+        return Lanes(self.transaction)
 
     @cached_property
     def ledger(self) -> Ledger:
         """Effects: what stands at the vendors."""
-        return Ledger(self.connection)
+        return Ledger(self.transaction)
 
     @cached_property
     def blast(self) -> Blast:
         """The breaker: its rules, and what it holds."""
-        return Blast(self.connection)
+        return Blast(self.transaction)
 
     @cached_property
     def shadow(self) -> Shadow:
         """Where writes are only simulated."""
-        return Shadow(self.connection)
+        return Shadow(self.transaction)
 
     @cached_property
     def candidates(self) -> Candidates:
         """Runs of candidates, and of live versions beside."""
-        return Candidates(self.connection)
+        return Candidates(self.transaction)
 
     @cached_property
     def assets(self) -> Assets:
         """Assets and triggers."""
-        return Assets(self.connection)
+        return Assets(self.transaction)
 
     @cached_property
     def playbooks(self) -> Playbooks:
         """Playbooks and their versions."""
-        return Playbooks(self.connection)
+        return Playbooks(self.transaction)
 
     @cached_property
     def approvals(self) -> Approvals:
         """Questions to humans."""
-        return Approvals(self.connection, self.notices)
+        return Approvals(self.transaction, self.notices)
 
     @cached_property
     def notices(self) -> Notices:
         """Who is told what about an approval."""
-        return Notices(self.connection, self.send_task)
+        return Notices(self.transaction, self.send_task)
 
     @cached_property
     def channels(self) -> Channels:
         """The ways on which people are told."""
-        return Channels(self.connection)
+        return Channels(self.transaction)
 
     @cached_property
     def policies(self) -> Policies:
         """Who must agree, and who has."""
-        return Policies(self.connection)
+        return Policies(self.transaction)
 
     @cached_property
     def desk(self) -> Desk:
         """What those see who answer."""
-        return Desk(self.connection)
+        return Desk(self.transaction)
 
     @cached_property
     def tenants(self) -> Tenants:
         """Whose containers are whose."""
-        return Tenants(self.connection)
+        return Tenants(self.transaction)
 
     @cached_property
     def people(self) -> People:
         """People, and their tokens."""
-        return People(self.connection)
+        return People(self.transaction)
 
     @cached_property
     def roles(self) -> Roles:
         """What people may do."""
-        return Roles(self.connection)
+        return Roles(self.transaction)
 
     @cached_property
     def credentials(self) -> Credentials:
         """What people must know to sign in."""
-        return Credentials(self.connection)
+        return Credentials(self.transaction)
 
     @cached_property
     def identities(self) -> Identities:
         """Who people are at a provider."""
-        return Identities(self.connection)
+        return Identities(self.transaction)
 
     @cached_property
     def views(self) -> Views:
         """Who has seen which approval."""
-        return Views(self.connection)
+        return Views(self.transaction)
 
     @cached_property
     def sessions(self) -> Sessions:
         """Where people are signed in."""
-        return Sessions(self.connection)
+        return Sessions(self.transaction)
 
     @cached_property
     def login_failures(self) -> LoginFailures:
         """Who failed to sign in, and how often."""
-        return LoginFailures(self.connection)
+        return LoginFailures(self.transaction)
 
     @cached_property
     def delegations(self) -> Delegations:
         """Who may answer for whom."""
-        return Delegations(self.connection)
+        return Delegations(self.transaction)
 
     @cached_property
     def trail(self) -> Audit:
         """The audit trail, as it is kept."""
-        return Audit(self.connection)
+        return Audit(self.transaction)
 
     @cached_property
     def overdue(self) -> Overdue:
         """What is older than it should be."""
-        return Overdue(self.connection)
+        return Overdue(self.transaction)
 
     @cached_property
     def reads(self) -> Reads:
         """Rows as they are shown."""
-        return Reads(self.connection)
+        return Reads(self.transaction)
 
     @contextmanager
     def attempt(self) -> Iterator[None]:
         """Undo what is done inside, and send none of it, if it raises; the rest stands."""
         kept, known = len(self.messages), len(self.happened)
-        self.runs._do("savepoint attempt")
         try:
-            yield
+            with self.transaction.attempt():
+                yield
         except BaseException:
             del self.messages[kept:]
             del self.happened[known:]
-            if not self.connection.invalidated:
-                self.runs._do("rollback to savepoint attempt")
             raise
-        self.runs._do("release savepoint attempt")
 
     def lazily(self) -> None:
         """Let the commit not wait for the disk: what a crash forgets will be done again."""
-        self.runs._do("set local synchronous_commit = off")
+        self.transaction.later("set local synchronous_commit = off", {})
 
     def audit(
         self, who: str, what: str, detail: Mapping[str, Any], *, sealer: Sealer | None = None

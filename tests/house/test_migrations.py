@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -22,12 +23,9 @@ from soar.domain.chain import Walk
 from soar.domain.gate import tenant_of
 from soar.embedded import Servers
 from soar.store import migrate
-from soar.store.approvals import Approvals
-from soar.store.audit import Audit
-from soar.store.people import People, person_of
-from soar.store.roles import Roles
+from soar.store.database import Database
+from soar.store.people import person_of
 from soar.store.tables import metadata
-from soar.store.tenants import Tenants
 
 
 @pytest.fixture
@@ -167,13 +165,12 @@ def test_what_there_was_before_tenants_is_of_the_default_tenant(url: str) -> Non
         number = connection.execute(text(OPEN)).scalar_one()
         connection.execute(text("insert into person (username) values ('ada')"))
     migrate.upgrade(url)
-    with engine.connect() as connection:
-        row = Approvals(connection, None).get(number)  # type: ignore[arg-type]
-        ada = person_of(People(connection).get("ada"))
+    with closing(Database(url)) as database, database.begin() as work:
+        row, ada = work.approvals.get(number), person_of(work.people.get("ada"))
 
         assert (row["tenant_id"], tenant_of(row["payload"])) == (0, 0)
         assert (ada.tenants, ada.sees(0, 7)) == ((), True)
-        assert [t["name"] for t in Tenants(connection).all()] == ["Default Tenant"]
+        assert [t["name"] for t in work.tenants.all()] == ["Default Tenant"]
     engine.dispose()
 
 
@@ -191,8 +188,8 @@ def test_what_was_audited_before_there_was_a_chain_is_its_beginning(url: str) ->
             )
         )
     migrate.upgrade(url)
-    with engine.connect() as connection:
-        trail = Audit(connection)
+    with closing(Database(url)) as database, database.begin() as work:
+        trail = work.trail
         walk = Walk(verify=lambda *_: "nothing is signed yet")
 
         assert walk.follow(trail.links()) is None
@@ -223,8 +220,9 @@ def test_who_could_read_before_there_were_roles_still_can(url: str) -> None:
     with engine.connect() as connection:
         rows = connection.execute(text("select username, roles from person")).all()
         after = {str(row.username): list(row.roles) for row in rows}
-        assert not Roles(connection).holders("Administrator")
     engine.dispose()
+    with closing(Database(url)) as database, database.begin() as work:
+        assert not work.roles.holders("Administrator")
 
     assert after == {
         **before,

@@ -110,9 +110,9 @@ def test_a_run_in_flight_keeps_the_version_it_began_with(
     read(soar, "playbook", "import", exported(tmp_path, body="return"))
 
     with house.database.begin() as work:
-        locked = work.runs.lock(run)
-        assert locked is not None
-        assert "pass" in locked["source"]
+        held = work.moves.hold(run)
+        assert held is not None
+        assert "pass" in held[0]["source"]
         assert "return" in work.playbooks.source(work.playbooks.newest("block")["id"])
 
 

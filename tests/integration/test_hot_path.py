@@ -18,6 +18,7 @@ from soar.domain.model import Outcome
 from soar.store import database as databases
 from soar.store.endings import END, end_values
 from soar.store.errors import UNREACHABLE
+from soar.store.prepared import Written
 from soar.store.work import Work
 from tests.integration.waiting import add_asset, add_calls
 
@@ -179,10 +180,8 @@ def test_only_the_end_of_a_write_waits_for_the_disk(house: House, kind: str, wai
     (call,) = add_calls(house, "medium").calls
     house.database.run("update app_run set status = 'running', attempt = 1", {})
     outcome = Outcome(app_run_id=call, attempt=1, succeeded=True, message="done")
-    with house.database.engine.begin() as connection:
-        cursor = connection.connection.cursor()
-        cursor.execute(END[kind, False], end_values(outcome))
-        assert cursor.fetchone()[0] == 0
-        cursor.execute("show synchronous_commit")
+    with house.database.begin() as work:
+        ended = work.transaction.execute(Written(END[kind, False]), end_values(outcome))
+        assert ended.fetchone()[0] == 0
 
-        assert cursor.fetchone()[0] == waits
+        assert work.reads._value("show synchronous_commit") == waits

@@ -127,7 +127,7 @@ def test_a_call_reads_a_few_rows_however_many_wait(
     now = 0.0
     prepared = Prepared(clock=lambda: now)
     for statement in (claim, END[end, False]):
-        prepared.hot(cursor, statement, _values(0))
+        cursor.execute(prepared.hot(cursor, statement), _values(0))
     act = _crowd(house)
     house.database.run(
         "update app_run set status = 'pending', parked_for = null, lookup = 'l', target = 'x'"
@@ -136,9 +136,9 @@ def test_a_call_reads_a_few_rows_however_many_wait(
     )
     before, now = _read(cursor), PLAN_SECONDS
 
-    prepared.hot(cursor, claim, _values(act.calls[0]))
+    cursor.execute(prepared.hot(cursor, claim), _values(act.calls[0]))
     assert cursor.fetchall()
-    prepared.hot(cursor, END[end, False], _values(act.calls[0]))
+    cursor.execute(prepared.hot(cursor, END[end, False]), _values(act.calls[0]))
     assert cursor.fetchall() == [(0, act.run, act.join)]
 
     assert _read(cursor) - before < MANY

@@ -289,7 +289,7 @@ def test_a_switch_waits_for_the_mark_under_way_and_the_next_sees_it(bench: Bench
         while not bench.rows("select 1 as n from pg_locks where not granted"):
             threading.Event().wait(0.02)
         assert not switched.is_set()
-        work.connection.commit()
+        work.transaction.commit()
         turning.result(timeout=60)
     bench.deliver(member)
 

@@ -18,7 +18,7 @@ def stamp(moment: datetime | None) -> str | None:
     """Return a time as Splunk writes it: UTC with six digits and a Z."""
     if moment is None:
         return None
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
 
 
 def artifact(row: Mapping[str, Any]) -> Shape:

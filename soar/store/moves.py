@@ -23,7 +23,7 @@ HELD = Hot("""
     select r.*, p.name as playbook, p.title, p.version, p.source, p.sha256, p.details, null as "|",
       (select count(*) from action_run where run_id = r.id and join_id = id
         and delivered_at is null) as open_joins,
-      array(select distinct name from action_run where run_id = r.id
+      array(select name from action_run where run_id = r.id
         and delivered_at is not null) as told,
       (select id from function_call where run_id = r.id and end_time is null
         order by id limit 1) as function_call, e.*

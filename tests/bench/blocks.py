@@ -9,11 +9,13 @@ Never: a part of the product replaced; blocks run in the engine's own steps, on 
 **Activation** is one move of the engine with a block that does nothing: the run's row locked, its
 standing read, the try noted, container and view read, the block called, its end written, all
 committed, and the look for what is next. The message that wakes the engine is not in it: one
-message delivers everything that is ready. **Chain** is a run in a worker process of its own: each
-block asks an act that has no calls and so ends at once, whose callback is the next block; seconds
-from the start of the run to its end, by the database's clock, for each block. **Artifacts** is what
-one block of a worker spends in ``collect2``, ``condition`` and ``format``, each on all artifacts;
-``growth`` is the time per artifact by that of a tenth of them.
+message delivers everything that is ready. A shared machine may run at half its speed for a while:
+``yardstick`` is what a loop of 300,000 additions takes just before and after, 12 ms on a processor
+at full speed, and ``scaled`` is the activation by that measure. **Chain** is a run in a worker
+process of its own: each block asks an act that has no calls and so ends at once, whose callback is
+the next block; seconds from the start of the run to its end, by the database's clock, for each
+block. **Artifacts** is what one block of a worker spends in ``collect2``, ``condition`` and
+``format``, each on all artifacts; ``growth`` is the time per artifact by that of a tenth of them.
 """
 
 from __future__ import annotations
@@ -109,6 +111,8 @@ FILL = """
       'destinationAddress', '192.0.2.' || n % 256)
     from generate_series(1, :n) n
 """
+FULL_SPEED = 0.012
+"""Seconds of the yardstick."""
 PARTS = ("collect2", "condition", "format")
 
 
@@ -122,6 +126,9 @@ class Found:
     activation_cpu_ms: list[float]
     """Processor time of the engine's process alone, per block."""
     activation_p99_ms: float
+    yardstick_ms: list[float]
+    activation_scaled_ms: list[float]
+    """The median as it would be where the yardstick takes 12 ms."""
     chain_ms_per_block: list[float]
     artifacts: int
     parts_ms: dict[str, float]
@@ -160,10 +167,11 @@ class Bench:
                 container_id=container, playbook_id=playbook["id"], started_by="bench", run_as=""
             )
 
-    def idle(self, blocks: int) -> tuple[list[float], float]:
-        """Return the seconds of each activation, and the processor seconds of all."""
+    def idle(self, blocks: int) -> tuple[list[float], float, float]:
+        """Return the seconds of each activation, of the processor for one, and of a yardstick."""
         run = self.run("idle", IDLE.format(blocks=blocks))
         assert self.engine._move(run)  # on_start, which asks for all of them
+        yard = _yardstick()
         seconds, cpu = list[float](), time.process_time()
         for _ in range(blocks):
             before = time.perf_counter()
@@ -172,7 +180,7 @@ class Bench:
         cpu = time.process_time() - cpu
         assert not more
         self.ended(run)
-        return seconds, cpu / blocks
+        return seconds, cpu / blocks, (yard + _yardstick()) / 2
 
     def chain(self, blocks: int) -> float:
         """Return the seconds per block of a run in a worker."""
@@ -228,11 +236,15 @@ def measure(runs: int, blocks: int, artifacts: int) -> Found:
     tenths = [sum(one["tenth"][0]) for one in rounds]
     return Found(
         blocks=blocks,
-        activation_p50_ms=[_ms(statistics.median(seconds)) for seconds, _ in idle],
-        activation_cpu_ms=[_ms(cpu) for _, cpu in idle],
+        activation_p50_ms=[_ms(statistics.median(seconds)) for seconds, _, _ in idle],
+        activation_cpu_ms=[_ms(cpu) for _, cpu, _ in idle],
         activation_p99_ms=_ms(
-            statistics.quantiles([s for seconds, _ in idle for s in seconds], n=100)[98]
+            statistics.quantiles([s for seconds, _, _ in idle for s in seconds], n=100)[98]
         ),
+        yardstick_ms=[_ms(yard) for _, _, yard in idle],
+        activation_scaled_ms=[
+            _ms(statistics.median(seconds) * FULL_SPEED / yard) for seconds, _, yard in idle
+        ],
         chain_ms_per_block=[_ms(one["chain"]) for one in rounds],
         artifacts=artifacts,
         parts_ms={
@@ -253,6 +265,13 @@ def _round(bench: Bench, blocks: int, artifacts: int) -> dict[str, Any]:
         "tenth": bench.many(artifacts // 10),
         "many": bench.many(artifacts),
     }
+
+
+def _yardstick() -> float:
+    before, total = time.perf_counter(), 0
+    for number in range(300_000):
+        total += number
+    return time.perf_counter() - before
 
 
 def _lasted(run: dict[str, Any]) -> float:

@@ -92,10 +92,12 @@ class _Reports:
 
     def add(self, slug: str, report: dict[str, Any], *, within: float) -> None:
         """Keep a report for the next call of that lane, or for *within* seconds."""
+        due = time.monotonic() + within
         with self.lock:
             self.waiting.setdefault(slug, []).append(report)
-            self.due = min(self.due, time.monotonic() + within)
-        self.woken.set()
+            sooner, self.due = due < self.due, min(due, self.due)
+        if sooner:  # to wake a thread for each call would cost more than what it reports
+            self.woken.set()
 
     def keep(self, slug: str, reports: list[dict[str, Any]]) -> None:
         """Take reports back that could not be sent."""

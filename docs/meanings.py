@@ -155,7 +155,10 @@ OF: Mapping[tuple[str, str], str] = {
     ): "A tag or several: only artifacts with one of them are read.",
     ("collect2", "tags"): "A tag or several: only artifacts with one of them are read.",
     ("create_container", "name"): "Its name.",
-    ("create_container", "tenant_id"): "Accepted; a container belongs to the tenant of the run's.",
+    (
+        "create_container",
+        "tenant_id",
+    ): "The name or number of an active tenant; none: the tenant of the run's container.",
     ("custom_function", "parameters"): "A mapping, or a list of them: one call for each.",
     ("datastore_present", "values"): "One value, or several.",
     ("delete_from_list", "value"): "What a cell is to be; a list is a row.",

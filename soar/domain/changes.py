@@ -56,6 +56,7 @@ class CreateContainer(Change):
     label: str
     kind: str = "default"
     template: str = ""
+    tenant_id: int = 0
 
     @property
     def said(self) -> str:

@@ -118,6 +118,7 @@ def _change_container(
                 label=command.label,
                 kind=command.kind,
                 template=command.template,
+                tenant_id=command.tenant_id,
                 source=f"run-{run['id']}-{command.container_id}",
             )
         case asked.ChangeTags():

@@ -103,6 +103,10 @@ class Records:
             return ""
         return next(str(p["username"]) for p in found if str(wanted) in _called(p))
 
+    def tenant(self, wanted: int | str) -> int | None:
+        """Return the number of a tenant that takes new containers, given by name or number."""
+        return self._safely(lambda: self.work.tenants.taking(str(wanted)))
+
     def objects(self, key: str, *, container_id: int, playbook: str) -> list[Shape]:
         """Return kept values by key, where ``%`` stands for anything."""
         return self._safely(

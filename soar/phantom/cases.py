@@ -34,18 +34,22 @@ def create_container(
     """
     Make a container, or with *container_type* ``case`` a case with a workbook; return its id.
 
-    It starts no playbook by itself: an artifact added with ``run_automation=True`` does.
+    It is of the tenant of the run's own container, or of the one that *tenant_id* names. It starts
+    no playbook by itself: an artifact added with ``run_automation=True`` does.
     """
     if not str(name or "").strip() or container_type not in KINDS:
         why = f"it needs a name, and a type that is one of {', '.join(KINDS)}"
         return *declined(f"no container was made: {why}"), None
-    at = desk()
+    at, tenant = desk(), _tenant(tenant_id)
+    if tenant is None:
+        return *declined(f"no container was made: no tenant {tenant_id!r} takes containers"), None
     number = at.view.reader.records.new_id("container")
     workbook = _template(template) if container_type == "case" else None
     title = workbook["name"] if workbook else str(template or "")
     fields = {"name": str(name), "label": str(label or "events"), "kind": container_type}
-    at.ask(CreateContainer(container_id=number, template=title, **fields))
-    at.changes[number] = {"id": number, **fields, "container_type": container_type, "new": True}
+    at.ask(CreateContainer(container_id=number, template=title, tenant_id=tenant, **fields))
+    shown = {"container_type": container_type, "tenant": tenant, "new": True}
+    at.changes[number] = {"id": number, **fields, **shown}
     if workbook:
         at.ask(AddWorkbook(container_id=number, template_id=workbook["id"]))
     return True, "container made", number
@@ -70,6 +74,12 @@ def promote(container: Any = None, template: Any = None, trace: bool = False, **
 
 def _template(wanted: Any) -> dict[str, Any] | None:
     return desk().view.reader.records.template(wanted if isinstance(wanted, int) else wanted or "")
+
+
+def _tenant(wanted: Any) -> int | None:
+    if wanted in (None, ""):
+        return int(desk().view.container.get("tenant") or 0)
+    return desk().view.reader.records.tenant(wanted)
 
 
 def merge(

@@ -53,6 +53,9 @@ class Records(Protocol):
     def user(self, wanted: int | str) -> str:
         """Return the name of a user given by name or id, or an empty text."""
 
+    def tenant(self, wanted: int | str) -> int | None:
+        """Return the number of a tenant that takes new containers, given by name or number."""
+
     def objects(self, key: str, *, container_id: int, playbook: str) -> list[Shape]:
         """Return kept values by key, where ``%`` stands for anything."""
 

@@ -26,14 +26,22 @@ class Cases(Queries):
         return int(self._value("select nextval(pg_get_serial_sequence(:table, 'id'))", table=table))
 
     def create(
-        self, container_id: int, *, name: str, label: str, kind: str, template: str, source: str
+        self,
+        container_id: int,
+        *,
+        name: str,
+        label: str,
+        kind: str,
+        template: str,
+        tenant_id: int,
+        source: str,
     ) -> None:
         """Make a container with its reserved id."""
         self._do(
             """
-            insert into container (id, asset, source_id, name, label, severity, kind, template)
-            overriding system value
-            values (:id, 'playbook', :source, :name, :label, 'medium', :kind, :template)
+            insert into container (id, asset, source_id, name, label, severity, kind, template,
+                                   tenant_id) overriding system value
+            values (:id, 'playbook', :source, :name, :label, 'medium', :kind, :template, :tenant)
             """,
             id=container_id,
             source=source,
@@ -41,6 +49,7 @@ class Cases(Queries):
             label=storable(label),
             kind=kind,
             template=storable(template),
+            tenant=tenant_id,
         )
 
     def change_tags(self, container_id: int, *, add: Sequence[str], remove: Sequence[str]) -> None:

@@ -61,6 +61,11 @@ class Tenants(Queries):
         """Return the tenant of a number or name, in any case."""
         return self._one(f"select * from tenant where {NAMED} order by id limit 1", tenant=named)
 
+    def taking(self, named: str) -> int | None:
+        """Return the number of the tenant that takes new containers under a number or name."""
+        number: int | None = self._value(f"select id from {TAKES} t limit 1", tenant=named)
+        return number
+
     def add(self, name: str) -> Row:
         """Add a tenant; a name that another has is refused."""
         row = self._one(

@@ -42,6 +42,7 @@ class Shelf:
     stored: dict[int, tuple[dict[str, Any], bytes]] = field(default_factory=dict)
     artifacts: dict[int, dict[str, Any]] = field(default_factory=dict)
     users: dict[int, str] = field(default_factory=dict)
+    tenants: dict[int, str] = field(default_factory=lambda: {0: "Default Tenant"})
     comments: list[dict[str, Any]] = field(default_factory=list)
     playbooks: list[dict[str, Any]] = field(default_factory=list)
     """Playbooks in Splunk's shape, as REST lists them."""
@@ -107,6 +108,11 @@ class Shelf:
         """Return a user's name."""
         known = {str(number): name for number, name in self.users.items()}
         return known.get(str(wanted)) or (str(wanted) if wanted in known.values() else "")
+
+    def tenant(self, wanted: int | str) -> int | None:
+        """Return a tenant's number."""
+        known = {str(number): number for number in self.tenants}
+        return {**known, **{name: n for n, name in self.tenants.items()}}.get(str(wanted))
 
     def objects(self, key: str, *, container_id: int, playbook: str) -> list[dict[str, Any]]:
         """Return kept values."""

@@ -220,6 +220,27 @@ def test_who_sees_all_tenants_answers_for_each(bench: Bench) -> None:
     assert bench.vendor.done == {("isolate", "10.0.0.5"): 1}
 
 
+def test_a_container_that_a_block_makes_is_of_the_tenant_of_its_run(bench: Bench) -> None:
+    """
+    Or of an active one that the block names; one that takes no containers gets none.
+    """
+    bench.do("update tenant set active = false where name = 'Globex'")
+    source = (
+        "import phantom.rules as phantom\n\n"
+        "def on_start(container):\n"
+        "    for tenant in (None, 'Default Tenant', 'Globex'):\n"
+        "        phantom.create_container(str(tenant), 'events', tenant_id=tenant)\n"
+    )
+
+    play(bench, source, ACME)
+
+    made = bench.rows("select name, tenant_id from container where asset = 'playbook' order by id")
+    assert [(row["name"], row["tenant_id"]) for row in made] == [
+        ("None", ACME),
+        ("Default Tenant", 0),
+    ]
+
+
 def test_what_was_asked_before_there_were_tenants_is_of_the_default_tenant(bench: Bench) -> None:
     """
     Questions that were open at the upgrade are answered and count, also by people of that tenant

@@ -166,6 +166,22 @@ def test_a_container_is_made_and_used_in_one_block(stage: Stage) -> None:
     assert [type(c).__name__ for c in stage.asks[1:3]] == ["AddArtifact", "UpdateContainer"]
 
 
+def test_a_container_is_of_the_tenant_of_the_runs_or_of_a_named_one(stage: Stage) -> None:
+    """
+    By name or number; none is made for a tenant that there is not, and the answer says so.
+    """
+    stage.memory.shape["tenant"] = 7
+    stage.shelf.tenants = {0: "Default Tenant", 8: "Globex"}
+
+    told: Any = stage.says("""
+        for tenant in (None, "", "Globex", 8, 0, "nobody"):
+            told.append(phantom.create_container("Copy", tenant_id=tenant)[1])
+    """)
+
+    assert [c.tenant_id for c in stage.asks if isinstance(c, CreateContainer)] == [7, 7, 8, 8, 0]
+    assert told[-1] == "no container was made: no tenant 'nobody' takes containers"
+
+
 def test_what_1_x_called_attackers_and_victims(stage: Stage) -> None:
     """
     Source and destination addresses of the artifacts, each once; and the alert as it came.

@@ -188,6 +188,9 @@ class Eraser:
         [(filled,)] = self._rows("execute filled")
         verbs = [f"truncate {n};" if n == "audit" else f"delete from {n};" for n in filled]
         self._rows("".join(verbs) + ANEW)
+        if filled:  # else what is written next lies on its pages wherever there was room
+            with self._connection.cursor() as cursor:
+                cursor.execute(f"vacuum {', '.join(filled)}")
         self._redis.flushdb()
 
     def close(self) -> None:

@@ -309,7 +309,9 @@ class Bench:
             "update action_run set end_time = end_time - interval '3 h',"
             " rung_at = rung_at - interval '3 h'",
             "update effect set sent_at = sent_at - interval '3 h'",
-            "update playbook_run set update_time = update_time - interval '3 h'",
+            "update playbook_run set update_time = update_time - interval '3 h',"
+            " due_at = due_at - interval '3 h'",
+            "update function_call set due_at = due_at - interval '3 h'",
         ):
             self.database.run(statement, {})
         self.house.limiter()._script.registered_client.flushdb()
@@ -321,7 +323,7 @@ class Bench:
         self.record()
         for _ in range(PATIENCE):
             self.deliver_all()
-            for row in self.rows("select id from approval where status = 'open'"):
+            for row in self.rows("select id from approval where status = 'open' order by id"):
                 self.answer(row["id"])
             self.deliver_all()
             if not self.pending and not self.open_runs():
@@ -397,7 +399,9 @@ class Bench:
 
     def open_runs(self) -> list[int]:
         """Return the ids of the runs that have not ended."""
-        rows = self.rows("select id from playbook_run where status in ('queued', 'running')")
+        rows = self.rows(
+            "select id from playbook_run where status in ('queued', 'running') order by id"
+        )
         return [row["id"] for row in rows]
 
     def notes(self) -> list[str]:

@@ -79,6 +79,7 @@ class CallPlaybook:
     container_id: int | None = None
     """None: the container of the run that calls."""
     loop_state: Mapping[str, Any] | None = None
+    start_time: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -91,6 +92,7 @@ class CallFunction:
     callback: str = ""
     handle: Any = None
     loop_state: Mapping[str, Any] | None = None
+    start_time: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

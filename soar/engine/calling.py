@@ -1,7 +1,8 @@
 """
 Starts what a block calls: other playbooks and custom functions.
 
-In: a command and the run it belongs to. Out: rows: a queued run, or calls of a function.
+In: a command and the run it belongs to. Out: rows: a queued run, or calls of a function;
+those of a loop's next iteration are due when its delay is over.
 Never: a call of something that is not there without a sentence and a callback that hears it, or
 playbooks that call each other without end.
 """
@@ -56,8 +57,10 @@ def write_child(work: Work, child: CallPlaybook, at: Desk) -> None:
         parent_action_run_id=join_id,
         shadow=at.run["shadow"],
         run_id=child.run_id,
+        due_at=child.start_time,
     )
-    work.send_task(START_RUN, run_id)
+    if child.start_time is None:
+        work.send_task(START_RUN, run_id)
 
 
 def _playbook(work: Work, child: CallPlaybook, container_id: int, at: Desk) -> Row:
@@ -91,7 +94,7 @@ def write_function(work: Work, call: CallFunction, at: Desk) -> None:
         work.functions.call(join_id, at.run["id"], None, call.parameters, failed=str(error))
         _fail(work, join_id, call.name, str(error), at)
         return
-    work.functions.call(join_id, at.run["id"], function_id, call.parameters)
+    work.functions.call(join_id, at.run["id"], function_id, call.parameters, due_at=call.start_time)
     if not call.parameters:
         work.runs.end_join(join_id, succeeded=True)
         work.send_task(RESUME_RUN, at.run["id"], join_id)

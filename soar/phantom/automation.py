@@ -13,7 +13,6 @@ from typing import Any, TypeVar
 
 from soar.domain import commands
 from soar.phantom import arguments, containers, loops, prompts, spending
-from soar.phantom.arguments import refuse
 from soar.phantom.desk import desk
 from soar.phantom.targets import sources as sources_of
 
@@ -239,11 +238,10 @@ def playbook(
     Start another playbook and return the id of its run; *callback* is called when it has ended.
 
     *playbook* is a name, with its repository before it or without. *inputs* are what the other
-    one reads as ``playbook_input:``; what it saves is read as ``<name>:playbook_output:``.
+    one reads as ``playbook_input:``; what it saves is read as ``<name>:playbook_output:``. From the
+    second iteration of a *loop_state* on it begins after the loop's ``delay_time``.
     """
     at, state = desk(), loops.read(loop_state) or None
-    if loops.begins_at(state, None):
-        refuse("playbook(loop_state=…) with a delay_time")
     number = containers.container_id_of(container)
     run_id = at.view.reader.new_run_id()
     at.ask(
@@ -256,6 +254,7 @@ def playbook(
             run_id=run_id,
             container_id=None if number == at.view.container["id"] else number,
             loop_state=state,
+            start_time=loops.begins_at(state, None),
         )
     )
     return run_id

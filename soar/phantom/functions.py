@@ -70,8 +70,10 @@ def custom_function(
     """
     Run a custom function (``"repository/name"``) once per mapping of *parameters*.
 
-    *callback* is called when all of them have ended, also where there are none.
+    *callback* is called when all of them have ended, also where there are none. From the second
+    iteration of a *loop_state* on they are run after the loop's ``delay_time``.
     """
+    state = loops.read(loop_state) or None
     desk().ask(
         commands.CallFunction(
             function=str(custom_function),
@@ -79,7 +81,8 @@ def custom_function(
             parameters=_mappings(parameters),
             callback=arguments.callback_name(callback),
             handle=handle,
-            loop_state=loops.read(loop_state) or None,
+            loop_state=state,
+            start_time=loops.begins_at(state, None),
         )
     )
 

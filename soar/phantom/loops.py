@@ -2,7 +2,7 @@
 Loops: a block that is done again until a condition holds, it was done often enough, or long enough.
 
 In: the state that a block carries in ``loop_state_json``. Out: whether to go on, and the state.
-Never: a wait: the delay between two iterations is a start time of the next act.
+Never: a wait: the delay between two iterations is a start time of the next call.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ def _number(name: str, value: Any) -> float | int | None:
 
 
 def begins_at(state: Mapping[str, Any] | None, start_time: datetime | None) -> datetime | None:
-    """Return when an act in a loop begins: from its second iteration on, after the delay."""
+    """Return when what a loop asks for begins: from its second iteration on, after the delay."""
     wait = (state or {}).get("delay_time")
     if not state or not wait or state.get("current_iteration", 1) < 2:
         return start_time

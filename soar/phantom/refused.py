@@ -36,7 +36,6 @@ NAMES = frozenset(_WORDS.split())
 
 
 _WHY = {
-    "collect_from_contains": "collect2 reads the CEF fields that you name",
     "find_artifacts": "ask /rest/artifact by phantom.requests",
     "find_events": "nobody documents what it does; ask /rest/container by phantom.requests",
     "get_custom_function_results": "read <block>:custom_function_result.data by collect2",

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import BigInteger, Column, Index, Table, UniqueConstraint, text
@@ -63,6 +64,7 @@ function_call = Table(
     flag("succeeded", False),
     text_column("message"),
     now_column("create_time"),
+    when("due_at"),
     when("rung_at"),
     when("end_time"),
     Index(None, "action_run_id"),
@@ -158,15 +160,16 @@ class Functions(Queries):
         function_id: int | None,
         parameters: Iterable[Mapping[str, Any]],
         *,
+        due_at: datetime | None = None,
         failed: str = "",
     ) -> None:
-        """Add the calls of a join; *failed* ends them at once."""
+        """Add the calls of a join, to be made from *due_at* on; *failed* ends them at once."""
         self._do(
             """
             insert into function_call (action_run_id, run_id, function_id, parameters, message,
-              end_time)
+              due_at, end_time)
             select :join, :run, cast(:function as bigint), p.value, :failed,
-              case when :failed <> '' then now() end
+              cast(:due_at as timestamptz), case when :failed <> '' then now() end
             from jsonb_array_elements(cast(:parameters as jsonb)) with ordinality as p(value, n)
             order by p.n
             """,
@@ -174,6 +177,7 @@ class Functions(Queries):
             run=run_id,
             function=function_id,
             parameters=as_json(list(parameters)),
+            due_at=due_at,
             failed=storable(failed),
         )
 
@@ -241,13 +245,14 @@ class Functions(Queries):
         )
 
     def unheard(self, *, seconds: int) -> list[tuple[int, int]]:
-        """Return (run, join) of calls that nobody made in *seconds*, marking them."""
+        """Return (run, join) of calls that are due just now, or that nobody made in *seconds*."""
         rows = self._all(
             """
             update function_call set rung_at = now() where id = any(array(
               select c.id from function_call c join playbook_run r on r.id = c.run_id
               where c.end_time is null and r.status in ('queued', 'running')
-              and coalesce(c.rung_at, c.create_time) < now() - make_interval(secs => :s)
+              and coalesce(c.due_at <= now(), true) and (c.due_at is not null and c.rung_at is null
+                or coalesce(c.rung_at, c.create_time) < now() - make_interval(secs => :s))
               order by c.id limit 500))
             returning run_id, action_run_id
             """,

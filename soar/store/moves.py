@@ -15,7 +15,7 @@ from soar.store.rows import Queries, Row
 HOLD = Hot("""
     select set_config('soar.held', cast(r.id as text), true) from (
       select id from playbook_run where id = :id and status in ('queued', 'running')
-      for update skip locked) r
+      and coalesce(due_at <= now(), true) for update skip locked) r
 """)
 """Locks a run, or leaves it to whoever has; the transaction remembers what it holds."""
 
@@ -26,7 +26,7 @@ HELD = Hot("""
       array(select name from action_run where run_id = r.id
         and delivered_at is not null) as told,
       (select id from function_call where run_id = r.id and end_time is null
-        order by id limit 1) as function_call, e.*
+        and coalesce(due_at <= now(), true) order by id limit 1) as function_call, e.*
     from playbook_run r join playbook p on p.id = r.playbook_id left join lateral (
       select * from action_run where run_id = r.id and join_id = id
       and end_time is not null and delivered_at is null order by end_time, id limit 1) e on true
@@ -38,7 +38,8 @@ MORE = Hot("""
     select r.status in ('queued', 'running') and (
       exists (select 1 from action_run a where a.run_id = r.id and a.join_id = a.id
               and a.end_time is not null and a.delivered_at is null)
-      or exists (select 1 from function_call f where f.run_id = r.id and f.end_time is null)
+      or exists (select 1 from function_call f where f.run_id = r.id and f.end_time is null
+                 and coalesce(f.due_at <= now(), true))
       or not exists (select 1 from action_run a where a.run_id = r.id and a.join_id = a.id
                      and a.delivered_at is null))
     from playbook_run r where r.id = :id

@@ -72,8 +72,8 @@ KINDS: Mapping[str, str] = {
           where c.join_id = a.id and c.status in ('pending', 'running', 'parked'))
     """,
     "run unheard": """
-        select r.id, r.update_time as since, '' as detail from playbook_run r
-        where r.status = 'queued'
+        select r.id, greatest(r.update_time, r.due_at) as since, '' as detail from playbook_run r
+        where r.status = 'queued' and coalesce(r.due_at <= now(), true)
     """,
     "run stuck": f"""
         select r.id, r.update_time as since, '' as detail from playbook_run r

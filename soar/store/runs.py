@@ -8,6 +8,7 @@ Never: a status that moves against the tables of ``domain.states``.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from soar.domain.errors import NotFound
@@ -34,17 +35,23 @@ class Runs(Queries):
         run_id: int | None = None,
         scope: Any = "all",
         artifacts_from: int = 0,
+        due_at: datetime | None = None,
     ) -> int:
-        """Queue a run of one playbook version on one container; in shadow, it is a candidate's."""
+        """
+        Queue a run of one playbook version on one container; in shadow, it is a candidate's.
+
+        Before *due_at* nobody can hold it; once that has come, the sweep starts it.
+        """
         return int(
             self._value(
                 Hot("""
                 insert into playbook_run (id, container_id, playbook_id, started_by, run_as, inputs,
                                           parent_action_run_id, shadow, beside, scope,
-                                          artifacts_from)
+                                          artifacts_from, due_at)
                 values (coalesce(:id, nextval(pg_get_serial_sequence('playbook_run', 'id'))),
                         :container_id, :playbook_id, :started_by, :run_as, cast(:inputs as jsonb),
-                        :parent, :shadow, :beside, cast(:scope as jsonb), :artifacts_from)
+                        :parent, :shadow, :beside, cast(:scope as jsonb), :artifacts_from,
+                        cast(:due_at as timestamptz))
                 returning id
                 """),
                 id=run_id,
@@ -58,6 +65,7 @@ class Runs(Queries):
                 beside=beside,
                 scope=as_json(scope),
                 artifacts_from=artifacts_from,
+                due_at=due_at,
             )
         )
 
@@ -309,11 +317,12 @@ class Runs(Queries):
         return [(row["run_id"], row["id"]) for row in rows]
 
     def stuck(self, *, seconds: int) -> list[Row]:
-        """Return unfinished runs that nobody moved in *seconds* and that wait for nothing."""
+        """Return unfinished runs that are due and that nobody moved in *seconds*, or since."""
         return self._all(
             """
             select id, status from playbook_run r where status in ('queued', 'running')
-            and update_time < now() - make_interval(secs => :s)
+            and coalesce(due_at <= now(), true)
+            and (update_time < now() - make_interval(secs => :s) or update_time < due_at)
             and not exists (select 1 from action_run a where a.run_id = r.id
                             and a.delivered_at is null) limit 200
             """,

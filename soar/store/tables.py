@@ -182,6 +182,7 @@ playbook_run = Table(
     Column("artifacts_from", BigInteger, nullable=False, server_default="0"),
     Column("artifacts_to", BigInteger, nullable=False, server_default="0"),
     now_column("create_time"),
+    when("due_at"),
     when("start_time"),
     when("end_time"),
     now_column("update_time"),

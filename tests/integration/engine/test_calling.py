@@ -171,6 +171,46 @@ def test_a_loop_ends_by_its_number_or_its_condition(
     assert bench.run(run)["status"] == "success"
 
 
+CHILD = "import phantom.rules as phantom\ndef on_start(c): phantom.comment(comment='again')"
+CALLS = {
+    "playbook_run": 'phantom.playbook("child"',
+    "function_call": 'phantom.custom_function("local/child", parameters=[{{}}]',
+}
+
+
+@pytest.mark.parametrize("table", CALLS)
+def test_what_a_loop_calls_next_begins_after_its_delay(bench: Bench, table: str) -> None:
+    """
+    A playbook or a custom function: a row that is due then, whoever rings before; the run waits.
+    """
+    act, _, rest = LOOP.partition('phantom.act("look up"')
+    called = CALLS[table] + rest.partition('assets=["sham"]')[2]
+    with bench.database.begin() as work:
+        work.functions.save(repo="local", name="child", source="def child(**_): return {}")
+    run = bench.start((act + called).format(most=2, until="never"), child=CHILD)
+    bench.deliver_all()
+    again = f"from {table} where end_time is null and due_at is not null"
+    (waiting,) = bench.rows(f"select id {again}")
+
+    def later(seconds: int) -> None:
+        for column in ("due_at", "update_time") if table == "playbook_run" else ("due_at",):
+            less = f"{column} = {column} - make_interval(secs => :s)"
+            bench.do(f"update {table} set {less} where id = :id", **waiting, s=seconds)
+        bench.sweep()
+
+    later(119)
+    bench.engine.start_run(waiting["id"])
+    bench.engine.resume_run(run, 1)
+    assert (bench.pending, bench.rows(f"select id {again}")) == ([], [waiting])
+
+    later(2)
+    assert len(bench.pending) == 1
+    bench.deliver_all()
+
+    assert bench.notes()[-1] == "ended after 2"
+    assert bench.run(run)["status"] == "success"
+
+
 RAISES = """
 import phantom.rules as phantom
 

@@ -144,6 +144,9 @@ class Transaction:
 
     def _known(self, error: psycopg2.Error, statement: str, cursor: Any) -> BaseException:
         gone = DIALECT.is_disconnect(error, self._connection.dbapi_connection, cursor)
+        if isinstance(error, psycopg2.NotSupportedError):
+            # A migration has changed what a prepared statement returns: for good, as it is.
+            gone, error = True, psycopg2.OperationalError("the schema has changed: connect again")
         if gone:
             self.is_cut = True
             self._connection.invalidate(error)

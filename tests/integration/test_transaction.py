@@ -9,8 +9,9 @@ import pytest
 
 from soar.bootstrap import House
 from soar.domain.model import NewContainer
-from soar.store.errors import REFUSED
+from soar.store.errors import REFUSED, UNREACHABLE
 from soar.store.moves import HELD
+from soar.store.prepared import Hot
 from soar.store.work import Work
 
 MESSAGE = "select current_query()"
@@ -198,6 +199,25 @@ def test_a_connection_goes_back_whatever_happened(house: House) -> None:
         {},
     )[0]
     assert count == 0
+
+
+def test_a_migration_under_prepared_statements_costs_one_transaction(house: House) -> None:
+    """
+    It fails as if the server were away, which everybody survives; the next one prepares anew.
+    """
+    everything = Hot("select * from changing")
+    house.database.run("create table changing (a int)", {})
+    try:
+        with house.database.begin() as work:
+            ask(work, everything)
+        house.database.run("alter table changing add column b int", {})
+
+        with pytest.raises(UNREACHABLE), house.database.begin() as work:
+            ask(work, everything)
+        with house.database.begin() as work:
+            assert work.reads._all(everything) == []
+    finally:
+        house.database.run("drop table changing", {})
 
 
 def test_a_run_is_read_only_by_who_holds_it(house: House) -> None:

@@ -171,7 +171,7 @@ def test_a_loop_ends_by_its_number_or_its_condition(
     assert bench.run(run)["status"] == "success"
 
 
-CHILD = "import phantom.rules as phantom\ndef on_start(c): phantom.comment(comment='again')"
+AGAIN = "import phantom.rules as phantom\ndef on_start(c): phantom.comment(comment='again')"
 CALLS = {
     "playbook_run": 'phantom.playbook("child"',
     "function_call": 'phantom.custom_function("local/child", parameters=[{{}}]',
@@ -187,7 +187,7 @@ def test_what_a_loop_calls_next_begins_after_its_delay(bench: Bench, table: str)
     called = CALLS[table] + rest.partition('assets=["sham"]')[2]
     with bench.database.begin() as work:
         work.functions.save(repo="local", name="child", source="def child(**_): return {}")
-    run = bench.start((act + called).format(most=2, until="never"), child=CHILD)
+    run = bench.start((act + called).format(most=2, until="never"), child=AGAIN)
     bench.deliver_all()
     again = f"from {table} where end_time is null and due_at is not null"
     (waiting,) = bench.rows(f"select id {again}")

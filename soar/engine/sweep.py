@@ -166,7 +166,7 @@ class Sweep:
     def move_stuck_runs(self) -> None:
         """Start queued runs whose bell was lost, and end runs that wait for nothing."""
         with self.database.begin() as work:
-            stuck = [row["id"] for row in work.runs.stuck(seconds=STUCK_SECONDS)]
+            stuck = [row["id"] for row in work.runs.stuck(seconds=STUCK_SECONDS, soon=BELL_SECONDS)]
             work.runs.touch(stuck)
             for run_id in stuck:
                 work.send_task(START_RUN, run_id)

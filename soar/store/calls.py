@@ -19,6 +19,8 @@ LET_GO = """
     status = case when due_at > now() then 'parked' else 'pending' end,
     parked_for = case when due_at > now() then 'schedule' end
 """  # a permission does not bring a start time forward
+RUNG = "id, task, asset, join_id, run_id, severity_rank, lane_turn, status"
+"""What :func:`messages` reads of a call."""
 TIED = "(approval_id = :id or breaker_id = :id)"
 
 
@@ -155,7 +157,7 @@ class Calls(Queries):
             f"""
             update app_run set rung_at = now(), {LET_GO}
             where {TIED} and status = 'parked'
-            and parked_for = 'approval' returning id, task, asset, join_id, run_id, status
+            and parked_for = 'approval' returning {RUNG}
             """,
             id=approval_id,
         )
@@ -186,7 +188,7 @@ class Calls(Queries):
             f"""
             update app_run set status = 'pending', parked_for = null, due_at = null,
             rung_at = now() where {condition}
-            returning id, task, asset, join_id, run_id
+            returning {RUNG}
             """,
             **values,
         )
@@ -207,14 +209,14 @@ class Calls(Queries):
     def unheard(self, *, seconds: int) -> list[Row]:
         """Return pending calls nobody claimed; each later ring of one waits twice as long."""
         return self._all(
-            """
+            f"""
             update app_run set rung_at = now(), rings = rings + 1 where id = any(array(
               select c.id from app_run c join playbook_run r on r.id = c.run_id
               where c.status = 'pending' and r.status in ('queued', 'running')
               and c.rung_at < now() - make_interval(secs => :s * power(2, least(c.rings, 6)))
               and exists (select 1 from asset a where a.slug = c.asset)
               order by c.severity_rank, c.id limit 500 for update of c skip locked))
-            returning id, task, asset, join_id, run_id
+            returning {RUNG}
             """,
             s=float(seconds),
         )
@@ -226,7 +228,7 @@ class Calls(Queries):
             update app_run c set status = 'pending', crashes = crashes + 1, owner = null,
             rung_at = now() where c.status = 'running' and c.crashes < {MOST_CRASHES}
             and not {OWNER_ALIVE}
-            returning id, task, asset, join_id, run_id
+            returning {RUNG}
             """
         )
 
@@ -314,9 +316,10 @@ class Calls(Queries):
 
 def messages(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """
-    Return the bodies of "member" messages, ids and names only, in the order of the calls.
+    Return the bodies of "member" messages, ids and names only, in the order of lanes.
 
-    A server returns the rows that it changed in the order it finds them on its pages.
+    That is by severity, then turn, then age: a server returns the rows that it changed in the
+    order it finds them on its pages.
     """
     return [
         {
@@ -326,5 +329,9 @@ def messages(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
             "join_id": row["join_id"],
             "run_id": row["run_id"],
         }
-        for row in sorted(rows, key=lambda row: row["id"])
+        for row in sorted(rows, key=_place)
     ]
+
+
+def _place(row: Mapping[str, Any]) -> tuple[int, int, int]:
+    return row["severity_rank"], row["lane_turn"], row["id"]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from soar.store.calls import RUNG
 from soar.store.claims import IN_LANE
 from soar.store.prepared import Hot
 from soar.store.rows import Queries, Row, storable
@@ -74,7 +75,7 @@ class Lanes(Queries):
             update app_run set status = 'pending', parked_for = null, due_at = null,
             rung_at = now() where id = any(array(
               select id from app_run where {IN_LANE} and asset = :asset {which}))
-            returning id, task, asset, join_id, run_id
+            returning {RUNG}
             """),
             **values,
         )

@@ -17,6 +17,11 @@ from soar.store.prepared import Hot
 from soar.store.rows import Queries, Row, as_json, storable
 from soar.store.run_state import STARTED
 
+FEW = 50
+"""So many runs wait for a moment only, if an engine hears of them at all."""
+MOST_RUNG = 200
+"""Runs on their way to an engine for a second time, all together."""
+
 
 class Runs(Queries):
     """Named queries on runs."""
@@ -316,17 +321,30 @@ class Runs(Queries):
         )
         return [(row["run_id"], row["id"]) for row in rows]
 
-    def stuck(self, *, seconds: int) -> list[Row]:
-        """Return unfinished runs that are due and that nobody moved in *seconds*, or since."""
+    def stuck(self, *, seconds: int, soon: int) -> list[Row]:
+        """
+        Return unfinished runs that are due and that nobody moved in *seconds*, or since.
+
+        While few wait to be started, one that waits for *soon* seconds was not heard. While many
+        do, most of them only wait: not more are on their way again than an engine starts soon.
+        """
         return self._all(
-            """
-            select id, status from playbook_run r where status in ('queued', 'running')
-            and coalesce(due_at <= now(), true)
-            and (update_time < now() - make_interval(secs => :s) or update_time < due_at)
+            f"""
+            with backlog as (select count(*) as waiting, count(*) filter (
+                where update_time > create_time
+                and update_time > now() - make_interval(secs => :s)) as rung
+              from playbook_run where status = 'queued' and coalesce(due_at <= now(), true))
+            select r.id, r.status from playbook_run r cross join backlog b
+            where r.status in ('queued', 'running') and coalesce(r.due_at <= now(), true)
+            and (r.update_time < r.due_at or r.update_time < now() - make_interval(secs =>
+              case when r.status = 'queued' and b.waiting <= {FEW} then :soon else :s end))
             and not exists (select 1 from action_run a where a.run_id = r.id
-                            and a.delivered_at is null) limit 200
+                            and a.delivered_at is null)
+            order by r.status = 'queued', r.id
+            limit (select greatest(0, {MOST_RUNG} - rung) from backlog)
             """,
             s=seconds,
+            soon=soon,
         )
 
     def touch(self, run_ids: Iterable[int]) -> None:

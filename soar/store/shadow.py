@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 
 from sqlalchemy import Table, UniqueConstraint
 
+from soar.store.calls import RUNG
 from soar.store.columns import id_column, metadata, now_column, text_column
 from soar.store.rows import Queries, Row
 
@@ -139,7 +140,7 @@ class Shadow(Queries):
             status = case when c.due_at > now() then 'parked' else 'pending' end,
             parked_for = case when c.due_at > now() then 'schedule' end
             where {_HELD} and {SHADOWED}
-            returning c.id, c.task, c.asset, c.join_id, c.run_id, c.status
+            returning {RUNG}
             """,
             but=list(but),
         )

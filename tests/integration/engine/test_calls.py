@@ -314,12 +314,13 @@ def test_a_worker_that_lost_its_lease_withholds_its_writes(bench: Bench) -> None
 
 def test_calls_that_one_answer_lets_go_are_sent_in_their_order(bench: Bench) -> None:
     """
-    Wherever their rows lie on the server's pages.
+    The most severe first; and wherever their rows lie on the server's pages.
     """
     three = "[{'target': '10.0.0.5'}, {'target': '10.0.0.6'}, {'target': '10.0.0.7'}]"
     bench.play(BLOCK.replace("'block'", "'isolate'").replace("{'target': '4'}", three))
-    bench.do("update app_run set message = 'moved behind the others' where id < 3")
+    bench.do("update app_run set message = 'moved behind the others' where id < 2")
+    bench.do("update app_run set severity_rank = severity_rank + 1 where id < 3")
 
     bench.answer(bench.questions()[0]["id"])
 
-    assert [m.body["app_run_id"] for m in bench.pending if m.kind == "member"] == [1, 2, 3]
+    assert [m.body["app_run_id"] for m in bench.pending if m.kind == "member"] == [3, 1, 2]

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from soar.store.runs import FEW, MOST_RUNG
+
 if TYPE_CHECKING:
     from tests.integration.engine.conftest import Bench
 
@@ -28,6 +30,16 @@ def asked(bench: Bench, source: str = LOOK_UP) -> None:
     bench.start(source)
     bench.deliver(bench.pending.pop(0))
     assert [m.kind for m in bench.pending] == ["member"]
+
+
+def queued(bench: Bench, count: int) -> None:
+    """Add so many runs that wait like the one that is there."""
+    bench.do(
+        "insert into playbook_run (container_id, playbook_id, create_time, update_time)"
+        " select container_id, playbook_id, create_time, update_time from playbook_run"
+        " cross join generate_series(1, :count)",
+        count=count,
+    )
 
 
 def test_nothing_that_is_young_is_touched(bench: Bench) -> None:
@@ -127,6 +139,43 @@ def test_a_run_that_nobody_moves_is_started_again(bench: Bench, status: str) -> 
     bench.deliver_all()
 
     assert bench.run(run_id)["status"] == "success"
+
+
+def test_a_lost_start_is_noticed_sooner_while_few_runs_wait(bench: Bench) -> None:
+    """
+    With one run in the queue six seconds are a lost bell; with a backlog they are a queue.
+    """
+    run_id = bench.start(IMPORT + "def on_start(container):\n    pass\n")
+    bench.pending.clear()
+    bench.do("update playbook_run set update_time = now() - interval '6 s'")
+    queued(bench, FEW)
+
+    bench.sweep.move_stuck_runs()
+    assert bench.pending == []
+    bench.do("update playbook_run set status = 'cancelled' where id > :id + 10", id=run_id)
+    bench.sweep.move_stuck_runs()
+
+    assert len(bench.pending) == 11
+
+
+def test_a_backlog_of_runs_is_not_rung_faster_than_engines_start_them(bench: Bench) -> None:
+    """
+    What was rung again and still waits keeps others from being rung, however long they wait.
+    """
+    bench.start(IMPORT + "def on_start(container):\n    pass\n")
+    bench.pending.clear()
+    queued(bench, MOST_RUNG + 50)
+    bench.age()
+
+    bench.sweep.move_stuck_runs()
+    first = [message.body["args"][0] for message in bench.pending]
+    bench.sweep.move_stuck_runs()
+    assert len(bench.pending) == len(first) == MOST_RUNG
+    bench.do("update playbook_run set status = 'success' where id = any(:ids)", ids=first[:30])
+    bench.sweep.move_stuck_runs()
+
+    assert first == sorted(first)
+    assert len(bench.pending) == MOST_RUNG + 30
 
 
 def test_the_call_of_a_dead_worker_is_taken_back(bench: Bench) -> None:

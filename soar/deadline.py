@@ -108,7 +108,7 @@ class Watch:
     def _run(self) -> None:
         while True:
             with self._change:
-                while not self._calls:
+                if not self._calls:  # woken once, it looks for a while: calls are many and short
                     self._change.wait()
                 late = [call for call in self._calls if call.over]
             for call in late:

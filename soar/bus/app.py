@@ -36,9 +36,33 @@ def _nothing(_: int) -> None:
     """Hear of a call's end where nobody counts the calls under way."""
 
 
+class Receipt:
+    """What a sender gets for a message: its id. Nobody waits for a result, nor asks for one."""
+
+    parent: Any = None
+
+    def __init__(self, id: str, *_: Any, **__: Any) -> None:
+        self.id = self.task_id = id
+
+    def then(self, *_: Any, **__: Any) -> Receipt:
+        """Tell nobody of an end: the result backend does."""
+        return self
+
+
+class Once(Signature):
+    """A signature that is made to be sent once: a chord need not copy it before that."""
+
+    def clone(self, args: Any = None, kwargs: Any = None, **options: Any) -> Any:
+        """Return itself, or a changed copy."""
+        if args or kwargs or options:
+            return super().clone(args, kwargs, **options)
+        return self
+
+
 class App(Celery):
     """A Celery app that knows where its chords are joined, and lets no message wait for long."""
 
+    AsyncResult = Receipt  # type: ignore[assignment]
     soar_database: Any = None
     soar_ended: Callable[[int], None] = staticmethod(_nothing)
     """Told of each call whose end was written, or could not be."""
@@ -126,7 +150,7 @@ def _transport(settings: Settings) -> dict[str, Any]:
 
 def resume_signature(app: Celery, run_id: int, join_id: int) -> Signature:
     """Return the body of a chord: tell a run that one of its joins has ended."""
-    return app.signature(
+    return Once(
         RESUME_RUN,
         args=(run_id, join_id),
         immutable=True,
@@ -137,12 +161,13 @@ def resume_signature(app: Celery, run_id: int, join_id: int) -> Signature:
             "kwargsrepr": HIDDEN,
             "declare": [],  # whoever consumes a queue declares it
         },
+        app=app,
     )
 
 
 def member_signature(app: Celery, body: Mapping[str, Any]) -> Signature:
     """Return the header task of one app run, with the id it has on every sending."""
-    return app.signature(
+    return Once(
         body["task"],
         args=(body["app_run_id"],),
         immutable=True,
@@ -154,6 +179,7 @@ def member_signature(app: Celery, body: Mapping[str, Any]) -> Signature:
             "ignore_result": True,
             "declare": [],
         },
+        app=app,
     )
 
 

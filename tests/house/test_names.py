@@ -83,7 +83,7 @@ def reads_environment(node: ast.AST) -> bool:
 def waits_for_a_result(node: ast.AST) -> bool:
     """Tell whether a node waits for the result of a task."""
     if dotted(node).rpartition(".")[2] == "AsyncResult":
-        return True
+        return not isinstance(getattr(node, "ctx", None), ast.Store)
     if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
         return False
     sent = node.func.value

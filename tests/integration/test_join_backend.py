@@ -20,7 +20,7 @@ from celery.contrib.testing.worker import start_worker
 from celery.exceptions import Ignore
 
 from soar.bootstrap import House
-from soar.bus.app import RESUME_RUN, member_signature, resume_signature, ring_member
+from soar.bus.app import RESUME_RUN, Receipt, member_signature, resume_signature, ring_member
 from soar.domain.model import Outcome
 from soar.engine import chords
 from soar.store.claims import CLAIM, claim_of
@@ -286,3 +286,15 @@ def test_signatures_have_the_same_id_on_every_sending(house: House) -> None:
         member_signature(house.app, body).id == member_signature(house.app, body).id == "app_run-7"
     )
     assert resume_signature(house.app, 1, 2).id == "resume_run-1-2"
+
+
+def test_what_is_sent_once_is_not_copied_before_and_gives_nothing_to_wait_for(house: House) -> None:
+    """
+    A chord copies each member with its callback in it, and asks for a result of each.
+    """
+    one = member_signature(house.app, {"app_run_id": 7, "task": TASK, "asset": "sham"})
+
+    assert one.clone() is one
+    assert one.clone(kwargs={"other": 1}).kwargs == {} == one.kwargs  # it is immutable
+    assert one.clone(countdown=1) is not one
+    assert type(one.freeze()) is Receipt

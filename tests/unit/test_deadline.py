@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from soar import deadline
 from soar.connector import (
     AssetConfig,
     OutcomeUnknown,
@@ -319,3 +320,36 @@ def test_a_request_counts_as_sent_when_it_has_left_not_when_its_connection_was_a
     assert session.notes.sent is not None
     assert session.notes.answered is not None
     assert doors.opened_at < session.notes.sent < session.notes.answered
+
+
+def test_a_watch_that_was_woken_for_a_short_call_is_not_woken_for_the_next_ones(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """
+    It looks again after its time, though the call is over: a thread woken by each costs more.
+    """
+    watch, looks, go_on = deadline.Watch(), threading.Semaphore(0), threading.Semaphore(0)
+
+    sleep = time.sleep
+
+    def looked(seconds: float) -> None:
+        if threading.current_thread() is not watch._thread:
+            sleep(seconds)
+        else:
+            looks.release()
+            go_on.acquire()
+
+    monkeypatch.setattr(deadline.time, "sleep", looked)
+    call = deadline.Deadline(seconds=60.0)
+    watch.add(call)
+    assert looks.acquire(timeout=SOON)
+    watch.remove(call)
+    go_on.release()
+    while not watch._change._waiters:
+        sleep(0.01)
+
+    with watch._change:
+        watch.add(call)
+        watch.remove(call)
+
+    assert looks.acquire(timeout=SOON)

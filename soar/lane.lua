@@ -136,6 +136,7 @@ if redis.call('HEXISTS', LANE, 'warm') == 0 then
   for _, quota in ipairs(given.quotas) do
     redis.call('HSET', LANE, quota.name .. ':begin', text(quota.edges[1]), quota.name .. ':spent', quota.spent)
   end
+  for _, call in ipairs(given.going) do redis.call('ZADD', BUSY, now + call[2], call[1]) end
 end
 
 if doing == 'take' then

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from importlib import resources
@@ -33,6 +33,8 @@ GUARD = timedelta(seconds=1)
 EDGES = 8
 """How many beginnings of a quota's periods the script is told: so far a look sees exactly."""
 LEASE = timedelta(seconds=180)
+DOUBTFUL = timedelta(seconds=15)
+"""So long a call holds a place of an emptied lane of which only its claim is known."""
 BUSY = timedelta(milliseconds=200)
 CHANNEL = "soar:lanes"
 """Where the script tells which lane had to refuse a call, for whoever planned that call."""
@@ -116,14 +118,25 @@ class _Reports:
             return taken
 
 
+def _none(_: str) -> Mapping[str, timedelta]:
+    """Know of no call under way."""
+    return {}
+
+
 class Limiter:
-    """Takes calls from budgets; every decision is one run of one script."""
+    """
+    Takes calls from budgets; every decision is one run of one script.
+
+    What an empty lane learns from PostgreSQL: *recent_calls* of an asset within so many seconds,
+    and the calls *under_way*, each with how long it is taken to be, if it does not end before.
+    """
 
     def __init__(
         self,
         client: redis.Redis,
         recent_calls: Callable[[str, int], int],
         *,
+        under_way: Callable[[str], Mapping[str, timedelta]] = _none,
         breaker: Breaker | None = None,
         clock: Callable[[], str] = str,
         passes: Passes | None = None,
@@ -131,7 +144,7 @@ class Limiter:
         script = resources.files("soar").joinpath("lane.lua").read_text(encoding="utf-8")
         self._client: Any = client
         self._script: Any = client.register_script(script)
-        self._recent_calls = recent_calls
+        self._recent_calls, self._under_way = recent_calls, under_way
         self._breaker = breaker or Breaker()
         self._clock = clock
         self._reports = _Reports()
@@ -274,7 +287,9 @@ class Limiter:
         answer = self._run(slug, budget, doing, more)
         if answer == [b"cold"]:
             recent, spent = self._past(slug, budget, claimed=doing == "take")
-            again = {**more, "reports": [], "recent": recent}
+            going = self._under_way(slug) if budget.concurrency else {}
+            leases = [(call, _micro(lease)) for call, lease in going.items()]
+            again = {**more, "reports": [], "recent": recent, "going": leases}
             answer = self._run(slug, budget, doing, again, spent=spent)
         return answer
 

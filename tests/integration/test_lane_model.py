@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 import math
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
@@ -122,9 +122,12 @@ class Model:
             self.busy.pop(call, None)
         self.reports.clear()
 
-    def warm(self, now: int, budget: Budget, recent: int, spent: list[int]) -> None:
+    def warm(
+        self, now: int, budget: Budget, recent: int, spent: list[int], going: Iterable[str]
+    ) -> None:
         """Begin anew with what PostgreSQL knows, as if just spent."""
         self.cold = False
+        self.busy.update({call: now + micros(LEASE) for call in going if budget.concurrency})
         if recent:
             self.grants.append(Grant(at=now + micros(HOLD), cost=recent))
         for quota, used in zip(budget.quotas, spent, strict=True):
@@ -240,7 +243,8 @@ class Lane:
     def __init__(self, client: redis.Redis) -> None:
         self.clock = Clock()
         self.client = client
-        self.limiter = Limiter(client, self._recent, breaker=BREAKER, clock=self.clock)
+        past = {"recent_calls": self._recent, "under_way": self._going}
+        self.limiter = Limiter(client, **past, breaker=BREAKER, clock=self.clock)
         self.calls = itertools.count()
         self.budget = Budget()
         self.start(Budget(), 0)
@@ -250,6 +254,7 @@ class Lane:
         self.limiter.flush()
         self.forget()
         self.history: list[Grant] = []
+        self.going: dict[str, int] = {}  # the calls that are not over, and their leases' ends
         self.model = Model()
         self.budget = budget
         self.clock.now = begin
@@ -261,6 +266,13 @@ class Lane:
 
     def _recent(self, slug: str, seconds: int) -> int:
         return self.answers.pop(0)
+
+    def _going(self, slug: str) -> dict[str, timedelta]:
+        return dict.fromkeys(self.under_way(), LEASE)
+
+    def under_way(self) -> list[str]:
+        """Return the calls that are under way in truth."""
+        return [call for call, end in self.going.items() if end > self.clock.now]
 
     def past(self) -> tuple[int, list[int]]:
         """Return what PostgreSQL knows: calls of the longest window, and of each quota's period."""
@@ -276,7 +288,7 @@ class Lane:
         asked = [recent, *spent] if self.budget.limits else spent
         self.answers = [known + claimed for known in asked]
         if self.model.cold:
-            self.model.warm(self.clock.now, self.budget, recent, spent)
+            self.model.warm(self.clock.now, self.budget, recent, spent, self.under_way())
 
     def share(self, rank: int) -> Budget:
         """Return what a call of that rank may use."""
@@ -292,6 +304,7 @@ class Lane:
         budget = self.share(rank)
         cost = self.cost(wanted, budget)
         self.warmed(claimed=1)
+        self.going.pop(call, None)  # its worker has died, and another one asks
         expected, grant = self.model.take(self.clock.now, budget, cost, call)
         answer = self.limiter.take(SLUG, budget, call=call, cost=cost)
         assert replace(answer, asked=0.0, grant=0) == expected
@@ -299,6 +312,8 @@ class Lane:
             return None
         grant.call, grant.admission = call, answer
         self.history.append(grant)
+        if self.budget.concurrency:
+            self.going[call] = self.clock.now + micros(LEASE)
         self.check(grant)
         return grant
 
@@ -313,12 +328,13 @@ class Lane:
             assert begin + micros(GUARD) <= grant.at < end - micros(GUARD)
             assert sum(g.cost for g in self.history if begin <= g.at < end) <= quota.calls
         if self.budget.concurrency:
-            assert self.model.under_way(self.clock.now) <= self.budget.concurrency
+            assert len(self.under_way()) <= self.budget.concurrency
 
     def ended(self, grant: Grant, late: int) -> None:
         """Report that a call is over, and that it was late by so much more than its slack."""
         assert grant.admission is not None
         slots = bool(self.budget.concurrency)
+        self.going.pop(grant.call, None)
         grant.late = late if self.budget.limits else 0
         if grant.late or slots:
             number = grant.admission.grant
@@ -359,6 +375,16 @@ def do_end(lane: Lane, step: Step) -> None:
         lane.ended(known[step.n % len(known)], late)
         if step.rank % 2:
             lane.told()
+
+
+def do_end_of_lost(lane: Lane, step: Step) -> None:
+    """A call is over of which the lane has lost the grant."""
+    lost = [g for g in lane.history if g.admission is None and g.call in lane.going]
+    if lost:
+        del lane.going[call := lost[step.n % len(lost)].call]
+        over = {"grant": 0, "cost": 0, "late": 0, "call": call}
+        lane.limiter._reports.add(SLUG, over, within=3600)
+        lane.model.reports.append((Grant(at=0, cost=0), call))
 
 
 def do_block(lane: Lane, step: Step) -> None:
@@ -431,7 +457,7 @@ def do_state(lane: Lane, step: Step) -> None:
 
 
 def do_flush(lane: Lane, step: Step) -> None:
-    """Redis loses everything, once the calls that may go have gone."""
+    """Redis loses everything, once the calls that may go have gone; some are still under way."""
     lane.told()
     lane.forget()
     lane.clock.now = max([lane.clock.now, *(g.at + g.late for g in lane.history)])
@@ -443,6 +469,7 @@ def do_flush(lane: Lane, step: Step) -> None:
 DOING: dict[str, Callable[[Lane, Step], None]] = {
     "take": do_take,
     "end": do_end,
+    "end of lost": do_end_of_lost,
     "block": do_block,
     "no answer": do_no_answer,
     "answered": do_answered,
@@ -496,6 +523,7 @@ KINDS = {
     "fail": ["take"] * 5
     + ["no answer"] * 3
     + ["answered", "block", "reopen", "look", "state", "end"],
+    "lose": ["take"] * 5 + ["flush", "flush", "end of lost", "end", "look", "state"],
     "follow": ["take"] * 4 + ["follow", "follow", "end", "block", "no answer"],
 }
 
@@ -591,6 +619,15 @@ def test_quotas_are_kept_across_their_resets(lane: Lane, schedule: Schedule) -> 
 def test_slots_and_outages_are_kept(lane: Lane, schedule: Schedule) -> None:
     """
     Calls at once, vendors that ask to wait and vendors that are away: as the model says.
+    """
+    play(lane, schedule)
+
+
+@schedule_settings
+@given(schedule=schedules("lose", limits=1, slots=3))
+def test_slots_are_kept_by_a_lane_that_was_lost(lane: Lane, schedule: Schedule) -> None:
+    """
+    Calls under way hold their slots of a lane that forgot them, until they are over.
     """
     play(lane, schedule)
 

@@ -1,17 +1,18 @@
 """
-Redis as a broker, at a lower price: kombu's own transport with two things changed.
+Redis as a broker, at a lower price: kombu's own transport with three things changed.
 
 In: what kombu's Redis transport takes. Out: the same messages in the same lists.
 Never: another order, another acknowledgement, or a message that is sent before its batch.
 
 kombu makes a client object for each message that it sends, receives and acknowledges; ours are
-kept. What is published inside :func:`together` leaves in one round trip when the context ends.
+kept. It adds its sockets to the event loop at every turn of it; ours are added once. What is
+published inside :func:`together` leaves in one round trip when the context ends.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -46,10 +47,36 @@ class Channel(stock.Channel):  # type: ignore[misc]
         held.append((self, self._q_for_pri(queue, priority), dumps(message)))
 
 
+class Poller(stock.MultiChannelPoller):  # type: ignore[misc]
+    """A poller whose sockets the event loop is given once: until it has lost one."""
+
+    readers: Mapping[int, tuple[Any, Any]] = {}
+    """What the event loop reads from, and who is told."""
+    told: Any = None
+
+    @property
+    def fds(self) -> dict[int, Any]:
+        """Return the sockets that the loop does not read from for this transport."""
+        return {fd: channel for fd, channel in super().fds.items() if not self._is_read(fd)}
+
+    def _is_read(self, fd: int) -> bool:
+        reader = self.readers.get(fd)
+        return reader is not None and reader[0] == self.told
+
+
 class Transport(stock.Transport):  # type: ignore[misc]
     """The transport of those channels."""
 
     Channel = Channel
+
+    def __init__(self, *given: Any, **named: Any) -> None:
+        super().__init__(*given, **named)
+        self.cycle = Poller()
+
+    def register_with_event_loop(self, connection: Any, loop: Any) -> None:
+        """Let the loop tell this transport what its sockets have received."""
+        self.cycle.readers, self.cycle.told = loop.readers, self.on_readable
+        super().register_with_event_loop(connection, loop)
 
 
 @contextmanager

@@ -5,10 +5,13 @@ connections. And that each saving gives way where it must.
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
 import redis
+from kombu import Connection, Consumer, Queue
+from kombu.asynchronous import Hub
 
 from soar.bootstrap import House
 from soar.bus import app as bus
@@ -73,6 +76,58 @@ def test_a_worker_that_only_takes_bells_notes_nothing_in_redis(house: House) -> 
     ]
 
     assert options == [False, True]
+
+
+@pytest.mark.parametrize("loss", ["the connection", "the loop", "the transport"])
+def test_a_loop_is_given_each_socket_once_and_again_after_it_was_lost(
+    house: House, loss: str
+) -> None:
+    """
+    A closed socket's number may come back as that of another one: it is told apart by who hears.
+    """
+    hub, heard, added = Hub(), [], []
+    add_reader = hub.add_reader
+
+    def counted(fd: int, callback: Any, *given: Any) -> None:
+        added.append(fd)
+        add_reader(fd, callback, *given)
+
+    hub.add_reader = counted
+
+    def listen() -> Connection:
+        connection = house.app.connection_for_read()
+        queue = Queue("engine", durable=True)
+        Consumer(
+            connection, [queue], callbacks=[lambda b, _: heard.append(b)], no_ack=True
+        ).consume()
+        connection.register_with_event_loop(hub)
+        return connection
+
+    def hear(count: int) -> None:
+        deadline = time.monotonic() + 20.0
+        for _ in range(3):
+            send_task(house.app, BELL)
+        while len(heard) < count and time.monotonic() < deadline:
+            hub.run_once()
+        assert len(heard) == count
+
+    connection = listen()
+    hear(3)
+    assert len(added) == 1
+
+    if loss == "the connection":
+        connection.default_channel.client.connection.disconnect()
+    elif loss == "the loop":
+        hub.remove_reader(added[0])
+    else:
+        connection.transport.cycle.close()
+        connection.default_channel.client.connection._sock.close()
+        hub.on_tick.clear()
+        connection = listen()
+    hear(6)
+
+    assert len(added) == 2
+    connection.close()
 
 
 def _prepared(house: House) -> set[str]:

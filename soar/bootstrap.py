@@ -117,7 +117,7 @@ def house(
 def for_engine(settings: Settings) -> House:
     """Make a process that runs playbooks, sweeps and writes reports. It holds no key."""
     from soar import report
-    from soar.engine import chords, limits
+    from soar.engine import chords, limits, stopwatch
     from soar.engine.program import lend_alias
     from soar.engine.steps import Engine
 
@@ -127,6 +127,7 @@ def for_engine(settings: Settings) -> House:
         lambda **_: limits.bound_memory(settings.engine_memory_mb), weak=False
     )
     signals.worker_process_init.connect(lambda **_: limits.collect_seldom(), weak=False)
+    signals.worker_process_init.connect(lambda **_: stopwatch.end_processes(), weak=False)
     notice_stalls(made.app, settings)
     engine = Engine(database=made.database, catalog=made.catalog, settings=settings)
 

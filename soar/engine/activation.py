@@ -15,7 +15,7 @@ from typing import Any
 from soar.domain.commands import Command
 from soar.engine.one_process import LeftProcess, alone
 from soar.engine.program import MissingBlock, Program, explain, place
-from soar.engine.stopwatch import BlockTooLong, within
+from soar.engine.stopwatch import BlockTooLong, is_deadly, within
 from soar.phantom.desk import Desk, View, seated
 
 BLOCK_SECONDS = 20.0
@@ -79,14 +79,16 @@ def _called(
     error, value = "", None
     what = str(program) if desk.function else f"block {block!r}"
     try:
-        with seated(desk), alone(), within(seconds):
+        with seated(desk), within(seconds), alone():
             value = program.call(block, positional, keywords)
     except MissingBlock as missing:
         error = f"{program} defines no function {block!r}" if desk.function else str(missing)
     except BlockTooLong:
         error = f"{what} was stopped: it ran longer than {seconds:g} s"
     except LeftProcess as raised:
-        error = f"{what} was stopped: {place(raised, program.name)}it tried to start a process"
-    except (Exception, SystemExit) as raised:
+        error = f"{what} was stopped: {place(raised, program.name)}it tried to {raised}"
+    except BaseException as raised:
+        if isinstance(raised, KeyboardInterrupt) and not is_deadly():
+            raise  # somebody who tests a playbook wants to stop
         error = f"{what} failed: {explain(raised, program.name)}"
     return Activation(commands=tuple(desk.commands), error=error, value=value)

@@ -23,6 +23,8 @@ from typing import Any
 import soar.phantom.rules as rules
 from soar.domain.errors import SoarError
 from soar.engine import vault_paths
+from soar.engine.one_process import LeftProcess, alone
+from soar.engine.stopwatch import BlockTooLong, within
 from soar.phantom import checks, dateparse, vault
 from soar.phantom.desk import NoBlock
 
@@ -63,6 +65,8 @@ IMMUTABLE = (
     ast.expr_context,
 )
 """What a module-level value is made of that no block can change."""
+LOAD_SECONDS = 20.0
+"""So long the module level of a playbook may run."""
 PLAYBOOK, FUNCTION = "playbook", "custom function"
 IMPURE_NAMES = frozenset({"open", "exec", "eval", "compile", "__import__", "input", "breakpoint"})
 
@@ -208,7 +212,14 @@ def load(name: str, source: str, what: str = PLAYBOOK) -> Program:
     seed |= folder
     try:
         code = compile(moved, f"{name}.py", "exec")
-        namespace = _run(code, seed)
+        with within(LOAD_SECONDS), alone():
+            namespace = _run(code, seed)
+    except BlockTooLong:
+        why = f"it ran longer than {LOAD_SECONDS:g} s while it was read"
+        raise BadPlaybook(f"{what} {name!r} was stopped: {why}") from None
+    except LeftProcess as left:
+        why = f"{place(left, name)}it tried to {left} while it was read"
+        raise BadPlaybook(f"{what} {name!r} was stopped: {why}") from None
     except (Exception, SystemExit) as error:
         raise BadPlaybook(f"{what} {name!r} cannot be loaded: {explain(error, name)}") from error
     return Program(

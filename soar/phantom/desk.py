@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
@@ -86,6 +86,9 @@ class View:
 
 MOST_COMMANDS = 10_000
 MOST_WARNINGS = 100
+LONGEST_LINE = 20_000
+MOST_LETTERS = 2_000_000
+"""Of a block's lines in the log of its run, all together."""
 
 
 @dataclass
@@ -104,6 +107,8 @@ class Desk:
     pending: dict[str, dict[Any, Any]] = field(default_factory=lambda: defaultdict(dict))
     """What the block itself has changed and would read, by theme."""
 
+    letters: int = 0
+    """How much it has written into the log."""
     stale: bool = False
     """Whether the container of the view may have changed since the block began."""
 
@@ -121,7 +126,15 @@ class Desk:
         """Put a command on the list, which is not endless."""
         if len(self.commands) >= MOST_COMMANDS:
             raise TooMuch(f"a block may ask for at most {MOST_COMMANDS:,} things")
-        self.commands.append(command)
+        self.commands.append(self._cut(command) if isinstance(command, Log) else command)
+
+    def _cut(self, line: Log) -> Log:
+        """Return a line as the log keeps it; all of them together are not endless either."""
+        cut = replace(line, message=line.message[:LONGEST_LINE])
+        self.letters += len(cut.message)
+        if self.letters > MOST_LETTERS:
+            raise TooMuch(f"a block may write at most {MOST_LETTERS:,} letters into its log")
+        return cut
 
     def warn(self, message: str) -> None:
         """Write a line into the run's log, once per block."""

@@ -24,7 +24,7 @@ from soar import sentinel
 from soar.bus import app as bus
 from soar.bus import backend, relay
 from soar.connector import VendorSession
-from soar.engine import sweep
+from soar.engine import stopwatch, sweep
 from soar.settings import Settings
 from soar.store import election
 
@@ -56,6 +56,7 @@ def _shorten() -> None:
     for name, seconds in WAITS.items():
         setattr(sweep, name, seconds)
     election.SILENT_SECONDS = LEADER_SECONDS
+    stopwatch.MOST_TOLD = 1
     transport: Callable[[Settings], dict[str, Any]] = bus._transport
     bus._transport = lambda settings: {
         **transport(settings),

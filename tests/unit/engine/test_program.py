@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from soar.domain.commands import AddNote
+from soar.engine import program as programs
 from soar.engine import vault_paths
 from soar.engine.activation import Activation, activate
 from soar.engine.program import BadPlaybook, MissingBlock, Undefined, load, undefined_callbacks
@@ -308,9 +309,80 @@ def test_a_block_that_starts_a_process_is_stopped(statement: str) -> None:
     )
     done = run(source)
 
-    assert done.error == "block 'on_start' was stopped: line 6: it tried to start a process"
+    assert done.error.startswith("block 'on_start' was stopped: line 6: it tried to ")
+    assert done.error.endswith(("start a process", "touch the signals of its process"))
     assert [command.message for command in done.commands] == ["before"]
     assert subprocess.run(["true"], check=False).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("statement", "what"),
+    [
+        ("threading.Thread(target=print).start()", "start a thread"),
+        ("threading.Timer(1, print).start()", "start a thread"),
+        ("_thread.start_new_thread(print, ())", "start a thread"),
+        ("futures.ThreadPoolExecutor(1).submit(print)", "start a thread"),
+        ("signal.setitimer(signal.ITIMER_REAL, 0)", "touch the signals of its process"),
+        ("signal.signal(signal.SIGALRM, signal.SIG_IGN)", "touch the signals of its process"),
+        ("signal.alarm(0)", "touch the signals of its process"),
+        ("os.kill(os.getppid(), 9)", "send a signal"),
+        (
+            "resource.setrlimit(resource.RLIMIT_AS, (-1, -1))",
+            "touch the limits of its process",
+        ),
+    ],
+)
+def test_a_block_that_reaches_beyond_its_end_is_stopped(statement: str, what: str) -> None:
+    """
+    A thread would go on after it, and without its alarm nothing would end it.
+    """
+    source = (
+        "import _thread, os, resource, signal, threading\nfrom concurrent import futures\n"
+        "def on_start():\n    try:\n"
+        f"        {statement}\n    except Exception:\n        pass\n"
+    )
+
+    assert run(source).error == f"block 'on_start' was stopped: line 5: it tried to {what}"
+
+
+@pytest.mark.parametrize("raised", ["GeneratorExit", "type('Own', (BaseException,), {})"])
+def test_whatever_a_block_raises_fails_it(raised: str) -> None:
+    """
+    Also what is no error by its kind; its line is named.
+    """
+    done = run(f"def on_start():\n    raise {raised}\n")
+
+    assert done.error.startswith("block 'on_start' failed: line 2: ")
+
+
+@pytest.mark.parametrize(
+    ("statement", "why"),
+    [
+        ("while True: pass", "it ran longer than 0.1 s while it was read"),
+        ("import os; os.fork()", "line 1: it tried to start a process while it was read"),
+    ],
+)
+def test_a_playbook_that_does_not_stop_while_it_is_read_is_stopped(
+    monkeypatch: pytest.MonkeyPatch, statement: str, why: str
+) -> None:
+    """
+    Its module level has no more time and may do no more than a block.
+    """
+    monkeypatch.setattr(programs, "LOAD_SECONDS", 0.1)
+
+    with pytest.raises(BadPlaybook, match=why):
+        load("sample", statement)
+
+
+def test_a_block_that_writes_endless_lines_is_stopped() -> None:
+    """
+    Each line is cut, and all together are bounded, too.
+    """
+    done = run("def on_start():\n    while True:\n        print('x' * 30_000)\n")
+
+    assert "a block may write at most 2,000,000 letters into its log" in done.error
+    assert {len(command.message) for command in done.commands} == {20_000}
+    assert len(done.commands) == 100
 
 
 def test_what_a_block_prints_stands_in_the_log_of_its_run(

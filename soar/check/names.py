@@ -14,7 +14,7 @@ from importlib.util import find_spec
 from soar.check.findings import ERROR, WARNING, Text
 from soar.engine import program
 from soar.phantom import refused, rules
-from soar.phantom.functions import REFUSED
+from soar.phantom.functions import REFUSED, SILENT
 
 FACE = "phantom.rules"
 
@@ -58,7 +58,7 @@ def _names(text: Text) -> None:
 
 
 def _offered(text: Text, node: ast.AST, name: str) -> None:
-    if name not in vars(rules):
+    if name not in vars(rules) and not (text.what == program.FUNCTION and name in SILENT):
         said = f"phantom.{name} is not offered by this release"
         if name not in refused.NAMES:
             said = str(refused.unknown(name, rules.__all__))

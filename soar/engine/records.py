@@ -185,7 +185,7 @@ class Records:
 
     def playbook_info(self) -> Shape:
         """Return what the run is of."""
-        parent = self.run["parent_action_run_id"]
+        parent, scope = self.run["parent_action_run_id"], self.run["scope"]
         above = self._safely(lambda: self.work.runs.action_run(parent))["run_id"] if parent else 0
         return {
             "id": str(self.run["playbook_id"]),
@@ -193,8 +193,8 @@ class Records:
             "repo_name": "local",
             "run_id": str(self.run["id"]),
             "parent_playbook_run_id": str(above),
-            "scope": "all",
-            "scope_artifacts": [],
+            "scope": scope if isinstance(scope, str) else "artifact",
+            "scope_artifacts": [] if isinstance(scope, str) else list(scope),
             "running_playbook": True,
         }
 

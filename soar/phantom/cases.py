@@ -143,11 +143,14 @@ def add_task(
     if not title:
         return *declined("no task was added: it has no name"), None
     at, number = desk(), container_id_of(container)
+    user = at.view.reader.records.user(owner) if owner else ""
+    if owner and not user:
+        return *declined(f"no task was added: there is no user {owner}"), None
     task_id = at.view.reader.records.new_id("workbook_task")
     fields = {
         "name": title,
         "description": str(given.get("description") or more.get("description") or ""),
-        "owner_name": at.view.reader.records.user(owner) if owner else "",
+        "owner_name": user,
         "role": str(role or ""),
     }
     at.ask(AddTask(container_id=number, task_id=task_id, fields=fields))

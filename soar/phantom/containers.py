@@ -13,6 +13,7 @@ from typing import Any
 from soar.domain import commands
 from soar.domain.changes import DeleteArtifact, StartAutomation, UpdateArtifact, UpdateTask
 from soar.domain.model import SEVERITIES, SEVERITY_RANK
+from soar.domain.scope import Scope
 from soar.phantom.answers import Done, declined, told
 from soar.phantom.desk import desk
 
@@ -52,7 +53,7 @@ def get_artifacts(container_id: Any = None, full_data: bool = False, **_ignored:
     return (True, f"{len(found)} artifacts", found) if full_data else found
 
 
-def get_container(container_id: Any = None) -> dict[str, Any]:
+def get_container(container_id: Any = None, trace: bool = False) -> dict[str, Any]:
     """Return a container as it is now, with what this block has changed."""
     number, at = container_id_of(container_id), desk()
     pending = at.changes.get(number, {})
@@ -202,7 +203,7 @@ def set_owner(
 
     An empty name clears it.
     """
-    owner = desk().view.reader.records.user(user) if str(user or "").isdigit() else user
+    owner = desk().view.reader.records.user(user) if user else ""
     if user and not owner:
         return declined(f"there is no user {user}")
     if task_id:
@@ -227,27 +228,38 @@ def update(
         desk().ask(UpdateArtifact(artifact_id=artifact_id, changes=changes))
         return True, "updated"
     if "owner_id" in changes:
-        changes["owner_name"] = desk().view.reader.records.user(changes.pop("owner_id"))
+        _owned(changes, changes.pop("owner_id"))
     unknown = sorted(name for name in changes if name not in KEPT)
     if unknown:
         told(f"fields that are not kept here were not updated: {', '.join(unknown)}")
     return _change(container, **{name: v for name, v in changes.items() if name in KEPT})
 
 
+def _owned(changes: dict[str, Any], user: Any) -> None:
+    """Put the owner that was meant among the changes; one whom nobody knows changes nothing."""
+    name = desk().view.reader.records.user(user) if user else ""
+    if user and not name:
+        told(f"the owner was not changed: there is no user {user}")
+    else:
+        changes["owner_name"] = name
+
+
 def attacker_ips(container: Any = None, scope: Any = None, **_ignored: Any) -> list[str]:
     """Return each source address of a container's artifacts once (1.x)."""
-    return _addresses(container, ("sourceAddress", "src"))
+    return _addresses(container, ("sourceAddress", "src"), scope)
 
 
 def victim_ips(container: Any = None, scope: Any = None, **_ignored: Any) -> list[str]:
     """Return each destination address of a container's artifacts once (1.x)."""
-    return _addresses(container, ("destinationAddress", "dst"))
+    return _addresses(container, ("destinationAddress", "dst"), scope)
 
 
-def _addresses(container: Any, fields: tuple[str, ...]) -> list[str]:
+def _addresses(container: Any, fields: tuple[str, ...], scope: Any) -> list[str]:
+    chosen = Scope() if scope is None else desk().view.scope.narrowed(scope)
     values = [
         str(a["cef"][field])
         for a in get_artifacts(container)
+        if chosen.holds(a["id"])
         for field in fields
         if a["cef"].get(field)
     ]

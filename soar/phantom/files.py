@@ -16,6 +16,7 @@ from typing import Any
 
 from soar.domain import case_shapes
 from soar.domain.changes import AddFile, DeleteFiles
+from soar.domain.errors import BadInput
 from soar.phantom.answers import declined
 from soar.phantom.containers import container_id_of
 from soar.phantom.desk import desk
@@ -54,7 +55,10 @@ def vault_add(
     if not file_location:
         return *declined("no file was attached: file_location is missing"), ""
     path = str(file_location)
-    content = desk().view.reader.records.read(path)
+    try:
+        content = desk().view.reader.records.read(path)
+    except (BadInput, OSError) as error:
+        return *declined(f"no file was attached: {error}"), ""
     name = str(file_name or path.rpartition("/")[2])
     return attach(container, content, name, metadata, path=path)
 

@@ -67,6 +67,13 @@ def get_format_data(name: str = "", **_ignored: Any) -> Any:
     return ""
 
 
+def is_kept(name: str) -> bool:
+    """Tell whether this run has made a format of that name."""
+    return any(
+        keeping.kept(keeping.FORMAT, one) is not None for one in (name, name.removesuffix(AS_LIST))
+    )
+
+
 def listed(parameters: Any) -> Sequence[Any]:
     """Return the parameters of a text, or refuse what is no list."""
     if parameters is None or parameters == "":

@@ -13,7 +13,7 @@ from typing import Any
 
 from soar.domain import commands
 from soar.domain.errors import BadInput
-from soar.phantom import arguments, loops
+from soar.phantom import arguments, formatting, loops
 from soar.phantom.desk import Desk, NoBlock, desk
 
 REFUSED = frozenset(
@@ -56,6 +56,7 @@ KNOWN_ONLY = frozenset(
     }
 )
 """What raises inside a custom function where nothing is known under the name."""
+GUARDED = REFUSED | SILENT | KNOWN_ONLY
 
 
 def custom_function(
@@ -99,11 +100,12 @@ def _mappings(given: Any) -> tuple[dict[str, Any], ...]:
 
 def guarded(face: Mapping[str, Any]) -> dict[str, Callable[..., Any]]:
     """Return those functions of the face that behave differently inside a custom function."""
-    names = REFUSED | SILENT | KNOWN_ONLY
-    return {name: _guarded(name, face[name]) for name in sorted(names & face.keys())}
+    return {name: guard(name, face[name]) for name in sorted(GUARDED & face.keys())}
 
 
-def _guarded(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+def guard(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function of the face as it behaves in a block, and in a custom function."""
+
     @wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
         inside = _inside()
@@ -116,11 +118,19 @@ def _guarded(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
         if name in SILENT:
             return None
         found = function(*args, **kwargs)
-        if not found:
+        if not found and not _is_known(inside, name, [*args, *kwargs.values()]):
             raise ValueError(f"phantom.{name}: nothing is known under {[*args, *kwargs.values()]}")
         return found
 
     return call
+
+
+def _is_known(at: Desk, name: str, given: Sequence[Any]) -> bool:
+    """Tell whether something is kept under a name, though it is empty."""
+    key = str(given[0]) if given else ""
+    if name == "get_run_data":
+        return key in at.run_data or key in at.view.run_data
+    return name == "get_format_data" and formatting.is_kept(key)
 
 
 def _inside() -> Desk | None:

@@ -12,6 +12,7 @@ from typing import Any
 from soar.domain import custom_list
 from soar.domain.changes import ListEdit
 from soar.domain.custom_list import Rows
+from soar.domain.errors import BadInput
 from soar.phantom.answers import Done, declined
 from soar.phantom.desk import desk
 
@@ -66,7 +67,9 @@ def _matches(rows: Rows, values: Any, column: int) -> list[dict[str, Any]]:
     return [{"location": number, "value": rows[number]} for number in sorted(hits)]
 
 
-def add_list(list_name: str = "", values: Any = None, value: Any = None) -> Done:
+def add_list(
+    list_name: str = "", values: Any = None, value: Any = None, trace: bool = False
+) -> Done:
     """Add a row (a list of lists: several) to a list, which is made where there is none."""
     given = values if value is None else value
     if given is None:
@@ -76,7 +79,7 @@ def add_list(list_name: str = "", values: Any = None, value: Any = None) -> Done
     return True, "the list has got a row"
 
 
-def set_list(list_name: str = "", values: Any = None) -> Done:
+def set_list(list_name: str = "", values: Any = None, trace: bool = False) -> Done:
     """Put rows in place of all that is in a list; each plain value is a row of one cell."""
     name = custom_list.name(list_name)
     _edit(ListEdit(name=name, verb="set", rows=custom_list.rows(values or [], each=True)))
@@ -101,7 +104,7 @@ def delete_from_list(
     if found is None:
         return declined(_missing(list_name))
     wanted = custom_list.rows(value)[0]
-    place = None if column in (None, "") else int(column)
+    place = None if column in (None, "") else _number(column)
     if not custom_list.places(found, wanted, column=place):
         return declined(f"the list {list_name!r} has no {value!r}")
     _edit(
@@ -115,6 +118,12 @@ def delete_from_list(
         )
     )
     return True, "deleted"
+
+
+def _number(column: Any) -> int:
+    if not str(column).isdigit():
+        raise BadInput("column", f"must be the number of a column, counted from 0, not {column!r}")
+    return int(column)
 
 
 def remove_list(list_name: str = "", empty_list: bool = False, trace: bool = False) -> Done:

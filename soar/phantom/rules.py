@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any as _Any
 
 from soar.phantom import checks as _checks
+from soar.phantom import functions as _functions
 from soar.phantom import refused as _refused
 from soar.phantom import vault as _vault
 from soar.phantom.automation import (
@@ -158,5 +159,6 @@ Vault = _vault.Vault
 
 def __getattr__(name: str) -> _Any:
     if name in _refused.NAMES:
-        return _refused.refused(name)
+        refused = _refused.refused(name)
+        return _functions.guard(name, refused) if name in _functions.GUARDED else refused
     raise _refused.unknown(name, __all__)

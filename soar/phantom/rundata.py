@@ -21,7 +21,7 @@ def save_run_data(key: str = "", value: str = "", auto: bool = False) -> None:
     desk().ask(commands.SaveRunData(key=key, value=text))
 
 
-def get_run_data(key: str = "") -> str:
+def get_run_data(key: str = "", trace: bool = False) -> str:
     """Return the text kept under a key of this run, or an empty one."""
     at = desk()
     return at.run_data.get(key, at.view.run_data.get(key, ""))

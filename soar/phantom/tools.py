@@ -56,8 +56,17 @@ def get_base_url() -> str:
 
 
 def build_phantom_rest_url(*parts: Any) -> str:
-    """Return the address of this system's own REST for ``phantom.requests``, each part quoted."""
-    return f"{REST}{'/'.join(quote(str(part), safe='') for part in parts)}"
+    """
+    Return the address of this system's own REST for ``phantom.requests``, each part quoted.
+
+    A part that begins with a slash is a path; slashes around a part are left out.
+    """
+    return f"{REST}{'/'.join(map(_quoted, parts))}"
+
+
+def _quoted(part: Any) -> str:
+    text = str(part)
+    return quote(text.strip("/"), safe="/" if text.startswith("/") else "")
 
 
 def get_rest_base_url() -> str:
@@ -75,7 +84,7 @@ def get_effective_user() -> int:
     return desk().view.reader.records.effective_user()
 
 
-def get_playbook_info() -> list[dict[str, Any]]:
+def get_playbook_info(trace: bool = False) -> list[dict[str, Any]]:
     """Return a list of one: id, name, repo_name, run_id, parent_playbook_run_id, scope."""
     return [desk().view.reader.records.playbook_info()]
 
@@ -111,7 +120,7 @@ def set_action_limit(limit: Any) -> None:
     desk().ask(commands.SaveRunData(key=LIMIT_KEY, value=str(int(limit))))
 
 
-def discontinue() -> None:
+def discontinue(trace: bool = False) -> None:
     """
     Let no run of this container begin that was queued after this one; this run goes on.
 

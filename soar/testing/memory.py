@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from soar.domain import shapes
-from soar.domain.changes import Change, ChangeTags, SetPhase, UpdateArtifact
+from soar.domain.changes import Change, ChangeTags, DeleteArtifact, SetPhase, UpdateArtifact
 from soar.domain.commands import AddArtifact, AddNote, Command, UpdateContainer
 from soar.phantom.desk import desk
 from soar.testing import rest
@@ -47,6 +47,7 @@ class Memory:
 
     def __post_init__(self) -> None:
         self.records.rest = self.ask
+        self.records.own = lambda: self.shape["artifacts"]
 
     def ask(self, method: str, url: str, given: Mapping[str, Any]) -> Any:
         """Answer for REST, after what the block has asked so far was carried out."""
@@ -122,6 +123,9 @@ class Memory:
             empty: dict[str, Any] = {"cef": {}, "cef_types": {}, "tags": [], "data": {}}
             artifact = {**empty, "id": command.artifact_id, **command.fields}
             self.shape["artifacts"].append(artifact)
+        if isinstance(command, DeleteArtifact):
+            kept = [a for a in self.shape["artifacts"] if a["id"] != command.artifact_id]
+            self.shape["artifacts"] = kept
         if isinstance(command, ChangeTags):
             tags = {*self.shape["tags"], *command.add} - {*command.remove}
             self.shape["tags"] = sorted(tags)

@@ -36,7 +36,7 @@ def test_a_field_is_set_in_every_form(stage: Stage, call: str, changes: dict[str
     """
     By position or keyword, on the dict, the id, or the run's own container.
     """
-    stage.shelf.users[7] = "ben"
+    stage.shelf.users |= {1: "ada", 7: "ben"}
     call = call.replace("set_owner('')", "set_owner(user='')")
 
     told = stage.says(f"told.append(phantom.{call})")
@@ -75,12 +75,57 @@ def test_update_merges_and_names_what_is_not_kept(stage: Stage) -> None:
                                                "custom_fields": {"a": 1}, "owner_id": 7}))
     """)
 
-    log, change = stage.asks
+    owner, log, change = stage.asks
     assert told == [[True, "updated"]]
+    assert owner.message == "the owner was not changed: there is no user 7"
     assert log == Log(
         level="warning", message="fields that are not kept here were not updated: due_time"
     )
-    assert change.changes == {"description": "d", "custom_fields": {"a": 1}, "owner_name": ""}
+    assert change.changes == {"description": "d", "custom_fields": {"a": 1}}
+
+
+def test_an_owner_whom_nobody_knows_is_declined(stage: Stage) -> None:
+    """
+    By whatever way, and an owner that is cleared is not unknown.
+    """
+    stage.shelf.users[1] = "ada"
+    told = stage.says("""
+        told.append(phantom.set_owner(container, 'nobody'))
+        told.append(phantom.add_task(container, 'look', owner='nobody'))
+        told.append(phantom.update(container, {'owner_id': None}))
+    """)
+
+    assert told == [
+        [False, "there is no user nobody"],
+        [False, "no task was added: there is no user nobody", None],
+        [True, "updated"],
+    ]
+    assert stage.asks[-1].changes == {"owner_name": ""}
+
+
+def test_an_artifact_of_the_alert_is_found_and_deleted_by_its_id(stage: Stage) -> None:
+    """
+    And is gone for the next block.
+    """
+    told = stage.says("""
+        told.append(phantom.get_artifact(1)['id'])
+        told.append(phantom.delete_artifact('1'))
+    """)
+    assert told == [1, True]
+
+    assert stage.says("told.append(phantom.get_artifact(1))") == [None]
+
+
+def test_addresses_are_those_of_a_scope(stage: Stage) -> None:
+    """
+    Without one, of every artifact.
+    """
+    told = stage.says("""
+        told.append(phantom.attacker_ips(container) == phantom.attacker_ips(container, scope='all'))
+        told.append(phantom.attacker_ips(container, scope=[999]))
+    """)
+
+    assert told == [True, []]
 
 
 def test_an_artifact_is_updated_by_its_dict(stage: Stage) -> None:

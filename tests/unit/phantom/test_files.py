@@ -41,6 +41,17 @@ def test_a_file_is_attached_and_opened_by_its_vault_id(stage: Stage, tmp_path: P
     assert again == [[True, "e.bin", 4, "evil"]]
 
 
+def test_a_file_that_is_not_there_is_not_attached(stage: Stage) -> None:
+    """
+    The block hears why, and goes on.
+    """
+    told = stage.says("told.append(phantom.vault_add(container, '/nowhere/x'))")
+
+    assert told[0][0] is False
+    assert told[0][1].startswith("no file was attached: ")
+    assert [log.level for log in stage.asks] == ["error"]
+
+
 def test_files_are_found_by_name_and_container(stage: Stage) -> None:
     """
     Without anything named, those of this container; without a path where none is wanted.

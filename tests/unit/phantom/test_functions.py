@@ -127,7 +127,7 @@ def test_a_function_may_change_the_case_but_not_steer_the_playbook() -> None:
     )
 
 
-@pytest.mark.parametrize("name", sorted(REFUSED & set(rules.__all__)))
+@pytest.mark.parametrize("name", sorted(REFUSED))
 def test_what_steers_raises_a_runtime_error_in_a_function(name: str) -> None:
     """
     Each of the names, whatever its arguments.
@@ -150,6 +150,39 @@ def test_names_of_the_face_are_guarded_by_what_they_are() -> None:
         with pytest.raises(ValueError, match="get_run_data: nothing is known under"):
             inside["get_run_data"](" ")
     assert not REFUSED & SILENT | REFUSED & KNOWN_ONLY
+
+
+@pytest.mark.parametrize("name", sorted(SILENT))
+def test_what_keeps_things_for_a_playbook_does_nothing_in_a_function(name: str) -> None:
+    """
+    Also where it is refused in a block.
+    """
+    done = function(f"return [phantom.{name}('a')]")
+
+    assert (done.error, done.value) == ("", [None])
+
+
+@pytest.mark.parametrize("name", sorted(KNOWN_ONLY))
+def test_what_nobody_knows_raises_in_a_function(name: str) -> None:
+    """
+    In a block it is nothing, or refused.
+    """
+    asked = "action_name='a'" if name == "get_action_results" else "'a'"
+
+    assert "Error: phantom." in function(f"phantom.{name}({asked})").error
+
+
+def test_what_is_known_and_empty_is_returned_in_a_function() -> None:
+    """
+    An empty text was kept all the same.
+    """
+    kept = {("format", "f"): {"text": "", "list": []}}
+    line = (
+        "return [phantom.get_run_data('k'), phantom.get_format_data('f'),"
+        " phantom.get_format_data('f__as_list')]"
+    )
+
+    assert function(line, run_data={"k": ""}, kept=kept).value == ["", "", []]
 
 
 def test_completed_asks_for_functions_too() -> None:

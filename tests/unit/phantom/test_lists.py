@@ -189,3 +189,14 @@ def test_a_list_is_bounded() -> None:
 
     with pytest.raises(BadInput, match="would have more than 1,000,000 cells"):
         custom_list.applied(None, full)
+
+
+def test_a_column_is_a_number(stage: Stage) -> None:
+    """
+    What is none is refused by its name.
+    """
+    stage.shelf.lists["l"] = [["a"]]
+
+    error = stage.says("phantom.delete_from_list('l', 'a', column='x')")
+
+    assert "column: must be the number of a column" in error

@@ -63,12 +63,14 @@ def test_an_address_is_in_a_network_or_not(ip: Any, net: Any, inside: bool) -> N
     [
         ((), "https://127.0.0.1/rest/"),
         (("container", 7, "artifacts"), "https://127.0.0.1/rest/container/7/artifacts"),
+        (("/container/1", "notes"), "https://127.0.0.1/rest/container/1/notes"),
+        (("container", "1/"), "https://127.0.0.1/rest/container/1"),
         (("decided_list", "a b/c"), "https://127.0.0.1/rest/decided_list/a%20b%2Fc"),
     ],
 )
 def test_an_address_of_rest_is_built_of_its_parts(parts: Any, url: str) -> None:
     """
-    Each part is quoted by itself.
+    Each part is quoted by itself; one that begins with a slash is a path.
     """
     assert tools.build_phantom_rest_url(*parts) == url
 

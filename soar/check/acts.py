@@ -8,41 +8,87 @@ Never: a guess about a name that is only known when the playbook runs.
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator, Mapping
 
 from soar.check.findings import ERROR, INFO, WARNING, Text, argument, constant, constants
 from soar.engine import program
 
 ASKS = ("prompt", "prompt2", "task")
+PLACES = {"action": 0, "assets": 2, "reviewer": 5}
+"""The arguments of an act by their places."""
+Given = Mapping[str, ast.expr | None]
 STARTS = ("act", "act_together", "custom_function", "playbook", *ASKS)
 
 
 def look(text: Text) -> None:
     """Add what is to be said of a program's calls."""
-    asks = bool(text.calls(*ASKS))
+    gated = _gated(text)
     for call in text.calls("act"):
-        _action(text, call, asks=asks)
-        _assets(text, call)
+        _act(text, call, {name: argument(call, name, n) for name, n in PLACES.items()}, gated)
+    for call in text.calls("act_together"):
+        for act, given in _together(text, call):
+            _act(text, act, given, gated)
     _others(text, "playbook", text.known.playbooks)
     _others(text, "custom_function", text.known.functions)
     _callbacks(text)
 
 
-def _action(text: Text, call: ast.Call, *, asks: bool) -> None:
-    name = constant(argument(call, "action", 0))
+def _act(text: Text, act: ast.expr, given: Given, gated: set[str]) -> None:
+    _action(text, act, given, gated)
+    _assets(text, act, given)
+
+
+def _together(text: Text, call: ast.Call) -> Iterator[tuple[ast.expr, Given]]:
+    """Yield the acts of a list that stands there as such."""
+    acts = text.value(argument(call, "acts", 0))
+    for act in acts.elts if isinstance(acts, ast.List | ast.Tuple) else ():
+        if isinstance(act, ast.Dict):
+            names = [constant(key) for key in act.keys]
+            yield act, {name: v for name, v in zip(names, act.values, strict=True) if name}
+
+
+def _gated(text: Text) -> set[str]:
+    """Return the functions that are reached from an answer: a prompt's callback, and on from it."""
+    leads: dict[str, set[str]] = {f.name: set() for f in text.functions}
+    answered: set[str] = set()
+    for call in (node for node in text.nodes if isinstance(node, ast.Call)):
+        at, to = text.around(call), _callback(call)
+        if to and text.called(call) in ASKS:
+            answered.add(to)
+        if at is not None:
+            own = call.func.id if isinstance(call.func, ast.Name) else ""
+            leads[at.name] |= {name for name in (to, own) if name}
+    reached: set[str] = set()
+    while answered:
+        reached |= answered
+        answered = {to for name in answered for to in leads.get(name, ())} - reached
+    return reached
+
+
+def _callback(call: ast.Call) -> str:
+    given = argument(call, "callback")
+    return given.id if isinstance(given, ast.Name) else constant(given) or ""
+
+
+def _action(text: Text, call: ast.expr, given: Given, gated: set[str]) -> None:
+    name = constant(given.get("action"))
     if name is None:
         return
     name = " ".join(name.lower().split())
     if name not in text.known.actions:
         text.say(call, WARNING, "unknown action", f"no app offers the action {name!r}: it fails")
-    elif name in text.known.high_impact and not asks and not argument(call, "reviewer"):
+    elif name in text.known.high_impact and not given.get("reviewer"):
+        function = text.around(call)
+        if function is not None and function.name in gated:
+            return
         sentence = f"{name!r} is of high impact and nobody is asked: the system holds it and asks"
         text.say(call, INFO, "no gate", sentence)
 
 
-def _assets(text: Text, call: ast.Call) -> None:
+def _assets(text: Text, call: ast.expr, given: Given) -> None:
     if text.known.assets is None:
         return
-    for slug in constants(argument(call, "assets", 2)):
+    for slug in constants(text.value(given.get("assets"))):
         if slug not in text.known.assets:
             sentence = f"there is no asset {slug!r}: add it with `soar asset add`"
             text.say(call, WARNING, "unknown asset", sentence)
@@ -63,8 +109,7 @@ def _callbacks(text: Text) -> None:
     undefined = set(program.undefined_callbacks(text.tree))
     blocks = program.functions_of(text.tree)
     for call in text.calls(*STARTS):
-        given = argument(call, "callback")
-        name = given.id if isinstance(given, ast.Name) else constant(given)
+        given, name = argument(call, "callback"), _callback(call)
         missing = name in undefined if isinstance(given, ast.Name) else name not in blocks
         if name and missing:
             text.say(call, ERROR, "callback", f"the callback {name!r} does not exist")

@@ -68,6 +68,31 @@ class Text:
         """All of its syntax, once."""
         return list(ast.walk(self.tree))
 
+    @cached_property
+    def functions(self) -> list[ast.FunctionDef]:
+        """Its functions, wherever they stand."""
+        return [node for node in self.nodes if isinstance(node, ast.FunctionDef)]
+
+    def around(self, node: ast.AST) -> ast.FunctionDef | None:
+        """Return the innermost function in which something stands."""
+        line = getattr(node, "lineno", 0)
+        inside = [f for f in self.functions if f.lineno <= line <= (f.end_lineno or 0)]
+        return max(inside, key=lambda f: f.lineno, default=None)
+
+    def value(self, node: ast.expr | None) -> ast.expr | None:
+        """Return an expression; for a name, what its function assigned to it last before."""
+        if not isinstance(node, ast.Name):
+            return node
+        function = self.around(node)
+        before = [
+            each
+            for each in (ast.walk(function) if function else ())
+            if isinstance(each, ast.Assign)
+            and each.lineno < node.lineno
+            and any(isinstance(t, ast.Name) and t.id == node.id for t in each.targets)
+        ]
+        return max(before, key=lambda each: each.lineno).value if before else node
+
     def called(self, call: ast.Call) -> str:
         """Return which phantom function a call is of, or nothing."""
         at = call.func

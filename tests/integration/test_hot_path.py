@@ -85,7 +85,7 @@ def test_a_loop_is_given_each_socket_once_and_again_after_it_was_lost(
     """
     A closed socket's number may come back as that of another one: it is told apart by who hears.
     """
-    hub, heard, added = Hub(), [], []
+    hub, heard, added, opened = Hub(), [], [], []
     add_reader = hub.add_reader
 
     def counted(fd: int, callback: Any, *given: Any) -> None:
@@ -96,6 +96,7 @@ def test_a_loop_is_given_each_socket_once_and_again_after_it_was_lost(
 
     def listen() -> Connection:
         connection = house.app.connection_for_read()
+        opened.append(connection)
         queue = Queue("engine", durable=True)
         Consumer(
             connection, [queue], callbacks=[lambda b, _: heard.append(b)], no_ack=True
@@ -127,7 +128,8 @@ def test_a_loop_is_given_each_socket_once_and_again_after_it_was_lost(
     hear(6)
 
     assert len(added) == 2
-    connection.close()
+    for each in opened:
+        each.close()
 
 
 def _prepared(house: House) -> set[str]:

@@ -60,6 +60,28 @@ def test_a_syntax_error_is_found_at_its_line(source: str, line: int) -> None:
         ("from phantom.rules import fly", (4, "error", "unknown name")),
         ("phantom.debug()\nphantom.act('fly')", (5, "warning", "unknown action")),
         ("phantom.act(action='disable  User')", (4, "info", "no gate")),
+        (
+            "phantom.prompt(user='a', message='unrelated')\nphantom.act('disable user')",
+            (5, "info", "no gate"),
+        ),
+        (
+            "acts = [{'action': 'ip reputation'},\n        {'action': 'disable user'}]\n"
+            "phantom.act_together(acts)",
+            (5, "info", "no gate"),
+        ),
+        ("phantom.act_together([{'action': 'no such'}])", (4, "warning", "unknown action")),
+        (
+            "paths = ['artifact:*.cef.a']\npaths = ['artifact:*.cef..x']\n"
+            "phantom.format(container, 'x', paths)",
+            (5, "error", "datapath"),
+        ),
+        ("phantom.collect(container, 'artifact:*.cef..x')", (4, "error", "datapath")),
+        ("phantom.collect2(container, None, ['artifact.cef.x'])", (4, "error", "datapath")),
+        ("phantom.collect2(datapath=['a:action_result.data*.x'])", (4, "error", "datapath")),
+        (
+            "phantom.task(user='a', message='x', parameters=['artifact:*.cef..x'])",
+            (4, "error", "datapath"),
+        ),
         ("phantom.act('ip reputation', callback='nowhere')", (4, "error", "callback")),
         ("phantom.act('ip reputation', callback=nowhere)", (4, "error", "callback")),
         ("global seen\nseen = 1", (4, "warning", "global")),
@@ -77,7 +99,10 @@ def test_each_kind_of_fault_is_found_at_its_line(body: str, expected: tuple[Any,
     [
         "phantom.act(name_of())\ndef name_of(): pass",
         "phantom.act('disable user', reviewer='admin')",
-        "phantom.prompt(user='a', message='x')\nphantom.act('disable user')",
+        "phantom.prompt(user='a', message='x', callback=then)\n"
+        "def then(*_):\n    further()\ndef further():\n    phantom.act('disable user')",
+        "paths = ['artifact:*.cef.x']\nphantom.format(template='{0}', parameters=paths)",
+        "phantom.collect2(datapath=[f'artifact:*.cef.{x}', 'status'])",
         "phantom.playbook('local/x'); phantom.custom_function('local/x')",
         "phantom.act('ip reputation', assets=['anything'])",
         "other.fly()",
@@ -85,7 +110,7 @@ def test_each_kind_of_fault_is_found_at_its_line(body: str, expected: tuple[Any,
 )
 def test_what_nobody_can_know_is_not_said(body: str) -> None:
     """
-    Dynamic names, asked people, other objects, and what only a database would know.
+    Dynamic names, people asked before, other objects, and what only a database would know.
     """
     assert said(body) == []
 

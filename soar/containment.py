@@ -2,7 +2,7 @@
 What is contained now: by which run, until when, and whether the vendor agrees.
 
 In: the ledger, and for a reconciliation the opened assets. Out: one read model for the command
-line and REST; leases renewed, effects taken back, effects that are gone closed.
+line and REST; leases renewed, effects taken back, settled by hand, or closed as gone.
 Never: a write to a vendor: an undo is a run of its own, through the asset's lane.
 """
 
@@ -10,11 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from threading import Event
 from typing import Any
 
 from soar.catalog import Catalog
+from soar.connector import Output
 from soar.domain.errors import ActionFailed, BadInput, Conflict, NotFound, SoarError
 from soar.domain.model import SEVERITY_RANK, Asset
 from soar.engine.settling import Settling
@@ -25,10 +26,13 @@ from soar.store.work import Work
 from soar.tasks.base import VERIFY_REQUESTS
 from soar.tasks.binding import function_of, verify_of
 from soar.tasks.probe import probe
+from soar.tasks.write import IN_DOUBT
 from soar.vault import Vault
 
 LONGEST = 365 * 24 * 60
 """Minutes that a lease may be renewed for."""
+BATCH = 1000
+"""So many containments are read at once."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -69,13 +73,43 @@ class Finding:
 
 
 def contained(
-    work: Work, catalog: Catalog, *, asset: str = "", ended: bool = False
+    work: Work,
+    catalog: Catalog,
+    *,
+    asset: str = "",
+    ended: bool = False,
+    before: int | None = None,
+    limit: int | None = None,
 ) -> list[Contained]:
-    """Return what stands or may stand, the newest first; with *ended* also what did."""
+    """
+    Return what stands or may stand, the newest first; with *ended* also what did.
+
+    All of it, or only what has an id below *before*, and no more than the *limit*.
+    """
     if asset:
         work.assets.get(asset)
-    actions = [spec.name for spec in catalog.actions if spec.kind == "contain"]
-    return [_of(row) for row in work.ledger.contained(actions, asset=asset, ended=ended)]
+    found: list[Contained] = []
+    while limit is None or len(found) < limit:
+        size = BATCH if limit is None else min(BATCH, limit - len(found))
+        rows = work.ledger.contained(
+            _containments(catalog), asset=asset, ended=ended, before=before, limit=size
+        )
+        found += map(_of, rows)
+        if len(rows) < size:
+            break
+        before = found[-1].id
+    return found
+
+
+def count_older(
+    work: Work, catalog: Catalog, before: int, *, asset: str = "", ended: bool = False
+) -> int:
+    """Count what :func:`contained` would return of what is older than a containment."""
+    return work.ledger.count(_containments(catalog), asset=asset, ended=ended, before=before)
+
+
+def _containments(catalog: Catalog) -> list[str]:
+    return [spec.name for spec in catalog.actions if spec.kind == "contain"]
 
 
 def shape(one: Contained) -> dict[str, Any]:
@@ -109,12 +143,29 @@ def _of(row: Row) -> Contained:
 
 
 def _standing(work: Work, effect_id: int) -> Row:
+    work.ledger.lock(effect_id)
     row = work.ledger.get(effect_id)
     if row is None or row["intent"] != "standing":
         raise NotFound(f"there is no containment {effect_id}: see `soar contained --ended`")
     if row["ended_at"] is not None:
         raise Conflict(f"containment {effect_id} has ended: {row['ended_because']}")
     return row
+
+
+def _under_way(row: Mapping[str, Any]) -> str:
+    """Say why only the call of an effect can settle it now, or nothing."""
+    if row["status"] == "confirmed" or not row["live"]:
+        return ""
+    if row["asked"]:
+        return f"approval {row['approval_id']} asks a person whether it took effect"
+    return f"its call is under way in run {row['run_id']}"
+
+
+def _in_doubt(row: Mapping[str, Any]) -> bool:
+    """Tell whether a request may still be on its way to the vendor, though its call has ended."""
+    if row["status"] == "confirmed" or row["sent_at"] is None:
+        return False
+    return bool(row["read_at"] - row["sent_at"] < IN_DOUBT)
 
 
 def renew(work: Work, effect_id: int, minutes: int, *, by: str) -> datetime | None:
@@ -139,12 +190,40 @@ def undo(work: Work, settling: Settling, effect_id: int, *, by: str) -> int:
     row = _standing(work, effect_id)
     if row["undo_run_id"]:
         raise Conflict(f"run {row['undo_run_id']} is undoing containment {effect_id} already")
+    under_way = _under_way(row)
+    if under_way:
+        raise Conflict(
+            f"containment {effect_id} cannot be undone yet, as {under_way}: wait until that has"
+            f" ended, or cancel run {row['run_id']}"
+        )
+    if _in_doubt(row):
+        raise Conflict(
+            f"containment {effect_id} cannot be undone yet: its request may still be on its way:"
+            f" try again in {IN_DOUBT.seconds} s"
+        )
     if work.shadow.holds(row["asset"]):
         raise Conflict(
             f"containment {effect_id} cannot be undone: {row['asset']!r} is in shadow, so nothing"
             " is written there: see `soar shadow list`"
         )
     return settling.undo(work, row, by=by)
+
+
+def settle(work: Work, effect_id: int, *, took_effect: bool, by: str) -> None:
+    """Write down what a person found at the vendor: whether a write of unknown end took effect."""
+    work.ledger.lock(effect_id)
+    row = work.ledger.get(effect_id)
+    if row is None:
+        raise NotFound(f"there is no effect {effect_id}: see `soar doctor`")
+    if row["ended_at"] is not None:
+        raise Conflict(f"effect {effect_id} has ended: {row['ended_because'] or row['status']}")
+    under_way = _under_way(row)
+    if under_way:
+        raise Conflict(f"effect {effect_id} cannot be settled by hand: {under_way}")
+    if row["status"] != "unknown":
+        raise Conflict(f"effect {effect_id} is not unknown: it is {row['status']}")
+    work.ledger.told(effect_id, took_effect=took_effect, by=by)
+    work.audit(by, "effect settled", {"effect": effect_id, "took_effect": took_effect})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -166,21 +245,36 @@ class Reconciliation:
             row = work.ledger.get(one.id)
         if asset is None or row is None:
             return self._unasked(one, f"there is no asset {one.asset!r} any more")
+        under_way = _under_way(row)
+        if under_way:
+            return self._unasked(one, under_way)
         try:
-            stands = self._ask(asset, row)
+            found = self._ask(asset, row)
         except SoarError as error:
             return self._unasked(one, str(error))
         except Exception as error:
             return self._unasked(one, f"an error in the connector ({type(error).__name__})")
+        news = self._write_down(row, found)
+        if news is None:
+            return self._unasked(one, "it may be on its way, or has changed meanwhile: ask again")
+        return Finding(contained=one, says="stands" if found is not None else "gone", news=news)
+
+    def _write_down(self, row: Mapping[str, Any], found: Output | None) -> bool | None:
+        """Write down what a vendor said of a row as it was read before; None if it is too old."""
+        doubt = timedelta(0) if row["status"] == "confirmed" else IN_DOUBT
         with self.database.begin() as work:
-            news = work.ledger.seen(one.id, stands=stands)
-        return Finding(contained=one, says="stands" if stands else "gone", news=news)
+            return work.ledger.seen(
+                row["id"],
+                stands=found is not None,
+                before=row["read_at"] - doubt,
+                lasts=found.lasts if found else None,
+            )
 
     @staticmethod
     def _unasked(one: Contained, problem: str) -> Finding:
         return Finding(contained=one, says="not asked", news=False, problem=problem)
 
-    def _ask(self, asset: Asset, row: Mapping[str, Any]) -> bool:
+    def _ask(self, asset: Asset, row: Mapping[str, Any]) -> Output | None:
         if asset.closed:
             raise ActionFailed(asset.closed)
         spec = self.catalog.app(asset.app).action(row["action"])
@@ -195,6 +289,6 @@ class Reconciliation:
             if admission.granted:
                 break
         try:
-            return probe(asset, self.vault, verify, row["parameters"]) is not None
+            return probe(asset, self.vault, verify, row["parameters"])
         finally:
             self.limiter.ended(asset.slug, budget, admission, sent=None)

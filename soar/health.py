@@ -80,7 +80,8 @@ RULES: Mapping[str, Rule] = {
     "run stuck": Rule(allowed=sweep.STUCK_SECONDS, then="the sweep brings it back to its engine"),
     "effect unknown": Rule(
         allowed=0,
-        then="look at the vendor; answer its approval, or run `soar contained reconcile`",
+        then="look at the vendor; answer its approval if one is open, else say"
+        " `soar contained settle ID --happened` or `--missed`",
         severity=CRITICAL,
     ),
     "lease overdue": Rule(

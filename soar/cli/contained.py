@@ -12,7 +12,7 @@ import typer
 
 from soar.cli import entry
 from soar.cli.exits import FAILED
-from soar.cli.screen import AsJson, cell, plain, progress, say, show, table
+from soar.cli.screen import AsJson, cell, error_line, plain, progress, say, show, table
 from soar.cli.tokens import COMMAND_LINE
 
 if TYPE_CHECKING:
@@ -30,17 +30,29 @@ def contained(
     context: typer.Context,
     asset: Annotated[str, typer.Option(help="Only what stands on this asset.")] = "",
     ended: Annotated[bool, typer.Option("--ended", help="Also what has ended.")] = False,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="At most so many; with --ended 1000 if not told.")
+    ] = None,
+    before: Annotated[int | None, typer.Option(min=1, help="Only what has a lower id.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show what is contained now: by which run, until when."""
+    """Show what is contained now, the newest first: by which run, until when."""
     if context.invoked_subcommand:
         return
     from soar import containment
 
+    most = limit or (containment.BATCH if ended else None)
     with entry.working() as (house, work):
-        found = containment.contained(work, house.catalog, asset=asset, ended=ended)
+        found = containment.contained(
+            work, house.catalog, asset=asset, ended=ended, before=before, limit=most
+        )
+        last, older = found[-1].id if found else 0, 0
+        if len(found) == most:
+            older = containment.count_older(work, house.catalog, last, asset=asset, ended=ended)
     draw = table(COLUMNS, map(_row, found), empty="Nothing is contained.")
     show(as_json, [containment.shape(one) for one in found], draw)
+    if older:
+        error_line(f"{older} more, which are older: --before {last}", prefix="")
 
 
 @app.command("renew", epilog="Examples:\n\nsoar contained renew 7 --minutes 120")
@@ -70,6 +82,27 @@ def undo(containment_id: Number, as_json: AsJson = False) -> None:
         run = containment.undo(work, settling, containment_id, by=COMMAND_LINE)
     document = {"containment": containment_id, "run": run}
     say(as_json, document, f"Run {run} takes containment {containment_id} back.")
+
+
+@app.command(
+    "settle",
+    epilog="Examples:\n\nsoar contained settle 7 --happened\n\nsoar contained settle 7 --missed",
+)
+def settle(
+    effect_id: Annotated[int, typer.Argument(min=1, help="Id of the effect: see `soar doctor`.")],
+    happened: Annotated[
+        bool, typer.Option("--happened/--missed", help="Whether the vendor has done it.")
+    ],
+    as_json: AsJson = False,
+) -> None:
+    """Tell whether a write of which nobody knows took effect, where no question is open for it."""
+    from soar import containment
+
+    with entry.working() as (_, work):
+        containment.settle(work, effect_id, took_effect=happened, by=COMMAND_LINE)
+    told = "took effect" if happened else "did not take effect"
+    document = {"effect": effect_id, "took_effect": happened}
+    say(as_json, document, f"Effect {effect_id} {told}.")
 
 
 @app.command(

@@ -83,6 +83,7 @@ TAKE_OVER = """
     gone as (
         update effect e set ended_at = now(), checked_at = now(), ended_because = %(why)s
         from call where e.id = %(number)s and e.status = 'confirmed' and e.ended_at is null
+        and e.undo_run_id is null
         returning e.undo)
     insert into effect
       (asset, action, target, intent, undo, status, app_run_id, run_id, container_id)
@@ -163,6 +164,8 @@ SHARE = """
       when e.expires_at is null or e.vendor_ends then e.expires_at
       when %(lasts)s::float8 is null then null
       else greatest(e.expires_at, now() + make_interval(secs => %(lasts)s)) end
-    where e.id = %(number)s and e.ended_at is null and e.undo_run_id is null returning e.expires_at
+    where e.id = %(number)s and e.ended_at is null and e.undo_run_id is null
+    returning case when e.vendor_ends then e.expires_at at time zone 'UTC' end
 """
-"""Lets a further call share an effect that stands: it stands as long as the longest wish."""
+"""Lets a further call share an effect that stands: it stands as long as the longest wish, unless
+its vendor ends it by itself: then it says when."""

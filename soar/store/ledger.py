@@ -8,6 +8,7 @@ Never: an effect that ends in silence: each says by whom, or why, it ended.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 
 from soar.store.effects import SETTLE
 from soar.store.prepared import Written
@@ -18,10 +19,14 @@ _LIVE = """
             and c.status in ('pending', 'running', 'parked'))
 """
 
+_UNDER_WAY = f"e.status <> 'confirmed' and {_LIVE}"
+"""Its call will settle it: what anybody else finds meanwhile may be wrong a moment later."""
+
 _STANDS = "e.intent = 'standing' and e.ended_at is null"
 
-_SHOWN = """
+_SHOWN = f"""
     select e.*, c.parameters, c.message, c.app, c.approval_id, p.name as playbook,
+    now() as read_at, {_LIVE} as live,
     exists (select 1 from approval a where a.id = c.approval_id and a.status = 'open') as asked,
     array(select distinct f.run_id from app_run f where f.reused_from = e.app_run_id
           and f.target is not null order by 1) as shared_by,
@@ -33,29 +38,89 @@ _SHOWN = """
     join playbook_run r on r.id = e.run_id join playbook p on p.id = r.playbook_id
 """
 
+_ALL_STANDING = """
+    e.intent = 'standing' and e.status in ('sent', 'confirmed', 'unknown')
+    and (:ended or e.ended_at is null) and e.action = any(:actions)
+    and (:asset = '' or e.asset = :asset)
+    and (cast(:before as bigint) is null or e.id < :before)
+"""
+
+_FOUND_STANDING = f"""
+    with stood as (
+        update effect e set checked_at = now(), status = 'confirmed',
+        confirmed_at = coalesce(e.confirmed_at, now()),
+        vendor_ends = case when e.status = 'confirmed' then e.vendor_ends
+                      else cast(:lasts as float8) is not null end,
+        expires_at = case when e.status = 'confirmed' then e.expires_at
+          when cast(:lasts as float8) is not null then now() + make_interval(secs => :lasts)
+          else coalesce(e.sent_at, now()) + make_interval(secs =>
+            60 * nullif(nullif(c.parameters->>'lease_minutes', '')::float8, 0)) end
+        from app_run c where c.id = e.app_run_id and e.id = :id and e.ended_at is null
+        and not ({_UNDER_WAY}) returning e.*),
+    undone as (
+        update effect e set ended_at = now(), ended_because = :because from stood m
+        where m.intent = 'standing' and e.intent = 'standing' and e.asset = m.asset
+        and e.action = m.undo and e.target = m.target and e.ended_at is null
+        and e.status in ('confirmed', 'unknown') and not ({_UNDER_WAY}))
+    select confirmed_at = now() as news from stood
+"""
+"""A lease counts from its request; what a vendor ends lasts its whole time from now at the most.
+What stands has ended what it undoes, as what is done does."""
+
+_FOUND_GONE = f"""
+    update effect e set checked_at = now(), ended_at = now(), ended_because = :because,
+    status = case e.status when 'confirmed' then e.status else 'failed' end
+    where e.id = :id and e.ended_at is null and not ({_UNDER_WAY})
+    and coalesce(e.confirmed_at, e.sent_at, e.create_time) <= coalesce(:before, now())
+    returning true as news
+"""
+
 
 class Ledger(Queries):
     """Named queries on effects."""
 
     def contained(
-        self, actions: Sequence[str], *, asset: str = "", ended: bool = False, limit: int = 1000
+        self,
+        actions: Sequence[str],
+        *,
+        asset: str = "",
+        ended: bool = False,
+        before: int | None = None,
+        limit: int = 1000,
     ) -> list[Row]:
-        """Return what stands of *actions*, or may stand; with *ended* also what did."""
-        now = "e.ended_at is null and e.status in ('sent', 'confirmed', 'unknown')"
-        which = "e.status in ('sent', 'confirmed', 'unknown')" if ended else now
+        """
+        Return what stands of *actions*, or may stand, the newest first; with *ended* also what did.
+
+        *before*: only what has a lower id.
+        """
         return self._all(
-            f"""
-            {_SHOWN} where e.intent = 'standing' and {which} and e.action = any(:actions)
-            and (:asset = '' or e.asset = :asset) order by e.id desc limit :limit
-            """,
+            f"{_SHOWN} where {_ALL_STANDING} order by e.id desc limit :limit",
             actions=list(actions),
             asset=asset,
+            ended=ended,
+            before=before,
             limit=limit,
+        )
+
+    def count(self, actions: Sequence[str], *, asset: str, ended: bool, before: int) -> int:
+        """Count what :meth:`contained` would return, were there no limit."""
+        return int(
+            self._value(
+                f"select count(*) from effect e where {_ALL_STANDING}",
+                actions=list(actions),
+                asset=asset,
+                ended=ended,
+                before=before,
+            )
         )
 
     def get(self, effect_id: int) -> Row | None:
         """Return one effect as it is shown."""
         return self._one(f"{_SHOWN} where e.id = :id", id=effect_id)
+
+    def lock(self, effect_id: int) -> None:
+        """Until the end of the transaction nobody else claims, settles or undoes an effect."""
+        self._do("select 1 from effect where id = :id for update", id=effect_id)
 
     def unasked(self, limit: int = 50) -> list[Row]:
         """Return parked calls of which nobody knows whether they took effect, with no question."""
@@ -148,9 +213,16 @@ class Ledger(Queries):
         )
 
     def undoing(self, effect_id: int, run_id: int) -> None:
-        """Note which run undoes an effect."""
+        """Note which run undoes an effect; an undo from before it is none to share any more."""
         self._do(
-            "update effect set undo_run_id = :run, undo_tries = undo_tries + 1 where id = :id",
+            """
+            with m as (update effect set undo_run_id = :run, undo_tries = undo_tries + 1
+              where id = :id returning *)
+            update effect e set ended_at = now(), ended_because = 'run ' || :run || ' does it again'
+            from m where m.intent = 'standing' and e.intent = 'standing' and e.asset = m.asset
+            and e.action = m.undo and e.target = m.target and e.ended_at is null
+            and e.status = 'confirmed'
+            """,
             id=effect_id,
             run=run_id,
         )
@@ -179,19 +251,41 @@ class Ledger(Queries):
             minutes=minutes,
         )
 
-    def seen(self, effect_id: int, *, stands: bool) -> bool:
-        """Record what the vendor says of an effect; True if that was news."""
+    def seen(
+        self,
+        effect_id: int,
+        *,
+        stands: bool,
+        before: datetime | None = None,
+        lasts: timedelta | None = None,
+    ) -> bool | None:
+        """
+        Record what the vendor says of an effect; True if that was news, None if it does not count.
+
+        It does not while the effect's call is under way; nor does "gone", unless it was sent, or
+        confirmed, *before* a moment. *lasts*: after how long its vendor ends it.
+        """
         if stands:
-            sql = """
-                update effect set checked_at = now(), status = 'confirmed',
-                confirmed_at = coalesce(confirmed_at, now())
-                where id = :id and ended_at is null returning (confirmed_at = now()) as news
-                """
+            because = "the vendor says that what it undoes stands"
+            return self._stood(effect_id, because, lasts=lasts)
+        return self._gone(effect_id, "the vendor says that it does not stand", before=before)
+
+    def told(self, effect_id: int, *, took_effect: bool, by: str) -> None:
+        """Record what a person says of an effect that nobody knew."""
+        if took_effect:
+            self._stood(effect_id, f"{by} looked: what it undoes took effect")
         else:
-            sql = """
-                update effect set checked_at = now(), ended_at = now(),
-                status = case status when 'confirmed' then status else 'failed' end,
-                ended_because = 'the vendor says that it does not stand'
-                where id = :id and ended_at is null returning true as news
-                """
-        return bool(self._value(sql, id=effect_id))
+            self._gone(effect_id, f"{by} looked: it did not take effect")
+
+    def _stood(
+        self, effect_id: int, because: str, *, lasts: timedelta | None = None
+    ) -> bool | None:
+        self.lock(effect_id)
+        seconds = lasts.total_seconds() if lasts else None
+        news = self._value(_FOUND_STANDING, id=effect_id, because=because, lasts=seconds)
+        return None if news is None else bool(news)
+
+    def _gone(self, effect_id: int, because: str, *, before: datetime | None = None) -> bool | None:
+        self.lock(effect_id)
+        values = {"id": effect_id, "because": because, "before": before}
+        return True if self._value(_FOUND_GONE, **values) else None

@@ -81,7 +81,8 @@ KINDS: Mapping[str, str] = {
     """,
     "effect unknown": """
         select e.id, coalesce(e.sent_at, e.create_time) as since,
-          format('%s on %s, %s', e.action, e.asset, e.target) as detail
+          format('%s on %s, %s of run %s', e.action, e.asset, coalesce(nullif(e.target, ''),
+            'call ' || e.app_run_id), e.run_id) as detail
         from effect e where e.status = 'unknown' and e.ended_at is null
     """,
     "lease overdue": """

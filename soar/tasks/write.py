@@ -75,11 +75,19 @@ class Write:
         standing = self.claim.standing
         assert standing
         seconds = lasts.total_seconds() if lasts else None
-        if not self.database.run(effects.SHARE, {"number": standing["id"], "lasts": seconds}):
+        shared = self.database.run(effects.SHARE, {"number": standing["id"], "lasts": seconds})
+        if not shared:
             raise RetryLater("its release is under way", after=SETTLING)
         since = f"{standing['confirmed_at']:.19}".replace("T", " ")
         said = f"in effect since {since} by run {standing['run_id']}: {output.message}"
-        return replace(output, message=said)
+        (ends,) = shared[0]
+        if ends is None:
+            return replace(output, message=said)
+        summary = {**output.summary, "vendor_ends_at": f"{ends:%Y-%m-%dT%H:%M:%SZ}"}
+        said += (
+            f"; its vendor ends it at {ends:%Y-%m-%d %H:%M:%S} UTC, whatever this call asked for"
+        )
+        return replace(output, message=said, summary=summary)
 
     def not_mine(self, done: Outcome) -> Outcome:
         """Return the end of a call that did nothing, because another call's effect stands."""

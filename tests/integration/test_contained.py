@@ -151,6 +151,9 @@ def test_a_containment_becomes_a_lease_and_stops_being_one(soar: Soar, contain: 
     [
         (("renew", 99, "--minutes", 5), 3, "there is no containment 99"),
         (("undo", 99), 3, "there is no containment 99"),
+        (("settle", 99, "--missed"), 3, "there is no effect 99"),
+        (("settle", 1, "--happened"), 5, "is not unknown"),
+        (("settle", 1), 2, "--happened"),
         (("renew", 1, "--minutes", -5), 2, "minutes"),
         (("renew", 1, "--minutes", 5), 5, "is ended by its vendor"),
     ],
@@ -167,6 +170,36 @@ def test_what_cannot_be_done_is_one_sentence(
 
     assert result.exit_code == code
     assert said in result.stderr
+
+
+def test_what_nobody_knows_is_told(soar: Soar, house: House, contain: Contain) -> None:
+    """
+    It took effect, or it did not.
+    """
+    one, two = contain("a.example"), contain("b.example")
+    with house.database.begin() as work:
+        work.containers._do("update effect set status = 'unknown'")
+
+    assert f"Effect {one} took effect." in soar("contained", "settle", one, "--happened").stdout
+    result = soar("contained", "settle", two, "--missed", "--json")
+
+    assert json.loads(result.stdout) == {"effect": two, "took_effect": False}
+    assert [(d["id"], d["status"]) for d in listed(soar)] == [(one, "confirmed")]
+
+
+def test_a_part_of_the_list_says_how_much_is_older(soar: Soar, contain: Contain) -> None:
+    """
+    And how to see it, beside the document and not in it.
+    """
+    ids = [contain(f"{letter}.example") for letter in "abc"]
+
+    part = soar("contained", "--limit", 2, "--json")
+    rest = soar("contained", "--before", ids[1], "--ended")
+
+    assert [d["id"] for d in json.loads(part.stdout)] == [ids[2], ids[1]]
+    assert f"1 more, which are older: --before {ids[1]}" in part.stderr
+    assert "a.example" in rest.stdout
+    assert "more" not in rest.stderr
 
 
 def test_an_undo_is_a_run_of_its_own_in_the_same_container(

@@ -157,12 +157,15 @@ class Notes(threading.local):
     wait: timedelta | None = None
     """How long its headers say that nothing is left."""
 
+    heard: bool = False
+    """Whether a vendor that speaks something other than HTTP has answered."""
+
     fence: Callable[[], None] = staticmethod(_let_pass)
     """Asked before each write; raises if the call belongs to somebody else by now."""
 
     def clear(self, fence: Callable[[], None] = _let_pass) -> None:
         """Begin a new call."""
-        self.sent, self.answered, self.wait = None, None, None
+        self.sent, self.answered, self.wait, self.heard = None, None, None, False
         self.fence = fence
 
 
@@ -360,6 +363,10 @@ class ActionContext:
     state: MutableMapping[str, Any] = field(default_factory=dict)
     """Kept per asset and process between calls (a bearer token and its end). May vanish."""
     now: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
+
+    def heard(self) -> None:
+        """Say that the vendor has answered, in a room that speaks something other than HTTP."""
+        self.http.notes.heard = True
 
 
 ActionFunction = Callable[[ActionContext, Params], Output]

@@ -18,6 +18,7 @@ import pytest
 
 from soar import deadline
 from soar.connector import (
+    ActionContext,
     AssetConfig,
     OutcomeUnknown,
     RetryLater,
@@ -264,9 +265,10 @@ def test_a_directory_that_drips_is_cut_at_the_deadline(doors: Doors) -> None:
             "ca_file": doors.ca_file,
         },
     )
+    ctx = ActionContext(asset=asset, http=VendorSession(), key="soar-1-1-0f0f")
     began = time.monotonic()
 
-    with within(LIMIT), pytest.raises(RetryLater), opened(asset):
+    with within(LIMIT), pytest.raises(RetryLater), opened(ctx):
         raise AssertionError("nobody signed in")
 
     assert LIMIT <= time.monotonic() - began < SOON

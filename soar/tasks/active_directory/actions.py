@@ -43,14 +43,14 @@ def _word(disabled: bool) -> str:
 
 
 def _in_effect(ctx: ActionContext, params: Params, *, disabled: bool) -> Output | None:
-    with opened(ctx.asset) as directory:
+    with opened(ctx) as directory:
         account = directory.account(params.text("username"))
     return _output(account, _word(disabled)) if account.disabled is disabled else None
 
 
 def _switch(ctx: ActionContext, params: Params, *, disabled: bool) -> Output:
     """Read, write only what differs, read again: AD has no compare-and-set to rely on."""
-    with opened(ctx.asset) as directory:
+    with opened(ctx) as directory:
         account = directory.account(params.text("username"))
         if account.disabled is disabled:
             return _output(account, f"is already {_word(disabled)}")
@@ -99,7 +99,7 @@ def enable_user(ctx: ActionContext, params: Params) -> Output:
 @action()
 def get_user_attributes(ctx: ActionContext, params: Params) -> Output:
     """Read an account: names, mail, groups, whether it is disabled or locked."""
-    with opened(ctx.asset) as directory:
+    with opened(ctx) as directory:
         account = directory.account(params.text("username"))
     return _output(account, f"is {_word(account.disabled)}")
 
@@ -107,5 +107,5 @@ def get_user_attributes(ctx: ActionContext, params: Params) -> Output:
 @action()
 def test_connectivity(ctx: ActionContext, params: Params) -> Output:  # noqa: ARG001
     """Sign in with the service account and read the domain's name."""
-    with opened(ctx.asset) as directory:
+    with opened(ctx) as directory:
         return Output(message=f"Active Directory answers: {directory.base_dn}")

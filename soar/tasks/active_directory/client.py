@@ -23,6 +23,7 @@ from ldap3.core.exceptions import LDAPException, LDAPInvalidDnError
 from ldap3.utils.conv import escape_filter_chars
 
 from soar.connector import (
+    ActionContext,
     ActionFailed,
     AssetConfig,
     BadCredentials,
@@ -213,7 +214,7 @@ def _connection(asset: AssetConfig, tls: VerifiedTls) -> Any:
     )
 
 
-def _sign_in(connection: Any, tls: VerifiedTls) -> None:
+def _bind(connection: Any, tls: VerifiedTls) -> None:
     host, port = connection.server.host, connection.server.port
     try:
         connection.open()
@@ -226,7 +227,6 @@ def _sign_in(connection: Any, tls: VerifiedTls) -> None:
         raise RetryLater(
             f"no connection to the directory at {host}:{port}", no_answer=True
         ) from None
-    _judge(connection.result, connection.user)
 
 
 def _hang_up(connection: Any) -> None:
@@ -243,13 +243,15 @@ def _cut(connection: Any) -> None:
 
 
 @contextmanager
-def opened(asset: AssetConfig) -> Iterator[Directory]:
+def opened(ctx: ActionContext) -> Iterator[Directory]:
     """Lend the directory of an asset, signed in; hang up at the end whatever happens."""
-    tls = _tls(asset)
-    connection = _connection(asset, tls)
+    tls = _tls(ctx.asset)
+    connection = _connection(ctx.asset, tls)
     try:
         with cut_at_end(lambda: _cut(connection)):
-            _sign_in(connection, tls)
-            yield Directory(connection, asset.text("base_dn"))
+            _bind(connection, tls)
+            ctx.heard()
+            _judge(connection.result, connection.user)
+            yield Directory(connection, ctx.asset.text("base_dn"))
     finally:
         _hang_up(connection)

@@ -167,9 +167,11 @@ def test_a_name_is_never_a_pattern(
     """
     Characters of a filter are escaped: they name nobody, and nobody is disabled.
     """
+    ctx = open_asset()
     with pytest.raises(ActionFailed, match="no such user"):
-        actions.disable_user(open_asset(), user(hostile))
+        actions.disable_user(ctx, user(hostile))
 
+    assert ctx.http.notes.heard  # it is an answer all the same
     assert not any(flags["disabled"] for flags in directory.state().values())
 
 
@@ -431,7 +433,7 @@ def test_a_directory_that_goes_away_between_two_searches_gives_no_answer(open_as
     """
     A read whose answer is lost changed nothing, and nobody answered it.
     """
-    with client.opened(open_asset().asset) as directory:
+    with client.opened(open_asset()) as directory:
         directory._connection.socket.shutdown(socket.SHUT_RDWR)
 
         with pytest.raises(RetryLater, match="was lost") as caught:

@@ -106,6 +106,13 @@ if doing == 'end' then
 elseif doing == 'block' then  -- the vendor asked to wait
   if now + given.span > number('blocked') then redis.call('HSET', LANE, 'blocked', text(now + given.span)) end
   return {}
+elseif doing == 'put off' then  -- it asked to wait and named no time: longer each time in a row
+  redis.call('HDEL', LANE, 'failures', 'closed', 'probe')
+  local blocked = number('blocked')
+  if blocked > now then return {text(blocked - now)} end  -- said to several calls at once
+  local span = given.spans[math.min(redis.call('HINCRBY', LANE, 'put off', 1), #given.spans)]
+  redis.call('HSET', LANE, 'blocked', text(now + span))
+  return {text(span)}
 elseif doing == 'no answer' then
   if number('closed') > now then return {'closed'} end  -- one outage, seen by several calls
   local failures = redis.call('HINCRBY', LANE, 'failures', 1)
@@ -117,10 +124,10 @@ elseif doing == 'no answer' then
   end
   return {'open'}
 elseif doing == 'answer' then
-  redis.call('HDEL', LANE, 'failures', 'closed', 'probe')
+  redis.call('HDEL', LANE, 'failures', 'closed', 'probe', 'put off')
   return {}
 elseif doing == 'open' then  -- somebody edited the asset
-  redis.call('HDEL', LANE, 'failures', 'closed', 'probe', 'blocked')
+  redis.call('HDEL', LANE, 'failures', 'closed', 'probe', 'blocked', 'put off')
   return {}
 end
 
@@ -166,7 +173,7 @@ if doing == 'take' then
   if given.concurrency > 0 then redis.call('ZADD', BUSY, now + given.lease, given.call) end
   local failures = number('failures')
   if failures >= given.failures then redis.call('HSET', LANE, 'probe', text(at + given.lease)) end
-  return {'yes', text(at - now), text(grant), text(failures)}
+  return {'yes', text(at - now), text(grant), text(failures + number('put off'))}
 elseif doing == 'look' then  -- when the next calls could go, if each goes at its first moment
   local times, sim = {}, {}
   local count = given.count

@@ -55,7 +55,7 @@ class Admission:
     cost: int = 1
     call: str = ""
     shaky: bool = False
-    """Whether the vendor did not answer of late, so that an answer is news."""
+    """Whether the vendor did not answer of late, or put calls off: an answer is news."""
     asked: float = 0.0
 
 
@@ -242,6 +242,11 @@ class Limiter:
     def block(self, slug: str, span: timedelta) -> None:
         """Keep the lane closed for *span*: its vendor asked to wait."""
         self._tell(slug, "block", span=_micro(span))
+
+    def put_off(self, slug: str, spans: Sequence[timedelta]) -> timedelta:
+        """Keep the lane closed for the next of *spans*: its vendor asked to wait, not how long."""
+        told = self._tell(slug, "put off", spans=[_micro(span) for span in spans])
+        return _span(told[0]) if told else OUTAGE
 
     def no_answer(self, slug: str) -> bool:
         """Note that the vendor could not be reached; True if that closed the lane."""

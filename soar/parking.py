@@ -21,6 +21,7 @@ from soar.store.effects import PARK_WRITE
 from soar.store.work import Work
 
 LONGEST_BACKOFF = timedelta(minutes=1)
+NOTHING = timedelta(0)
 
 
 def park(
@@ -31,6 +32,7 @@ def park(
     wait: timedelta,
     message: str = "",
     counts: bool = False,
+    costs: timedelta = NOTHING,
     made: int = 0,
     writes: bool = False,
     answered: bool = False,
@@ -38,8 +40,8 @@ def park(
     """
     Park a claimed call for *wait*; *counts* makes it one of its tries.
 
-    *made*: so many requests its vendor may have got; it is why the call waits, whose patience
-    begins to run. *writes*: the ledger hears that an intent is only planned again, and
+    *costs*: so much of its patience is used up: its vendor lets it wait. *made*: so many requests
+    its vendor may have got. *writes*: the ledger hears that an intent is only planned again, and
     whether the vendor has *answered*.
     """
     return bool(
@@ -52,7 +54,7 @@ def park(
                 "seconds": wait.total_seconds(),
                 "tries": int(counts),
                 "message": message,
-                "vendor": made > 0,
+                "costs": costs.total_seconds(),
                 "made": made,
                 "answered": answered,
             },

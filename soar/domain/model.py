@@ -131,7 +131,8 @@ class Claim:
     parameters: Mapping[str, Any]
     attempt: int
     tries: int
-    waited_since: datetime | None
+    waited: timedelta
+    """How long its vendor has let it wait: not the time in its lane behind others."""
     approval_id: ApprovalId | None
     effect: str
     severity_rank: int

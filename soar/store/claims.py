@@ -60,7 +60,7 @@ _SERVED = f"""
 
 CLAIMED = f"""
     c.id, c.run_id, c.container_id, c.asset, c.app, c.action, c.task, c.parameters, c.attempt,
-    c.tries, c.waited_since, c.approval_id, c.effect, c.severity_rank,
+    c.tries, c.waited, c.approval_id, c.effect, c.severity_rank,
     {_HELD}, {_BEHIND},
     (select r.status in ('queued', 'running') from playbook_run r where r.id = c.run_id)
 """
@@ -124,7 +124,7 @@ PARKED = """
     update app_run set status = 'parked', parked_for = %(reason)s, message = %(message)s,
     due_at = now() + make_interval(secs => %(seconds)s), tries = tries + %(tries)s,
     made = made + %(made)s,
-    waited_since = case when %(vendor)s then coalesce(waited_since, now()) else waited_since end,
+    waited = waited + make_interval(secs => %(costs)s),
     lane_since = coalesce(lane_since, now()), owner = null
     where id = %(id)s and status = 'running' and attempt = %(attempt)s
 """
@@ -159,7 +159,7 @@ def claim_of(row: tuple[Any, ...]) -> Claim:
         "parameters",
         "attempt",
         "tries",
-        "waited_since",
+        "waited",
         "approval_id",
         "effect",
         "severity_rank",

@@ -10,7 +10,7 @@ the usual without a second, or a second before the vendor was asked whether the 
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import NoReturn
 
 from celery import Task
@@ -33,13 +33,13 @@ from soar.domain.gate import digest
 from soar.domain.model import Asset, Claim, Kept, Outcome
 from soar.domain.states import Effect, ParkedFor
 from soar.domain.verdict import judge
-from soar.parking import backoff, park
+from soar.parking import NOTHING, park
 from soar.store import effects
 from soar.store.claims import CLAIM_LOOKUP, CLAIM_READ, claim_of
 from soar.store.errors import UNREACHABLE
 from soar.store.patience import patiently
 from soar.store.rows import as_json
-from soar.tasks import breaker, overdue, permission, shadow
+from soar.tasks import breaker, overdue, patience, permission, shadow
 from soar.tasks.results import answered
 from soar.tasks.shop import Shop
 from soar.tasks.visit import InShadow, Visit, Withdrawn
@@ -188,6 +188,7 @@ class ActionTask(Task):  # type: ignore[type-arg]
         why: str,
         *,
         counts: bool = False,
+        costs: timedelta = NOTHING,
         made: int = 0,
         answered: bool = False,
     ) -> Withdrawn:
@@ -198,6 +199,7 @@ class ActionTask(Task):  # type: ignore[type-arg]
             wait=wait,
             message=why,
             counts=counts,
+            costs=costs,
             made=made,
             writes=not self.spec.read_only,
             answered=answered,
@@ -258,12 +260,17 @@ class ActionTask(Task):  # type: ignore[type-arg]
             return shadow.simulated(self.spec, visit)
         except OutcomeUnknown as lost:
             return self._unknown(visit, lost)
+        except RetryLater as wait:
+            visit.wait = wait
+            raise
         except (SoarError, Withdrawn, *UNREACHABLE):
             raise
         except Exception as error:  # a write may have been sent before it
             return self._bug(claim, visit, error, unknown=not self.spec.read_only)
         finally:
-            self._tell_lane(visit, answered=output is not None)
+            patience.tell_lane(
+                self.shop, visit, requests=self.spec.requests, answered=output is not None
+            )
         return self._done(visit, output, params, write if stands else None)
 
     def _act(self, visit: Visit, context: ActionContext, params: Params) -> Output:
@@ -290,67 +297,21 @@ class ActionTask(Task):  # type: ignore[type-arg]
         vendor = output.lasts if isinstance(output, Output) else None
         return replace(done, lasts=vendor or lease, vendor_ends=vendor is not None)
 
-    def _tell_lane(self, visit: Visit, *, answered: bool) -> None:
-        """Tell the asset's lane when the call left, and what the vendor's headers say."""
-        assert visit.admission
-        assert visit.session
-        notes, slug = visit.session.notes, visit.asset.slug
-        one = self.spec.requests == 1  # else the last request may have left just now
-        self.shop.limiter.ended(
-            slug,
-            visit.asset.budget,
-            visit.admission,
-            sent=notes.sent if one else None,
-            answered=notes.answered if one else None,
-        )
-        if notes.wait:
-            self.shop.limiter.block(slug, notes.wait)
-        if visit.admission.shaky and (answered or notes.answered is not None):
-            self.shop.limiter.answered(slug)
-
-    def _later(self, claim: Claim, visit: Visit | None, wait: RetryLater) -> Outcome:
+    def _later(self, claim: Claim, visit: Visit | None, put_off: RetryLater) -> Outcome:
         """Park until the vendor can be asked again, within the limits of tries and patience."""
-        delay = wait.after or backoff(claim.tries, chance=self.shop.chance)
-        closed = self._tell_wait(visit, wait, delay)
-        why = self._out_of_patience(claim, wait, closed=closed)
-        if why:
-            return self._outcome(claim, visit, failed=why)
-        lane = closed or wait.all_calls
+        wait = patience.put_off(self.shop, claim, visit, put_off)
+        if wait.over:
+            return self._outcome(claim, visit, failed=wait.over)
         raise self._park(
             claim,
-            ParkedFor.BUDGET if lane else ParkedFor.SCHEDULE,
-            delay,
-            str(wait),
-            counts=wait.after is None and not closed,
+            wait.reason,
+            wait.delay,
+            str(put_off),
+            counts=wait.counts,
+            costs=wait.costs,
             made=visit.made if visit else 0,
             answered=visit is not None and visit.answered,
         )
-
-    def _tell_wait(self, visit: Visit | None, wait: RetryLater, delay: timedelta) -> bool:
-        """Tell the lane what its vendor asks for; True if the lane is closed: nobody answers."""
-        if visit is None or not visit.made:
-            return False
-        if wait.no_answer:
-            return self.shop.limiter.no_answer(visit.asset.slug)
-        if wait.all_calls:
-            self.shop.limiter.block(visit.asset.slug, delay)
-        return False
-
-    def _out_of_patience(self, claim: Claim, wait: RetryLater, *, closed: bool) -> str:
-        """Return why a call has waited enough for its vendor, or nothing."""
-        settings = self.shop.settings
-        patience = timedelta(seconds=settings.retry_patience_seconds)
-        waited = datetime.now(UTC) - claim.waited_since if claim.waited_since else timedelta(0)
-        if waited > patience:
-            return f"{wait}; gave up after {int(waited.total_seconds())} s"
-        if wait.after and wait.after > patience - waited:
-            return (
-                f"{wait}; it asks for {int(wait.after.total_seconds())} s, longer than the"
-                f" {settings.retry_patience_seconds} s that a call may wait"
-            )
-        if wait.after is None and not closed and claim.tries + 1 >= settings.retry_attempts:
-            return f"{wait}; gave up after {claim.tries + 1} tries"
-        return ""
 
     def _unknown(self, visit: Visit, lost: OutcomeUnknown) -> NoReturn:
         """Park a write whose answer was lost; when it comes back the vendor is asked first."""
@@ -363,6 +324,7 @@ class ActionTask(Task):  # type: ignore[type-arg]
             VERIFY_AFTER,
             f"{lost}: will be verified",
             counts=True,
+            costs=VERIFY_AFTER,
             made=visit.made,
         )
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from soar.connector import VendorSession
+from soar.connector import RetryLater, VendorSession
 from soar.domain.model import Asset, Claim
 from soar.limiter import Admission
 
@@ -34,6 +34,8 @@ class Visit:
     """The blast rules past which a second approval lets it go."""
     answered: bool = False
     """Whether its vendor has answered the action itself, if only that it must wait."""
+    wait: RetryLater | None = None
+    """What it was put off with, if it was."""
     undone: bool = False
     """Whether the vendor has said that an earlier try of a write certainly took no effect."""
 

@@ -132,6 +132,12 @@ class Vendor:
                 raise ActionFailed("the vendor refused")
             case "bad key":
                 raise BadCredentials("the vendor refused the key")
+            case "not asked":
+                raise ActionFailed("the parameter is no address")
+            case "too many":
+                raise RetryLater("too many calls", all_calls=True)
+            case "at once":
+                raise RetryLater("the vendor is busy", after=timedelta(0))
             case "later":
                 raise RetryLater("the vendor is busy", after=timedelta(seconds=5))
             case "quota":
@@ -150,6 +156,11 @@ class Vendor:
                 raise KeyError("api_key=tell-nobody")
         return Output(message="done", summary={"target": effect[1]})
 
+    def answers(self, action_name: str, params: Params) -> bool:
+        """Tell whether the vendor is asked next, and answers."""
+        moods = self.moods.get((action_name, params.text("target")), [])
+        return moods[:1] not in (["not asked"], ["no answer"], ["lost"], ["unsent"])
+
     def verify(self, action_name: str, params: Params) -> Output | None:
         """Tell what the state is."""
         target = params.text("target")
@@ -164,7 +175,9 @@ def _room(vendor: Vendor) -> types.ModuleType:
     module = types.ModuleType("soar.tasks.sham.actions")
     for spec in CATALOG.actions:
 
-        def call(_: ActionContext, params: Params, name: str = spec.name) -> Output:
+        def call(ctx: ActionContext, params: Params, name: str = spec.name) -> Output:
+            if vendor.answers(name, params):
+                ctx.heard()
             return vendor.answer(name, params)
 
         def verify(_: ActionContext, params: Params, name: str = spec.name) -> Output | None:

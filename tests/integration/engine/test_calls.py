@@ -147,7 +147,7 @@ def test_a_vendor_that_names_a_time_is_waited_for_but_not_for_ever(bench: Bench)
         bench.deliver_all()
     assert bench.calls()[0]["status"] == "parked"
 
-    bench.do("update app_run set waited_since = now() - interval '1 h'")
+    bench.do("update app_run set waited = interval '1 h'")
     bench.settle()
 
     assert bench.notes() == ["the vendor is busy; gave up after 3600 s"]

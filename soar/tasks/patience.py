@@ -1,0 +1,106 @@
+"""
+How long a call waits for its vendor, and what its lane hears of the vendor.
+
+In: a call that was made, or put off. Out: the lane knows; how the call waits, or why no longer.
+Never: time in a lane behind others taken for patience, a call ended while its lane is closed
+because nobody answers, or a wait that all calls share counted as one call's try.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from soar.connector import RetryLater
+from soar.domain.model import Claim
+from soar.domain.states import ParkedFor
+from soar.parking import NOTHING, backoff
+from soar.tasks.shop import Shop
+from soar.tasks.visit import Visit
+
+STEPS = 7
+"""The last step of a lane's growing wait is the longest that there is."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Wait:
+    """How a call that was put off waits."""
+
+    delay: timedelta
+    reason: ParkedFor = ParkedFor.SCHEDULE
+    counts: bool = False
+    """Whether it was one of the call's tries."""
+    costs: timedelta = NOTHING
+    """How much of the call's patience it uses up."""
+    over: str = ""
+    """Why the call waits no longer."""
+
+
+def tell_lane(shop: Shop, visit: Visit, *, requests: int, answered: bool) -> None:
+    """Tell the asset's lane when the call left, and what the vendor's headers say."""
+    assert visit.admission
+    assert visit.session
+    notes, slug = visit.session.notes, visit.asset.slug
+    one = requests == 1  # else the last request may have left just now
+    shop.limiter.ended(
+        slug,
+        visit.asset.budget,
+        visit.admission,
+        sent=notes.sent if one else None,
+        answered=notes.answered if one else None,
+    )
+    if notes.wait:
+        shop.limiter.block(slug, notes.wait)
+    heard = answered or notes.heard or notes.answered is not None
+    if visit.admission.shaky and heard and not (visit.wait and _is_no_end(visit.wait)):
+        shop.limiter.answered(slug)
+
+
+def _is_no_end(wait: RetryLater) -> bool:
+    """Tell whether what made a lane wait goes on: nobody answers, or no time is named again."""
+    return wait.no_answer or (wait.all_calls and not wait.after)
+
+
+def put_off(shop: Shop, claim: Claim, visit: Visit | None, wait: RetryLater) -> Wait:
+    """Tell the lane what its vendor asks for, and return how the call waits."""
+    after = wait.after or None  # no time at all is no word of when to come back
+    delay = after or backoff(claim.tries, chance=shop.chance)
+    if visit is None or not visit.made:
+        return Wait(delay=delay)
+    if wait.no_answer and shop.limiter.no_answer(claim.asset):
+        return Wait(delay=delay, reason=ParkedFor.BUDGET)
+    if wait.all_calls and after:
+        shop.limiter.block(claim.asset, after)
+    elif wait.all_calls:
+        spans = [backoff(step, chance=shop.chance) for step in range(STEPS)]
+        delay = shop.limiter.put_off(claim.asset, spans)
+    counts = after is None and not wait.all_calls
+    return Wait(
+        delay=delay,
+        reason=ParkedFor.BUDGET if wait.all_calls else ParkedFor.SCHEDULE,
+        counts=counts,
+        costs=delay,
+        over=_enough(shop, claim, wait, counts=counts),
+    )
+
+
+def _enough(shop: Shop, claim: Claim, wait: RetryLater, *, counts: bool) -> str:
+    """Return why a call has waited enough for its vendor, or nothing."""
+    settings = shop.settings
+    patience = timedelta(seconds=settings.retry_patience_seconds)
+    left = patience - claim.waited
+    if left <= NOTHING:
+        return f"{wait}; gave up after {_seconds(claim.waited)} s"
+    if wait.after and wait.after > left:
+        rest = f"{_seconds(left)} s left of the " if left < patience else ""
+        return (
+            f"{wait}; it asks for {_seconds(wait.after)} s, longer than the"
+            f" {rest}{settings.retry_patience_seconds} s that a call may wait"
+        )
+    if counts and claim.tries + 1 >= settings.retry_attempts:
+        return f"{wait}; gave up after {claim.tries + 1} tries"
+    return ""
+
+
+def _seconds(span: timedelta) -> int:
+    return int(span.total_seconds())

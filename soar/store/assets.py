@@ -121,9 +121,16 @@ class Assets(Queries):
             tenants=list(tenants),
         )
 
-    def mark_broken(self, slug: str, reason: str) -> None:
-        """Note that the vendor refused an asset's credentials."""
-        self._do("update asset set broken = :reason where slug = :slug", slug=slug, reason=reason)
+    def mark_broken(self, asset: Asset, reason: str) -> bool:
+        """Note that the vendor refused an asset's credentials; False if it was edited since."""
+        return bool(
+            self._do(
+                "update asset set broken = :reason where slug = :slug and updated_at = :as_of",
+                slug=asset.slug,
+                reason=reason,
+                as_of=asset.updated_at,
+            )
+        )
 
     def save_trigger(self, trigger: Trigger) -> None:
         """Add a trigger or replace the one of that name."""

@@ -120,11 +120,17 @@ class Shop:
                 return admission
 
     def mark_broken(self, claim: Claim, reason: str) -> None:
-        """Mark an asset for its owner, and the run for its author: it will end failed."""
+        """
+        Mark an asset for its owner, and the run for its author: it will end failed.
+
+        Of an asset that was edited since the call was claimed its vendor has said nothing.
+        """
+        asset = claim.held
         error = f"{claim.action} on {claim.asset}: {reason}"
         with self.database.begin() as work:
-            work.assets.mark_broken(claim.asset, reason)
-            if claim.held and not claim.held.parks_when_closed:
+            if asset is None or not work.assets.mark_broken(asset, reason):
+                return
+            if not asset.parks_when_closed:
                 dismiss(work, claim.asset, f"asset {claim.asset!r} is closed: {reason}")
             work.runs.log(claim.run_id, [("error", claim.action, error)])
             work.runs.save(claim.run_id, run_data=None, outputs=None, error=error)

@@ -122,7 +122,7 @@ def close(house: House, how: str) -> None:
         if how == "disabled":
             work.lanes.shut("vt")
         elif how == "broken":
-            work.assets.mark_broken("vt", "the key was refused")
+            work.assets.mark_broken(work.assets.get("vt"), "the key was refused")
         elif how == "deleted":
             work.assets.delete("vt")
     if how == "waits":

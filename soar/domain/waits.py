@@ -17,6 +17,9 @@ LONGEST_WAIT = timedelta(days=1)
 NUMBER = re.compile(r"[0-9]{1,13}(\.[0-9]{1,9})?")
 REMAINING = re.compile(r"\b(?:remaining|r)=([0-9]{1,13})")
 RESET = re.compile(r"\b(?:reset|t)=([0-9]{1,13})")
+QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')  # the name of a policy may hold anything
+ONE_POLICY = re.compile(r"\b(?:limit|remaining|reset)=")  # older drafts: commas part its fields
+LONGEST_FIELD = 1000
 
 
 def retry_after(headers: Mapping[str, str], *, now: datetime | None = None) -> timedelta | None:
@@ -31,7 +34,7 @@ def retry_after(headers: Mapping[str, str], *, now: datetime | None = None) -> t
     said = [_seconds(headers.get("Retry-After", "")), _date(headers, moment)]
     for name in ("X-RateLimit-RetryAfter", "X-RateLimit-Reset", "RateLimit-Reset"):
         said.append(_until(_seconds(headers.get(name, "")), moment))
-    said.append(_seconds(_field(headers, RESET)))
+    said.append(_policies_reset(headers))
     found = next((wait for wait in said if wait is not None), None)
     return None if found is None else min(max(found, timedelta(0)), LONGEST_WAIT)
 
@@ -44,14 +47,28 @@ def nothing_left(headers: Mapping[str, str], *, now: datetime | None = None) -> 
     ``RateLimit-Remaining`` and ``RateLimit`` (draft-ietf-httpapi-ratelimit-headers).
     """
     names = ("X-RateLimit-Remaining", "RateLimit-Remaining")
-    remaining = [headers.get(name, "").strip() for name in names] + [_field(headers, REMAINING)]
-    if next((text for text in remaining if text), "") != "0":
+    said = next((text for name in names if (text := headers.get(name, "").strip())), "")
+    if said != "0" and (said or not any(spent for spent, _ in _policies(headers))):
         return None
     return retry_after(headers, now=now) or None
 
 
-def _field(headers: Mapping[str, str], pattern: re.Pattern[str]) -> str:
-    found = pattern.search(headers.get("RateLimit", ""))
+def _policies_reset(headers: Mapping[str, str]) -> timedelta | None:
+    """Read when the last of the policies that are spent is reset, or the first of any."""
+    told = [(spent, wait) for spent, wait in _policies(headers) if wait is not None]
+    longest = max((wait for spent, wait in told if spent), default=None)
+    return longest if longest is not None else min((wait for _, wait in told), default=None)
+
+
+def _policies(headers: Mapping[str, str]) -> list[tuple[bool, timedelta | None]]:
+    """Read of each policy of ``RateLimit`` whether nothing is left of it, and when it is reset."""
+    text = QUOTED.sub("", headers.get("RateLimit", "")[:LONGEST_FIELD])
+    parts = [text] if ONE_POLICY.search(text) else text.split(",")
+    return [(_number(REMAINING, part) == "0", _seconds(_number(RESET, part))) for part in parts]
+
+
+def _number(pattern: re.Pattern[str], text: str) -> str:
+    found = pattern.search(text)
     return found[1] if found else ""
 
 
@@ -62,9 +79,11 @@ def _seconds(text: str) -> timedelta | None:
 
 
 def _date(headers: Mapping[str, str], moment: datetime) -> timedelta | None:
+    """Read a date in any form of RFC 9110; one that names no zone is in UTC."""
     try:
-        return parsedate_to_datetime(headers.get("Retry-After", "")) - moment
-    except (TypeError, ValueError):
+        said = parsedate_to_datetime(headers.get("Retry-After", "")[:LONGEST_FIELD])
+        return (said if said.tzinfo else said.replace(tzinfo=UTC)) - moment
+    except (TypeError, ValueError, OverflowError, LookupError):
         return None
 
 

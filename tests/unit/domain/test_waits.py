@@ -68,17 +68,11 @@ NAMES = (
     "RateLimit",
 )
 DIGITS = st.integers(0, 10**20).map(str) | st.text("0123456789.-+", max_size=30)
-DATES = st.builds(
-    "{}{} {} {} {}:{}:{} {}".format,
-    st.sampled_from(["", "Sun, ", "Sunday, ", "Sun Mar "]),
-    DIGITS,
-    st.sampled_from(["Jan", "Mar", "March", "x", ""]),
-    DIGITS,
-    DIGITS,
-    DIGITS,
-    DIGITS,
-    st.sampled_from(["GMT", "", "-0000", "EST", "+2460"]) | DIGITS.map("+{}".format),
-)
+DAYS = st.sampled_from(["", "Sun, ", "Sunday, ", "Sun Mar "])
+MONTHS = st.sampled_from(["Jan", "Jan", "March", "x"])
+FEW = st.sampled_from(["1", "01", "12"]) | DIGITS
+ZONES = st.sampled_from(["GMT", "", "-0000", "EST", "+2460"]) | DIGITS.map("+{}".format)
+DATES = st.builds("{}{} {} {} {}:{}:{} {}".format, DAYS, FEW, MONTHS, DIGITS, FEW, FEW, FEW, ZONES)
 POLICIES = st.lists(
     st.builds("{};r={};t={}".format, st.text('"\\,;=rt0', max_size=6), DIGITS, DIGITS), max_size=4
 ).map(", ".join)

@@ -81,7 +81,8 @@ def set_values(
         list[str],
         typer.Argument(
             metavar="KEY=VALUE...",
-            help="Settings to change; KEY=- asks for the value, or takes a line of stdin.",
+            help="Settings to change; KEY=- asks for the value, or takes a line of stdin;"
+            " KEY=null takes a limit away.",
         ),
     ],
     as_json: AsJson = False,

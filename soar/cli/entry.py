@@ -148,14 +148,14 @@ def _token(found: Settings, token_file: Path | None) -> str:
 
 
 def typed(text: str, kind: str) -> Any:
-    """Return what was typed as a number or boolean, where it is one and may be one."""
+    """Return what was typed as a number, boolean or null, where it is one and may be one."""
     if kind in ("string", "password"):
         return text
     try:
         value = json.loads(text)
     except ValueError:
         return text
-    return value if isinstance(value, bool | int | float) else text
+    return value if value is None or isinstance(value, bool | int | float) else text
 
 
 def pick(row: Mapping[str, Any], *names: str) -> dict[str, Any]:

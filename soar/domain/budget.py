@@ -32,6 +32,7 @@ PERIODS = ("day", "month")
 SHORT = {"s": "second", "sec": "second", "min": "minute", "m": "minute", "h": "hour", "d": "day"}
 RULE = re.compile(r"\s*([0-9]{1,12})\s*(?:/|per)\s*([0-9]{0,6})\s*([a-z]{1,10}?)s?\s*")
 CLOCK = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])")
+ONCE_NONE = (("rate_limit", True), ("concurrency", 0))
 GRAMMAR = 'write it like "4/minute", "10/second" or "4/minute, 500/day"'
 
 
@@ -85,7 +86,7 @@ class Budget:
     limits: tuple[Limit, ...] = ()
     quotas: tuple[Quota, ...] = ()
     concurrency: int = 0
-    """Most calls at once; 0 is any number."""
+    """Most calls at once; 0 is any number (in a configuration: null, or not given)."""
     reserved: int = 0
     """Per cent of each limit and quota that only critical calls may use."""
 
@@ -130,7 +131,7 @@ SETTINGS: Mapping[str, str] = {
 
 def budget_of(configuration: Mapping[str, Any]) -> Budget:
     """Return the budget that an asset's configuration states; a wrong value is named."""
-    concurrency = _number(configuration, "concurrency", 0, MAX_CONCURRENCY, none=0)
+    concurrency = _number(configuration, "concurrency", 1, MAX_CONCURRENCY, none=0)
     reserved = _number(configuration, "reserved_for_critical", 0, 90, none=0)
     per_minute = _number(configuration, "max_requests_per_minute", 1, MAX_CALLS, none=0)
     burst = _number(configuration, "burst", 1, MAX_CALLS, none=0)
@@ -138,6 +139,10 @@ def budget_of(configuration: Mapping[str, Any]) -> Budget:
     limits, quotas = _rules(configuration.get("rate_limit"), reset)
     if configuration.get("rate_limit") is False:
         return Budget(concurrency=concurrency)
+    if configuration.get("rate_limit") is True and not per_minute:
+        raise BadInput(
+            "configuration.rate_limit", f"true needs max_requests_per_minute; else {GRAMMAR}"
+        )
     if per_minute:
         limits.append(Limit(calls=per_minute, per=MINUTE))
     paced = [_pace(limit, burst) for limit in limits if burst and burst < limit.calls]
@@ -147,6 +152,11 @@ def budget_of(configuration: Mapping[str, Any]) -> Budget:
         concurrency=concurrency,
         reserved=reserved,
     )
+
+
+def kept_budget(configuration: Mapping[str, Any]) -> Budget:
+    """Return the budget of an asset as it is kept: what once was taken for no limit still is."""
+    return budget_of({n: v for n, v in configuration.items() if (n, v) not in ONCE_NONE})
 
 
 def _has(quotas: list[Quota], period: str) -> bool:
@@ -202,7 +212,7 @@ def _number(
     if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
         raise BadInput(
             f"configuration.{name}",
-            f"{_shown(value)} must be a whole number from {least} to {most}",
+            f"{_shown(value)} must be a whole number from {least} to {most}, or null for none",
         )
     return value
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from soar.domain.budget import budget_of
+from soar.domain.budget import kept_budget
 from soar.domain.errors import NotFound
 from soar.domain.model import Asset, Trigger
 from soar.store.prepared import Hot
@@ -26,7 +26,7 @@ def asset_of(row: Mapping[str, Any]) -> Asset:
         slug=row["slug"],
         app=row["app"],
         configuration=row["configuration"],
-        budget=budget_of(row["configuration"]),
+        budget=kept_budget(row["configuration"]),
         disabled=row["disabled"],
         broken=row["broken"],
         updated_at=datetime.fromisoformat(changed) if isinstance(changed, str) else changed,

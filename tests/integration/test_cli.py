@@ -163,6 +163,46 @@ def test_a_secret_is_taken_from_standard_input(soar, tmp_path, house):
     assert house.vault().open(asset.configuration["api_key"]).reveal() == "12345"
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *[("max_requests_per_minute", value) for value in (0, -1, "abc", 1e9)],
+        *[("concurrency", value) for value in (0, -1, "abc", 1e9)],
+        *[("rate_limit", value) for value in ("0/minute", -1, "abc", 1e9, True)],
+    ],
+)
+def test_a_wrong_budget_ends_with_2_and_names_its_field(soar, tmp_path, house, name, value):
+    """
+    In a file and as a setting; nothing has changed.
+    """
+    secret = {"api_key": "k"}
+    soar("asset", "add", written(tmp_path, {**VIRUSTOTAL, "configuration": secret}))
+    wrong = written(tmp_path, {**VIRUSTOTAL, "configuration": {**secret, name: value}})
+    text = json.dumps(value).strip('"')
+
+    added = soar("asset", "add", wrong, "--json")
+    changed = soar("asset", "set", "virustotal_prod", f"{name}={text}", "--json")
+
+    for result in (added, changed):
+        assert result.exit_code == 2
+        assert json.loads(result.stdout)["field"] == f"configuration.{name}"
+    with house.database.begin() as work:
+        assert list(work.assets.get("virustotal_prod").configuration) == ["api_key"]
+
+
+def test_null_takes_a_limit_away(soar, tmp_path, house):
+    """
+    As in a file: what is null is no limit.
+    """
+    soar("asset", "add", written(tmp_path, VIRUSTOTAL))
+    soar("asset", "set", "virustotal_prod", "concurrency=2", "rate_limit=false")
+
+    soar("asset", "set", "virustotal_prod", "concurrency=null")
+
+    with house.database.begin() as work:
+        assert work.assets.get("virustotal_prod").budget.unlimited
+
+
 def test_a_forgotten_name_does_not_repeat_the_value(soar, tmp_path):
     """
     A word without a key is refused without being repeated: it may be the secret.

@@ -54,6 +54,32 @@ def test_an_asset_that_cannot_be_used_is_refused(admin: Client, change: dict[str
     assert admin.ids("/rest/asset") == []
 
 
+WRONG = [
+    *[("max_requests_per_minute", value) for value in (0, -1, "abc", 1e9)],
+    *[("concurrency", value) for value in (0, -1, "abc", 1e9)],
+    *[("rate_limit", value) for value in ("0/minute", -1, "abc", 1e9, True)],
+]
+
+
+@pytest.mark.parametrize(("name", "value"), WRONG)
+def test_a_wrong_budget_is_refused_by_its_name(admin: Client, name: str, value: object) -> None:
+    """
+    400 and a sentence that names the field; a new asset is not kept, and one there stays as it is.
+    """
+    wrong = {"configuration": {"api_key": "k", name: value}}
+    refused = admin.post("/rest/asset", {**ASSET, **wrong})
+    assert (refused.status_code, admin.ids("/rest/asset")) == (400, [])
+    number = admin.post("/rest/asset", {**ASSET, "configuration": {"api_key": "k"}}).json()["id"]
+    before = admin.get(f"/rest/asset/{number}").json()
+
+    again = admin.post(f"/rest/asset/{number}", {"configuration": {name: value}})
+
+    for answer in (refused, again):
+        assert answer.status_code == 400
+        assert answer.json()["message"].startswith(f"configuration.{name}: ")
+    assert admin.get(f"/rest/asset/{number}").json() == before
+
+
 def test_a_trigger_is_kept_in_the_seeds_form(house: House, admin: Client) -> None:
     """
     What is posted is what is listed; a playbook that does not exist is refused.

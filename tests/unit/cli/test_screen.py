@@ -77,7 +77,8 @@ def test_times_are_written_as_splunk_writes_them(capsys):
         ("true", "password", "true"),
         ("dc01.company.com", "", "dc01.company.com"),
         ("[1]", "", "[1]"),
-        ("null", "", "null"),
+        ("null", "", None),
+        ("null", "string", "null"),
     ],
 )
 def test_only_what_may_be_a_number_becomes_one(text, kind, value):

@@ -25,6 +25,7 @@ from soar.domain.budget import (
     Limit,
     Quota,
     budget_of,
+    kept_budget,
     rules,
 )
 from soar.domain.errors import BadInput
@@ -463,7 +464,7 @@ def test_what_is_no_number_is_refused(name: str, value: Any) -> None:
     [
         ("max_requests_per_minute", 1, MAX_CALLS),
         ("burst", 1, MAX_CALLS),
-        ("concurrency", 0, MAX_CONCURRENCY),
+        ("concurrency", 1, MAX_CONCURRENCY),
         ("reserved_for_critical", 0, 90),
     ],
 )
@@ -478,6 +479,43 @@ def test_the_bounds_of_a_number_are_allowed_and_no_more(name: str, least: int, m
         with pytest.raises(BadInput) as refused:
             budget_of({name: value})
         assert refused.value.field == f"configuration.{name}"
+
+
+def test_no_calls_at_once_is_refused_in_one_sentence() -> None:
+    """
+    A lane of none would stand still; who wants no limit says null, or nothing.
+    """
+    with pytest.raises(BadInput) as refused:
+        budget_of({"concurrency": 0})
+
+    expected = (
+        "configuration.concurrency: 0 must be a whole number from 1 to 1000, or null for none"
+    )
+    assert str(refused.value) == expected
+    assert budget_of({"concurrency": None}) == budget_of({}) == Budget()
+
+
+@pytest.mark.parametrize("more", [{}, {"max_requests_per_minute": None}, {"concurrency": 2}])
+def test_a_limit_that_is_switched_on_must_say_which(more: dict[str, Any]) -> None:
+    """
+    True alone would be no limit at all; with calls of a minute it is those.
+    """
+    with pytest.raises(BadInput, match="max_requests_per_minute") as refused:
+        budget_of({"rate_limit": True, **more})
+
+    assert refused.value.field == "configuration.rate_limit"
+    assert budget_of({"rate_limit": True, "max_requests_per_minute": 4}).limits == (FOUR,)
+
+
+def test_what_was_kept_as_no_limit_still_is_none() -> None:
+    """
+    An asset of an earlier release is read, whatever would be refused of it today.
+    """
+    assert kept_budget({"rate_limit": True, "concurrency": 0}) == Budget()
+    kept = {"rate_limit": True, "max_requests_per_minute": 4, "concurrency": 1, "base_url": "x"}
+    assert kept_budget(kept) == budget_of(kept)
+    with pytest.raises(BadInput):
+        kept_budget({"rate_limit": "often"})
 
 
 @pytest.mark.parametrize(

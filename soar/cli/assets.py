@@ -8,7 +8,7 @@ Never: a secret on the screen; it is three stars.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -19,6 +19,9 @@ from soar.cli.screen import AsJson, cell, plain, say, show, table
 from soar.cli.tokens import COMMAND_LINE
 from soar.domain.errors import ActionFailed, BadInput, NotFound, SoarError
 from soar.domain.model import Asset
+
+if TYPE_CHECKING:
+    from soar.bootstrap import House
 
 app = typer.Typer(no_args_is_help=True)
 STARS = "***"
@@ -100,11 +103,11 @@ def set_values(
 
 @app.command("test")
 def try_asset(name: Name, as_json: AsJson = False) -> None:
-    """Ask the vendor one thing, to see that the asset reaches it and is let in."""
+    """Ask the vendor one thing, within the budget, to see that it is reached and lets us in."""
     with entry.opened() as house:
         with house.database.begin() as work:
             asset = work.assets.get(name)
-        message = _probe(asset, house.catalog, house.vault())
+        message = _probe(house, asset)
     document = {"asset": name, "ok": True, "message": message, "closed": asset.closed}
     say(as_json, document, f"{message}{_but(asset)}")
 
@@ -164,16 +167,14 @@ def _but(asset: Asset) -> str:
     return "; the asset is disabled" if asset.disabled else ""
 
 
-def _probe(asset: Asset, catalog: Catalog, vault: Any) -> str:
-    from soar.tasks.binding import function_of
-    from soar.tasks.probe import probe
+def _probe(house: House, asset: Asset) -> str:
+    from soar.tasks.probe import connectivity
 
-    spec = catalog.app(asset.app).action("test connectivity")
+    spec = house.catalog.app(asset.app).action("test connectivity")
     if spec is None:
         raise NotFound(f"the app of {asset.slug} has no connectivity test")
-    function = function_of(spec)
     try:
-        return probe(asset, vault, function).message
+        return connectivity(asset, spec, house.vault(), entry.limiter(house)).message
     except SoarError:
         raise
     except Exception as error:

@@ -10,13 +10,24 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from datetime import timedelta
+from math import ceil
 from typing import Any
 
 import typer
 from typer.core import TyperGroup
 
+from soar.cli.lanes import span
 from soar.cli.screen import error_line, write_json
-from soar.domain.errors import BadInput, Conflict, NotAllowed, NotFound, SoarError
+from soar.domain.errors import (
+    BadInput,
+    Conflict,
+    NotAllowed,
+    NotFound,
+    NotYet,
+    RetryLater,
+    SoarError,
+)
 
 FAILED = 1
 NEEDS_PERSON = 6
@@ -33,7 +44,7 @@ MEANINGS = {
     2: "something that was written cannot be used: an option, a file, a field",
     3: "what was asked for does not exist",
     4: "this person may not do this",
-    5: "too late: somebody or something decided first",
+    5: "too late: somebody or something decided first; or too early: a budget is spent",
     NEEDS_PERSON: "`soar doctor` found something that needs a person, or a drill missed its time",
     INTERRUPTED: "interrupted by Ctrl-C",
 }
@@ -61,9 +72,14 @@ def tell(error: Exception, *, as_json: bool) -> int:
         error_line(str(error), prefix="")
         return 2
     sentence, field, code = explain(error)
+    after = error.after if isinstance(error, NotYet | RetryLater) else None
+    seconds = ceil(after.total_seconds()) if after else 0
+    if seconds:
+        sentence += f"; try again in {span(timedelta(seconds=seconds))}"
     error_line(sentence)
     if as_json:
-        write_json({"error": sentence, "field": field})
+        later = {"after_seconds": seconds} if seconds else {}
+        write_json({"error": sentence, "field": field, **later})
     return code
 
 

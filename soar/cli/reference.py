@@ -25,7 +25,7 @@ takes `--json`: then standard output holds one JSON document and nothing else. `
 the exception: it has no document, and `--json` makes its log JSON lines. Progress, questions and
 errors go to standard error. An error is one sentence, `error: …`; with `--json` it is also
 written to standard output as `{"error": "…", "field": "…"}`, where *field* names what cannot be
-used, or is null. `NO_COLOR` is respected.
+used, or is null; what may be asked again later adds `"after_seconds": 42`. `NO_COLOR` is respected.
 
 | exit code | meaning |
 | --- | --- |

@@ -34,6 +34,14 @@ class Conflict(SoarError):
     """What was asked for came too late: somebody or something decided first."""
 
 
+class NotYet(Conflict):
+    """What was asked for came too early: it may be asked for again *after* a while."""
+
+    def __init__(self, message: str, *, after: timedelta) -> None:
+        super().__init__(message)
+        self.after = after
+
+
 class IllegalMove(SoarError):
     """A status was asked to change in a way its table does not know."""
 

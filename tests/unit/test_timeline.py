@@ -190,6 +190,22 @@ def test_a_question_says_who_agreed():
     assert (prompt.detail, prompt.agreed) == ("Both", ("ada", "ben for cy"))
 
 
+@pytest.mark.parametrize(
+    ("age", "said"), [(40.9, ", age 40 s"), (3599.0, ", age 3599 s"), (0.9, ""), (-0.1, "")]
+)
+def test_a_borrowed_answer_says_whose_it_is_and_how_old(age, said):
+    """
+    In whole seconds; one that was got at the same moment has no age.
+    """
+    work = Work()
+    call = {**call_row(1, 10), "target": None, "message": "clean"}
+    work.reads.rows["calls_of"] = [{**call, "reused_run": 7, "reused_age": timedelta(seconds=age)}]
+
+    (entry,) = (e for e in timeline.of_container(work, 8921).entries if e.app)
+
+    assert entry.detail == f"clean; answered from the lookup of run 7{said}"
+
+
 def test_an_effect_says_who_else_wanted_it():
     """
     Both timelines say that two runs share one containment.

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING
 import pytest
 import redis
 
+from soar.connector import BadCredentials, Output, Params
 from soar.domain.errors import RetryLater
+from tests.integration.engine.test_lanes import limit, many, next_calls
 
 if TYPE_CHECKING:
     from tests.integration.engine.conftest import Bench
@@ -120,6 +122,47 @@ def test_a_refused_key_marks_the_asset(bench: Bench) -> None:
 
     assert bench.rows("select broken from asset") == [{"broken": "the vendor refused the key"}]
     assert bench.notes() == ["the vendor refused the key"]
+
+
+def test_a_late_refusal_of_the_old_key_says_nothing_of_the_new_one(bench: Bench) -> None:
+    """
+    The call fails; the asset that was edited meanwhile stays open, and nobody's wait is ended.
+    """
+    new = {"when_closed": "fail", "max_requests_per_minute": 1, "note": "new"}
+    limit(bench, **{**new, "note": "old"})
+    waits = many(bench, 3)
+
+    def edit_and_refuse(_: str, __: Params) -> Output:
+        limit(bench, **new)
+        raise BadCredentials("the vendor refused the key")
+
+    answer, bench.vendor.answer = bench.vendor.answer, edit_and_refuse  # type: ignore[method-assign]
+    next_calls(bench)
+    bench.vendor.answer = answer  # type: ignore[method-assign]
+
+    assert bench.rows("select configuration, broken from asset") == [
+        {"configuration": new, "broken": ""}
+    ]
+    assert [row["status"] for row in bench.calls()] == ["success", "failed", "parked"]
+    assert bench.log() == []
+    bench.settle()
+    assert (bench.run(waits)["status"], bench.notes()) == ("success", ["3"])
+
+
+@pytest.mark.parametrize("second", ["00", "00.1", "00.000001", "59.999999", "07.120"])
+@pytest.mark.parametrize("zone", ["+00", "+05:30", "-11"])
+def test_a_refusal_finds_the_asset_it_was_claimed_with_at_any_moment(
+    bench: Bench, second: str, zone: str
+) -> None:
+    """
+    The moment of an edit travels as JSON and comes back whole, to the microsecond.
+    """
+    edited = f"2026-03-01 23:59:{second}{zone}"
+    bench.do("update asset set updated_at = cast(:edited as timestamptz)", edited=edited)
+    bench.vendor.moods[("look up", "4")] = ["bad key"]
+
+    assert bench.run(bench.play(LOOK_UP))["status"] == "failed"
+    assert bench.rows("select broken from asset") == [{"broken": "the vendor refused the key"}]
 
 
 def test_a_busy_vendor_is_asked_as_often_as_the_settings_say(bench: Bench) -> None:

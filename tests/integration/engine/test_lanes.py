@@ -18,7 +18,7 @@ import pytest
 
 from soar import timeline
 from soar.catalog import ActionSpec
-from soar.connector import BadCredentials, Output, Params
+from soar.connector import Output, Params
 from soar.domain.budget import budget_of
 from soar.limiter import DOUBTFUL, LEASE
 
@@ -94,6 +94,29 @@ def test_a_critical_alert_behind_many_low_ones_is_the_next_granted(bench: Bench)
     critical = many(bench, 1, "critical")
 
     assert [row["run_id"] for row in next_calls(bench)] == [critical]
+
+
+def test_a_critical_alert_goes_right_after_the_calls_whose_messages_are_under_way(
+    bench: Bench,
+) -> None:
+    """
+    What was released before it came is in the queue, and goes; whatever else waits is behind it.
+    """
+    limit(bench, max_requests_per_minute=3)
+    low = many(bench, 50)
+    bench.age()
+    bench.pump.turn()
+    released, bench.pending = bench.pending, []
+    assert [message.kind for message in released] == ["member"] * 3
+
+    critical = many(bench, 2, "critical")
+    bench.pump.turn()
+    bench.pending = [*released, *bench.pending]
+    bench.deliver_all()
+    made = [row["run_id"] for row in bench.calls() if row["status"] == "success"]
+    assert made == [low] * 6
+
+    assert [row["run_id"] for row in next_calls(bench)] == [critical, critical, low]
 
 
 def test_newcomers_take_their_place_behind_those_who_wait(bench: Bench) -> None:
@@ -292,47 +315,6 @@ def test_refused_credentials_fail_what_waits_where_the_owner_wants_that(bench: B
 
     assert bench.run(waits)["status"] == "failed"
     assert bench.calls()[2]["message"] == "asset 'sham' is closed: the vendor refused the key"
-
-
-def test_a_late_refusal_of_the_old_key_says_nothing_of_the_new_one(bench: Bench) -> None:
-    """
-    The call fails; the asset that was edited meanwhile stays open, and nobody's wait is ended.
-    """
-    new = {"when_closed": "fail", "max_requests_per_minute": 1, "note": "new"}
-    limit(bench, **{**new, "note": "old"})
-    waits = many(bench, 3)
-
-    def edit_and_refuse(_: str, __: Params) -> Output:
-        limit(bench, **new)
-        raise BadCredentials("the vendor refused the key")
-
-    answer, bench.vendor.answer = bench.vendor.answer, edit_and_refuse  # type: ignore[method-assign]
-    next_calls(bench)
-    bench.vendor.answer = answer  # type: ignore[method-assign]
-
-    assert bench.rows("select configuration, broken from asset") == [
-        {"configuration": new, "broken": ""}
-    ]
-    assert [row["status"] for row in bench.calls()] == ["success", "failed", "parked"]
-    assert bench.log() == []
-    bench.settle()
-    assert (bench.run(waits)["status"], bench.notes()) == ("success", ["3"])
-
-
-@pytest.mark.parametrize("second", ["00", "00.1", "00.000001", "59.999999", "07.120"])
-@pytest.mark.parametrize("zone", ["+00", "+05:30", "-11"])
-def test_a_refusal_finds_the_asset_it_was_claimed_with_at_any_moment(
-    bench: Bench, second: str, zone: str
-) -> None:
-    """
-    The moment of an edit travels as JSON and comes back whole, to the microsecond.
-    """
-    edited = f"2026-03-01 23:59:{second}{zone}"
-    bench.do("update asset set updated_at = cast(:edited as timestamptz)", edited=edited)
-    bench.vendor.moods[("look up", "4")] = ["bad key"]
-
-    assert bench.run(bench.play(LOOK_UP))["status"] == "failed"
-    assert bench.rows("select broken from asset") == [{"broken": "the vendor refused the key"}]
 
 
 def test_the_lane_of_an_asset_that_is_gone_holds_no_other_lane_up(bench: Bench) -> None:

@@ -174,3 +174,22 @@ Command = (
     | Log
     | Change
 )
+
+Told = tuple[str, str]
+"""What ``completed`` asks for: a kind (action, playbook, custom_function) and a name."""
+
+
+def told_as(asked: Any) -> frozenset[Told]:
+    """Return under what a run is told of the end of what was asked; nothing else has an end."""
+    match asked:
+        case CallPlaybook():
+            return frozenset({("playbook", asked.name)})
+        case CallFunction():
+            return frozenset({("custom_function", asked.name)})
+        case Act() | Prompt():
+            return frozenset({("action", asked.name)})
+        case ActTogether():
+            return frozenset(
+                ("action", name) for name in (asked.name, *(a.name for a in asked.acts))
+            )
+    return frozenset()

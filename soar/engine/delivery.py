@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from soar.domain.commands import Told
 from soar.engine.reader import function_result, prompt_results
 from soar.phantom.desk import View
 from soar.phantom.results import Results, of_calls
@@ -24,7 +25,7 @@ class Event:
 
     block: str
     positional: tuple[Any, ...]
-    told: frozenset[str]
+    told: frozenset[Told]
     keywords: dict[str, Any] = field(default_factory=dict)
     """What is given only to a block that takes it."""
 
@@ -35,7 +36,7 @@ class Event:
         return f"{self.block}:{about.get('action_run_id', '')}"
 
 
-def event(work: Work, join: Row, told: frozenset[str], calls: Sequence[Row]) -> Event:
+def event(work: Work, join: Row, told: frozenset[Told], calls: Sequence[Row]) -> Event:
     """Return what the callback of a join is told; *calls* are those it waited for."""
     success, results = _results(work, join, calls)
     action = {

@@ -19,7 +19,16 @@ from soar import consent
 from soar.bus.app import REPORT_QUEUE, RESUME_RUN, START_RUN, WRITE_REPORT
 from soar.catalog import Catalog
 from soar.domain import scope as scopes
-from soar.domain.commands import Act, ActTogether, Command, Log, Prompt, UpdateContainer
+from soar.domain.commands import (
+    Act,
+    ActTogether,
+    Command,
+    Log,
+    Prompt,
+    Told,
+    UpdateContainer,
+    told_as,
+)
 from soar.domain.errors import SoarError
 from soar.domain.states import RunStatus
 from soar.engine import delivery, lending, limits, writing
@@ -176,7 +185,7 @@ class Engine:
             self.database, self.settings, self.catalog, work=work, run=run, step=step
         )
 
-    def _function(self, work: Work, run: Row, call_id: int, told: frozenset[str]) -> None:
+    def _function(self, work: Work, run: Row, call_id: int, told: frozenset[Told]) -> None:
         """Make one call of a custom function; its commands and its result are one commit."""
         call = work.functions.open_call(call_id)
         name = f"{call['repo']}/{call['name']}".lstrip("/")
@@ -200,7 +209,7 @@ class Engine:
         work.runs.log(run["id"], [("error", call["block"], message)])
         work.functions.ended(call_id, succeeded=False, message=message)
 
-    def _view(self, reader: Reader, work: Work, run: Row, told: frozenset[str]) -> View:
+    def _view(self, reader: Reader, work: Work, run: Row, told: frozenset[Told]) -> View:
         container = reader.read(run["container_id"])
         if container["artifact_count"] > reader.most:
             about = f"container {container['id']} has "
@@ -275,7 +284,7 @@ class Engine:
         results = PromptResults(
             name=prompt.name, message=prompt.message, responses=[option], user="", status="success"
         )
-        told = view.delivered | {prompt.name}
+        told = view.delivered | told_as(prompt)
         view = replace(view, delivered=told, rehearsed={prompt.name: results})
         action = {
             "action_name": prompt.name,

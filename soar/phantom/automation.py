@@ -268,9 +268,25 @@ def playbook_block() -> Callable[[F], F]:
 def completed(
     action_names: Any = None, playbook_names: Any = None, custom_function_names: Any = None
 ) -> bool:
-    """Tell whether this run has been told of the completion of all these names."""
-    kinds = (action_names, playbook_names, custom_function_names)
-    return {name for names in kinds for name in arguments.texts(names)} <= desk().view.delivered
+    """
+    Tell whether this run has been told of the completion of all these names.
+
+    What was started several times under one name has completed when all of it has; a loop, when
+    it has ended. What this block has started itself has not.
+    """
+    asked = {
+        "action": action_names,
+        "playbook": playbook_names,
+        "custom_function": custom_function_names,
+    }
+    wanted = {(kind, str(name)) for kind, names in asked.items() for name in _each(names)}
+    at = desk()
+    started = (told for command in at.commands for told in commands.told_as(command))
+    return wanted <= at.view.delivered.difference(started)
+
+
+def _each(names: Any) -> Iterable[Any]:
+    return [names] if isinstance(names, str) else names or ()
 
 
 def debug(message: Any = "") -> None:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
-from soar.domain.commands import Command, Log
+from soar.domain.commands import Command, Log, Told
 from soar.domain.errors import SoarError
 from soar.domain.scope import Scope
 from soar.phantom.records import Records
@@ -73,7 +73,8 @@ class View:
     container: Mapping[str, Any]
     run_data: Mapping[str, str]
     inputs: Mapping[str, Any]
-    delivered: frozenset[str]
+    delivered: frozenset[Told]
+    """What the run was told of, where nothing is open under the same name."""
     reader: Reader
     now: datetime = field(default_factory=lambda: datetime.now(UTC))
     scope: Scope = field(default_factory=Scope)

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from soar.domain.commands import Told
 from soar.store.prepared import Hot
 from soar.store.rows import Queries, Row
+from soar.store.run_state import ASKED_AS, named_in
 
 HOLD = Hot("""
     select set_config('soar.held', cast(r.id as text), true) from (
@@ -19,12 +21,12 @@ HOLD = Hot("""
 """)
 """Locks a run, or leaves it to whoever has; the transaction remembers what it holds."""
 
-HELD = Hot("""
+HELD = Hot(f"""
     select r.*, p.name as playbook, p.title, p.version, p.source, p.sha256, p.details, null as "|",
       (select count(*) from action_run where run_id = r.id and join_id = id
         and delivered_at is null) as open_joins,
-      array(select name from action_run where run_id = r.id
-        and delivered_at is not null) as told,
+      array(select array[{ASKED_AS}, name] from action_run where run_id = r.id
+        group by {ASKED_AS}, name having bool_and(delivered_at is not null)) as told,
       (select id from function_call where run_id = r.id and end_time is null
         and coalesce(due_at <= now(), true) order by id limit 1) as function_call, e.*
     from playbook_run r join playbook p on p.id = r.playbook_id left join lateral (
@@ -55,8 +57,8 @@ class Standing:
     join: Row | None = None
     """What ended first and was not delivered."""
     open_joins: int = 0
-    told: frozenset[str] = frozenset()
-    """The names of what was delivered."""
+    told: frozenset[Told] = frozenset()
+    """What was delivered, where nothing is open under the same name."""
     function_call: int | None = None
     """The first call of a custom function that nobody has made yet."""
 
@@ -81,7 +83,7 @@ class Moves(Queries):
         standing = Standing(
             join=found if found["id"] is not None else None,
             open_joins=found["open_joins"],
-            told=frozenset(found["told"]),
+            told=named_in(found["told"]),
             function_call=found["function_call"],
         )
         return dict(zip(names[:cut], row[:cut], strict=True)), standing

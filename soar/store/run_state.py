@@ -7,12 +7,13 @@ Never: another run's, or a result of which the run has not been told yet.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from sqlalchemy import Column, Table, Text
 from sqlalchemy.dialects.postgresql import JSONB
 
+from soar.domain.commands import Told
 from soar.store.columns import metadata, ref
 from soar.store.prepared import Hot
 from soar.store.rows import Queries, Row, as_json, storable
@@ -55,6 +56,15 @@ STARTED = f"""
     select artifacts_from from moved
 """
 """Moves a run to running, and keeps how its container stood: a recording begins with that."""
+
+
+ASKED_AS = "case when kind in ('playbook', 'custom_function') then kind else 'action' end"
+"""As what ``completed`` asks for an action run: acts, groups of them and prompts are actions."""
+
+
+def named_in(pairs: Iterable[Iterable[str]]) -> frozenset[Told]:
+    """Return kinds and names as they stand in an array."""
+    return frozenset((kind, name) for kind, name in pairs)
 
 
 class RunState(Queries):

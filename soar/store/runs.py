@@ -11,11 +11,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from soar.domain.commands import Told
 from soar.domain.errors import NotFound
 from soar.domain.states import RUN_MOVES, RunStatus, sources
 from soar.store.prepared import Hot
 from soar.store.rows import Queries, Row, as_json, storable
-from soar.store.run_state import STARTED
+from soar.store.run_state import ASKED_AS, STARTED, named_in
 
 FEW = 50
 """So many runs wait for a moment only, if an engine hears of them at all."""
@@ -97,22 +98,25 @@ class Runs(Queries):
         )
         return int(new_after or 0)
 
-    def delivered(self, run_id: int, join_id: int) -> tuple[frozenset[str], list[Row]]:
+    def delivered(self, run_id: int, join_id: int) -> tuple[frozenset[Told], list[Row]]:
         """
         Mark a join's event as delivered, give its acts their end, take back the block's note.
 
-        Return the names of its acts, and all its calls in the order they were asked.
+        Return the names of its acts under which nothing else is open, and all its calls in the
+        order they were asked.
         """
         rows = self._all(
-            Hot("""
+            Hot(f"""
             with relieved as (delete from block_try where run_id = :run), told as (
               update action_run a set delivered_at = now(), end_time = coalesce(end_time, now()),
               status = case when a.kind <> 'act' then
                          case when a.status = 'running' then 'success' else a.status end
                        when exists (select 1 from app_run c where c.action_run_id = a.id
                                     and c.status = 'success') then 'success' else 'failed' end
-              where run_id = :run and join_id = :id returning name)
-            select array(select name from told) as told_names, c.*
+              where run_id = :run and join_id = :id returning {ASKED_AS} as asked_as, name)
+            select array(select array[asked_as, name] from told where (asked_as, name) not in (
+              select {ASKED_AS}, name from action_run
+              where run_id = :run and join_id <> :id and delivered_at is null)) as told_names, c.*
             from (select) one left join lateral (
               select c.*, a.name as action_name from app_run c
               join action_run a on a.id = c.action_run_id where c.join_id = :id) c on true
@@ -121,7 +125,7 @@ class Runs(Queries):
             run=run_id,
             id=join_id,
         )
-        return frozenset(rows[0]["told_names"]), [row for row in rows if row["id"] is not None]
+        return named_in(rows[0]["told_names"]), [row for row in rows if row["id"] is not None]
 
     def save(
         self,

@@ -81,7 +81,7 @@ class Player:
             number, awaited = found or (None, waiting[0])
             self._arrive(at, number)
             at.waiting.remove(awaited)
-            at.delivered.add(awaited.name)
+            at._heard_of(awaited)
             self._tell(at, awaited, number, depth)
 
     def _arrive(self, at: Watched, number: int | None) -> None:

@@ -16,7 +16,7 @@ from soar import catalog as catalogs
 from soar.catalog import Catalog
 from soar.domain import shapes
 from soar.domain.budget import budget_of
-from soar.domain.commands import AddNote, CallFunction, CallPlaybook, Log, Prompt
+from soar.domain.commands import AddNote, CallFunction, CallPlaybook, Log, Prompt, Told, told_as
 from soar.domain.errors import SoarError
 from soar.domain.model import Asset
 from soar.domain.questions import Answer
@@ -57,7 +57,7 @@ class Dialogue:
     asks: list[Any] = field(default_factory=list)
     plan: Plan = field(default_factory=Plan)
     error: str = ""
-    delivered: set[str] = field(default_factory=set)
+    delivered: set[Told] = field(default_factory=set)
     waiting: list[Any] = field(default_factory=list)
     run_data: dict[str, str] = field(default_factory=dict)
     gave: dict[str, Any] = field(default_factory=dict)
@@ -131,14 +131,19 @@ class Dialogue:
             self.memory.keep(command)
         plan = self.plan
         self.waiting += [*plan.joins, *plan.prompts, *plan.children, *plan.functions]
+        self.delivered -= _names(self.waiting)
 
     def _ended(self, kind: type[Any], name: str | None = None) -> Any:
         for found in self.waiting:
             if isinstance(found, kind) and name in (None, found.name):
                 self.waiting.remove(found)
-                self.delivered.add(found.name)
+                self._heard_of(found)
                 return found
         raise NotSaid(f"the run waits for no {kind.__name__} {name or ''}".rstrip())
+
+    def _heard_of(self, ended: Any) -> None:
+        """Note what the run is told now: names under which it waits for nothing more."""
+        self.delivered |= _names([ended]) - _names(self.waiting)
 
     def hears_results(self, heard: Sequence[Heard], name: str | None = None) -> Self:
         """Tell the run how every call of its oldest join (or of the named one) ended."""
@@ -237,6 +242,13 @@ class Dialogue:
         if getattr(what, "loop_state", None) is not None:
             keywords["loop_state_json"] = what.loop_state
         return self.calls(what.callback, action, success, results, what.handle, **keywords)
+
+
+def _names(asked: Sequence[Any]) -> frozenset[Told]:
+    """Return the names of all that was asked, or of all that a run waits for."""
+    joins = [each for each in asked if isinstance(each, Join)]
+    acts = {("action", name) for j in joins for name in (j.name, *(a.name for a in j.acts))}
+    return frozenset(acts).union(*map(told_as, asked))
 
 
 def _failed(member: Member) -> Heard | None:

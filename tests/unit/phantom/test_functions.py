@@ -194,7 +194,11 @@ def test_completed_asks_for_functions_too() -> None:
         " custom_function_names=['f'], playbook_names=['p'])))"
     )
 
-    told = [block(line, delivered=frozenset(names)).commands for names in ("af", "afp")]
+    kinds = {"a": "action", "f": "custom_function", "p": "playbook"}
+    told = [
+        block(line, delivered=frozenset((kinds[n], n) for n in names)).commands
+        for names in ("af", "afp")
+    ]
     assert [c.content for (c,) in told] == ["False", "True"]  # type: ignore[union-attr]
 
 

@@ -82,6 +82,8 @@ class CallPlaybook:
     start_time: datetime | None = None
 
 
+    inherit_scope: bool = True
+    """Whether it works on those artifacts on which the run that calls does; else on all."""
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CallFunction:
     """Run a custom function once per mapping of parameters."""

@@ -52,7 +52,7 @@ def write_child(work: Work, child: CallPlaybook, at: Desk) -> None:
         started_by=at.run["playbook"],
         run_as=at.run["run_as"],
         inputs=child.inputs,
-        scope=at.run["scope"],
+        scope=at.run["scope"] if child.inherit_scope else "all",
         artifacts_from=at.run["artifacts_from"],
         parent_action_run_id=join_id,
         shadow=at.run["shadow"],

@@ -239,7 +239,8 @@ def playbook(
 
     *playbook* is a name, with its repository before it or without. *inputs* are what the other
     one reads as ``playbook_input:``; what it saves is read as ``<name>:playbook_output:``. From the
-    second iteration of a *loop_state* on it begins after the loop's ``delay_time``.
+    second iteration of a *loop_state* on it begins after the loop's ``delay_time``. With
+    *inherit_scope* it reads the artifacts that this run reads, else all of its container.
     """
     at, state = desk(), loops.read(loop_state) or None
     number = containers.container_id_of(container)
@@ -284,6 +285,7 @@ def completed(
     started = (told for command in at.commands for told in commands.told_as(command))
     return wanted <= at.view.delivered.difference(started)
 
+    inherit_scope: bool = True,
 
 def _each(names: Any) -> Iterable[Any]:
     return [names] if isinstance(names, str) else names or ()
@@ -297,3 +299,4 @@ def debug(message: Any = "") -> None:
 def error(message: Any = "") -> None:
     """Write an error line into the run's log; the run goes on."""
     desk().ask(commands.Log(level="error", message=str(message)))
+            inherit_scope=bool(inherit_scope),

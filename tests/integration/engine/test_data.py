@@ -250,6 +250,23 @@ def test_another_playbook_has_seen_nothing_and_a_child_sees_what_its_parent_does
     assert again(bench, "new", name="tested") == [[2], [1, 2], [2]]
 
 
+def test_a_child_that_does_not_inherit_the_scope_sees_all(bench: Bench) -> None:
+    """
+    On all artifacts, as one that somebody starts; what is new to its caller is new to it.
+    """
+    bench.start(NEWS)
+    artifact(bench, 1)
+    bench.deliver_all()
+    parent = "def on_start(container):\n    phantom.playbook('tested', inherit_scope=False)\n"
+    with bench.database.begin() as work:
+        work.playbooks.save(name="parent", title="", version="1", source=TAGS + parent)
+    again(bench, "new", name="parent")
+    artifact(bench, 2)
+
+    assert again(bench, "new", name="parent") == [[1, 2], [1, 2], [2]]
+    assert again(bench, [1], name="parent")[0] == [1, 2]
+
+
 def test_a_trigger_starts_a_run_on_what_is_new(bench: Bench) -> None:
     """
     As Splunk's active playbooks do; the first run sees everything.

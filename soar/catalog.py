@@ -106,6 +106,10 @@ class AppSpec:
         wanted = " ".join(name.lower().split())
         return next((spec for spec in self.actions if spec.name == wanted), None)
 
+    def is_called(self, name: str) -> bool:
+        """Tell whether a name is its slug, display name or product, in any case."""
+        return name.strip().lower() in {self.slug, self.name.lower(), self.product.lower()}
+
     @property
     def secrets(self) -> frozenset[str]:
         """The settings that are sealed at rest."""
@@ -125,9 +129,8 @@ class Catalog:
 
     def app(self, name: str) -> AppSpec:
         """Find an app by its slug, display name or product, in any case."""
-        wanted = name.strip().lower()
         for app in self.apps:
-            if wanted in {app.slug, app.name.lower(), app.product.lower()}:
+            if app.is_called(name):
                 return app
         known = ", ".join(sorted(app.name for app in self.apps))
         raise NotFound(f"no app is called {name!r}; known apps: {known}")

@@ -35,6 +35,8 @@ class Act:
     """Who must agree to it, whatever else it needs: a user, a role, or several of them."""
     loop_state: Mapping[str, Any] | None = None
     """Where a loop stands; its callback gets it back."""
+    app: str = ""
+    """The slug or the name of the only app that may make it; none: any that offers it."""
     refused: str = ""
     """Why it cannot be made, where that was known when it was asked."""
 
@@ -80,10 +82,10 @@ class CallPlaybook:
     """None: the container of the run that calls."""
     loop_state: Mapping[str, Any] | None = None
     start_time: datetime | None = None
-
-
     inherit_scope: bool = True
     """Whether it works on those artifacts on which the run that calls does; else on all."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CallFunction:
     """Run a custom function once per mapping of parameters."""

@@ -227,15 +227,28 @@ def _act(act: Act, situation: Situation) -> PlannedAct:
 def _assets(act: Act, situation: Situation) -> tuple[tuple[str, ...], str]:
     if act.refused:
         return (), act.refused
-    if not situation.catalog.offering(act.action):
+    offering = situation.catalog.offering(act.action)
+    if not offering:
         return (), f"no app offers the action {act.action!r}"
+    apps = {app.slug for app in offering if not act.app or app.is_called(act.app)}
+    if not apps:
+        known = ", ".join(app.name for app in offering)
+        return (), f"no app {act.app!r} offers the action {act.action!r}; those that do: {known}"
     if act.assets:
-        return act.assets, ""
-    apps = {app.slug for app in situation.catalog.offering(act.action)}
+        return _named(act, apps, situation)
     able = {s: a for s, a in situation.assets.items() if a.app in apps and not a.disabled}
     found = tuple(s for s, asset in able.items() if asset.serves(situation.tenant))
     whose = " that serves the tenant of this container" if able else ""
-    return found, "" if found else f"no asset{whose} offers the action {act.action!r}"
+    of = f" of the app {act.app!r}" if act.app else ""
+    return found, "" if found else f"no asset{of}{whose} offers the action {act.action!r}"
+
+
+def _named(act: Act, apps: set[str], situation: Situation) -> tuple[tuple[str, ...], str]:
+    """Return the assets that an act names, of its app where it names one; a typo is kept."""
+    known = situation.assets
+    found = tuple(s for s in act.assets if not act.app or s not in known or known[s].app in apps)
+    named = ", ".join(map(repr, act.assets))
+    return found, "" if found else f"none of the assets {named} is of the app {act.app!r}"
 
 
 def _members(act: Act, slug: str, situation: Situation) -> Iterable[Member]:

@@ -7,7 +7,7 @@ Never: an error: whatever is given has a text.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NoReturn
 
 Callback = Callable[..., Any] | str | None
@@ -25,6 +25,12 @@ def texts(value: Any) -> tuple[str, ...]:
     if value is None:
         return ()
     return (value,) if isinstance(value, str) else tuple(str(v) for v in value)
+
+
+def names(value: Any) -> tuple[str, ...]:
+    """Return one name, or each of several; None is no name."""
+    several = isinstance(value, Iterable) and not isinstance(value, str | Mapping)
+    return tuple(str(v) for v in (value if several else (value,)) if v is not None)
 
 
 def reviewers(value: Any) -> str:

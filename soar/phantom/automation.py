@@ -8,10 +8,11 @@ Never: I/O, or a block that waits: what is asked here begins when the block has 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from soar.domain import commands
+from soar.domain.errors import BadInput
 from soar.phantom import arguments, containers, loops, prompts, spending
 from soar.phantom.desk import desk
 from soar.phantom.targets import sources as sources_of
@@ -30,24 +31,71 @@ def _act_command(
     targets: Any = None,
     reviewer: Any = None,
     loop_state: Any = None,
+    tags: Any = None,
+    asset_type: Any = None,
+    app: Any = None,
 ) -> commands.Act:
     sources, context = sources_of(targets, desk().view.container)
-    given = [parameters] if isinstance(parameters, Mapping) else parameters
+    sets, wrong = _parameter_sets(parameters)
+    narrowed = _unknown_here(tags=tags, asset_type=asset_type) or _nameless(assets=assets, app=app)
     state = loops.read(loop_state) or None
     return commands.Act(
         action=" ".join(str(action).lower().split()),
         name=name or str(action),
-        parameters=None if given is None else tuple(dict(p) for p in given),
-        assets=arguments.texts(assets),
+        parameters=sets,
+        assets=arguments.names(assets),
+        app=_app(app),
         sources=sources,
         context=context,
         callback=arguments.callback_name(callback),
         handle=handle,
-        start_time=loops.begins_at(state, start_time),
+        start_time=loops.begins_at(state, _with_zone(start_time)),
         reviewer=arguments.reviewers(reviewer),
         loop_state=state,
-        refused=spending.refusal(),
+        refused=spending.refusal() or wrong or narrowed,
     )
+
+
+def _parameter_sets(given: Any) -> tuple[tuple[dict[str, Any], ...] | None, str]:
+    """Return the parameter sets of an act; none, and a sentence, where one is no mapping."""
+    if given is None:
+        return None, ""
+    listed = [given] if isinstance(given, Mapping | str | bytes) else given
+    sets = list(listed) if isinstance(listed, Iterable) else [given]
+    for one in sets:
+        if not isinstance(one, Mapping):
+            return (), f"parameters: each set must be a mapping, not {type(one).__name__}"
+    return tuple(dict(one) for one in sets), ""
+
+
+def _unknown_here(**given: Any) -> str:
+    """Say that assets cannot be chosen by what they do not have."""
+    for name, value in given.items():
+        if value:
+            return f"{name}: assets have no {name} here, so none is chosen by it; name its assets"
+    return ""
+
+
+def _nameless(*, assets: Any, app: Any) -> str:
+    """Say that what is to narrow an act down names nothing; else it would reach every asset."""
+    if assets and not arguments.names(assets):
+        return "assets: the list names no asset"
+    return f"app: {str(app)[:80]!r} names no app" if app and not _app(app) else ""
+
+
+def _app(given: Any) -> str:
+    """Return the name of an app: a text, or what stands under ``name`` in a mapping."""
+    found = given.get("name") if isinstance(given, Mapping) else given
+    return found.strip() if isinstance(found, str) else ""
+
+
+def _with_zone(start_time: Any) -> datetime | None:
+    """Return a start time with a zone: without one it is of this process, as ``now()`` is."""
+    if start_time is None:
+        return None
+    if not isinstance(start_time, datetime):
+        raise BadInput("start_time", f"must be a datetime, not {type(start_time).__name__}")
+    return start_time.astimezone(UTC) if start_time.utcoffset() is None else start_time
 
 
 def act(
@@ -70,7 +118,8 @@ def act(
     Run an action once per parameter set and asset; its results go to *callback*.
 
     *targets* (an artifact, a result or a container) supplies the parameters where none are
-    given. *parent_action*, *tags*, *asset_type* and *app* are accepted and not needed.
+    given. *app* is the only app whose assets may act: its name, or a mapping with its ``name``.
+    *tags* and *asset_type* fail the act: assets have neither here. *parent_action* is not needed.
     *reviewer* is a user or role, or several with commas between, of whom one must agree first.
     *loop_state* is what ``LoopState.to_json`` gave: the callback gets it as ``loop_state_json``,
     and from the second iteration on the act begins after the loop's ``delay_time``.
@@ -83,6 +132,9 @@ def act(
         "name": name,
         "reviewer": reviewer,
         "loop_state": loop_state,
+        "tags": tags,
+        "asset_type": asset_type,
+        "app": app,
     }
     if isinstance(targets, list | tuple):
         each = [{**arguments, "targets": target} for target in targets]
@@ -232,6 +284,7 @@ def playbook(
     inputs: Mapping[str, Any] | None = None,
     handle: Any = None,
     loop_state: Any = None,
+    inherit_scope: bool = True,
     **_ignored: Any,
 ) -> int:
     """
@@ -256,6 +309,7 @@ def playbook(
             container_id=None if number == at.view.container["id"] else number,
             loop_state=state,
             start_time=loops.begins_at(state, None),
+            inherit_scope=bool(inherit_scope),
         )
     )
     return run_id
@@ -285,7 +339,6 @@ def completed(
     started = (told for command in at.commands for told in commands.told_as(command))
     return wanted <= at.view.delivered.difference(started)
 
-    inherit_scope: bool = True,
 
 def _each(names: Any) -> Iterable[Any]:
     return [names] if isinstance(names, str) else names or ()
@@ -299,4 +352,3 @@ def debug(message: Any = "") -> None:
 def error(message: Any = "") -> None:
     """Write an error line into the run's log; the run goes on."""
     desk().ask(commands.Log(level="error", message=str(message)))
-            inherit_scope=bool(inherit_scope),

@@ -28,6 +28,10 @@ class AnyApp(AppSpec):
         """Return an action of that name."""
         return spec_of(name, APP)
 
+    def is_called(self, name: str) -> bool:
+        """Tell that it goes by any name."""
+        return True
+
 
 class AnyCatalog(Catalog):
     """A catalog in which one app offers everything."""

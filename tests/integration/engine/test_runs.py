@@ -41,7 +41,10 @@ def block(body: str) -> str:
         (block("phantom.get_container(99)"), "there is no container 99"),
         (block("phantom.add_artifact(severity='awful')"), "severity: 'awful' is none of"),
         (block("phantom.prompt(user='a', respond_in_mins=10**12)"), "respond_in_mins"),
-        (block("phantom.act('look up', {'target': '1'}, start_time='noon')"), "isoformat"),
+        (
+            block("phantom.act('look up', {'target': '1'}, start_time='noon')"),
+            "start_time: must be",
+        ),
         (block("phantom.act('look up', {'target': 1, 'context': 'x'})"), "asked for what cannot"),
         (block("phantom.update(container, {'tags': 5})"), "asked for what cannot be done"),
     ],

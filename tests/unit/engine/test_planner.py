@@ -133,10 +133,25 @@ def test_no_assets_means_every_asset_that_offers_the_action() -> None:
     assert [m.asset for m in made] == ["lookup_prod", "other_prod"]
 
 
+@pytest.mark.parametrize("app", ["other", "Other", " OTHER "])
+def test_an_app_is_the_only_one_whose_assets_act(app: str) -> None:
+    """
+    Whether the act names assets of others as well, or none; by its slug or its name.
+    """
+    sets = ({"ip": "1.1.1.1"},)
+    every = members(act(app=app, parameters=sets))
+    named = members(act(app=app, parameters=sets, assets=("lookup_prod", "other_prod")))
+
+    assert [[m.asset for m in made] for made in (every, named)] == [["other_prod"]] * 2
+
+
 @pytest.mark.parametrize(
     ("command", "sentence"),
     [
         (act("fly"), "no app offers the action 'fly'"),
+        (act(app="Edr"), "no app 'Edr' offers the action 'ip reputation'; those that do: Lookup"),
+        (act(app="other", assets=("lookup_prod",)), "none of the assets 'lookup_prod' is of the"),
+        (act(app="other", assets=("nowhere",)), "there is no asset 'nowhere'"),
         (act(assets=("nowhere",)), "there is no asset 'nowhere': add it with `soar asset add`"),
         (act(assets=("lookup_off",)), "asset 'lookup_off' is disabled"),
         (act(assets=("edr_prod",)), "asset 'edr_prod' is of Edr, which does not offer"),
@@ -157,6 +172,9 @@ def test_an_action_that_no_asset_offers_says_so() -> None:
     The app is there, but nobody has configured it.
     """
     assert failures(act(), assets={}) == ["no asset offers the action 'ip reputation'"]
+    assert failures(act(app="other"), assets={}) == [
+        "no asset of the app 'other' offers the action 'ip reputation'"
+    ]
 
 
 def test_one_bad_asset_does_not_stop_the_others() -> None:

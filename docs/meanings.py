@@ -76,6 +76,7 @@ EVERYWHERE: Mapping[str, str] = {
     "full_data": "Whether (success, message, list) is returned.",
     "handle": "Anything that JSON can hold; the callback gets it.",
     "identifier": "What the source calls it.",
+    "inherit_scope": "Whether the other one reads only the artifacts that this run reads.",
     "inputs": "What the other playbook reads as `playbook_input:`.",
     "ip": "An address.",
     "ip_str": "A text.",
@@ -120,7 +121,7 @@ EVERYWHERE: Mapping[str, str] = {
     "sensitivity": "`white`, `green`, `amber` or `red`.",
     "separator": "What stands between several values.",
     "severity": "One of the severities, such as `high`.",
-    "start_time": "When it is to begin: a `datetime` with a time zone.",
+    "start_time": "When it is to begin: a `datetime`; without a zone it is local time.",
     "state": "A mapping or its JSON text, as `loop_state_json` brings it; None begins a loop.",
     "status": "`new`, `open`, `closed` or one of your own.",
     "substring": "Whether a part of a cell is enough.",
@@ -140,7 +141,13 @@ EVERYWHERE: Mapping[str, str] = {
 }
 
 OF: Mapping[tuple[str, str], str] = {
+    (
+        "act",
+        "app",
+    ): "The only app whose assets act: its name, its slug, or a mapping with its `name`.",
+    ("act", "asset_type"): "Fails the act: assets have no type here.",
     ("act", "parameters"): "A mapping, or a list of them: each is called on each asset.",
+    ("act", "tags"): "Fails the act: assets have no tags here.",
     ("act_together", "handle"): "Anything that JSON can hold; the callback gets it.",
     ("add_artifact", "name"): "Its name.",
     ("add_list", "value"): "The same as *values*.",

@@ -12,7 +12,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from importlib import resources
 from typing import Any
@@ -21,6 +21,7 @@ import redis
 
 from soar.domain.budget import MAX_CALLS, Budget, Limit, Quota
 from soar.domain.errors import RetryLater
+from soar.lane_reports import Reports
 from soar.passes import Passes
 from soar.telemetry import log
 
@@ -83,41 +84,6 @@ class Breaker:
     longest: timedelta = timedelta(minutes=5)
 
 
-@dataclass
-class _Reports:
-    """What the lanes are still to be told by this process, at the latest when it is due."""
-
-    lock: threading.Lock = field(default_factory=threading.Lock)
-    waiting: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
-    due: float = float("inf")
-    woken: threading.Event = field(default_factory=threading.Event)
-
-    def add(self, slug: str, report: dict[str, Any], *, within: float) -> None:
-        """Keep a report for the next call of that lane, or for *within* seconds."""
-        due = time.monotonic() + within
-        with self.lock:
-            self.waiting.setdefault(slug, []).append(report)
-            sooner, self.due = due < self.due, min(due, self.due)
-        if sooner:  # to wake a thread for each call would cost more than what it reports
-            self.woken.set()
-
-    def keep(self, slug: str, reports: list[dict[str, Any]]) -> None:
-        """Take reports back that could not be sent."""
-        for report in reports:
-            self.add(slug, report, within=OUTAGE.total_seconds())
-
-    def of(self, slug: str) -> list[dict[str, Any]]:
-        """Take the reports of one lane."""
-        with self.lock:
-            return self.waiting.pop(slug, [])
-
-    def all(self) -> dict[str, list[dict[str, Any]]]:
-        """Take every report."""
-        with self.lock:
-            taken, self.waiting, self.due = self.waiting, {}, float("inf")
-            return taken
-
-
 def _none(_: str) -> Mapping[str, timedelta]:
     """Know of no call under way."""
     return {}
@@ -147,7 +113,7 @@ class Limiter:
         self._recent_calls, self._under_way = recent_calls, under_way
         self._breaker = breaker or Breaker()
         self._clock = clock
-        self._reports = _Reports()
+        self._reports = Reports()
         self._passes = passes or Passes()
         self._thread: threading.Thread | None = None
         self.asked = 0

@@ -10,8 +10,8 @@ from __future__ import annotations
 import itertools
 import math
 import os
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
@@ -22,21 +22,11 @@ from hypothesis import strategies as st
 
 from soar.domain.budget import Budget, Limit, Quota
 from soar.embedded import Servers
-from soar.limiter import (
-    BUSY,
-    GUARD,
-    HOLD,
-    LEASE,
-    Admission,
-    Breaker,
-    LaneState,
-    Limiter,
-)
+from soar.limiter import GUARD, HOLD, LEASE, LaneState, Limiter
 from soar.sentinel import connect
+from tests.integration.lane_model import BREAKER, MICRO, Grant, Model, micros, period, window
 
 SLUG = "modelled"
-BREAKER = Breaker(failures=2, closed=timedelta(seconds=1), longest=timedelta(seconds=5))
-MICRO = timedelta(microseconds=1)
 NOW = timedelta(0)
 
 schedule_settings = settings(
@@ -45,22 +35,6 @@ schedule_settings = settings(
     derandomize=True,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
-
-
-def micros(span: timedelta) -> int:
-    """Return a span in microseconds."""
-    return span // MICRO
-
-
-def window(limit: Limit) -> int:
-    """Return how long a call counts in a limit."""
-    return micros(limit.per + limit.slack)
-
-
-def period(quota: Quota, moment: int) -> tuple[int, int]:
-    """Return begin and end of the period that holds a moment."""
-    begin, end = quota.around(datetime.fromtimestamp(moment // 1_000_000, UTC))
-    return int(begin.timestamp()) * 1_000_000, int(end.timestamp()) * 1_000_000
 
 
 class Clock:
@@ -72,151 +46,6 @@ class Clock:
     def __call__(self) -> str:
         """Answer as the limiter asks: in microseconds, as text."""
         return str(self.now)
-
-
-@dataclass
-class Grant:
-    """One granted call: when it goes, and how late it was on its way."""
-
-    at: int
-    cost: int
-    call: str = ""
-    late: int = 0
-    told: int = 0
-    """So much of *late* the lane knows."""
-    admission: Admission | None = None
-
-    @property
-    def seen(self) -> int:
-        """When it reached the vendor, as far as the lane knows."""
-        return self.at + self.told
-
-    def by(self, limit: Limit) -> int:
-        """When a limit counts it: a pace of our own counts when it was to go."""
-        return self.at if limit.pace else self.seen
-
-
-@dataclass
-class Model:
-    """A lane by hand: it counts its grants and tries every moment at which one may be free."""
-
-    grants: list[Grant] = field(default_factory=list)
-    spent: dict[tuple[str, int], int] = field(default_factory=dict)
-    busy: dict[str, int] = field(default_factory=dict)
-    reports: list[tuple[Grant, str]] = field(default_factory=list)
-    cold: bool = True
-    failures: int = 0
-    blocked: int = 0
-    closed: int = 0
-    probe: int = 0
-
-    @property
-    def shaky(self) -> bool:
-        """Whether only a probe may go."""
-        return self.failures >= BREAKER.failures
-
-    def hear(self) -> None:
-        """Learn of calls that left late or are over."""
-        for grant, call in self.reports:
-            grant.told = grant.late
-            self.busy.pop(call, None)
-        self.reports.clear()
-
-    def warm(
-        self, now: int, budget: Budget, recent: int, spent: list[int], going: Iterable[str]
-    ) -> None:
-        """Begin anew with what PostgreSQL knows, as if just spent."""
-        self.cold = False
-        self.busy.update({call: now + micros(LEASE) for call in going if budget.concurrency})
-        if recent:
-            self.grants.append(Grant(at=now + micros(HOLD), cost=recent))
-        for quota, used in zip(budget.quotas, spent, strict=True):
-            self.spent[quota.period, period(quota, now)[0]] = used
-
-    def fits(self, at: int, budget: Budget, cost: int) -> bool:
-        """Whether a call may go at a moment that lies behind every grant."""
-        for limit in budget.limits:
-            inside = sum(g.cost for g in self.grants if g.by(limit) > at - window(limit))
-            if inside + cost > limit.calls:
-                return False
-        for quota in budget.quotas:
-            begin, end = period(quota, at)
-            if at < begin + micros(GUARD) or at >= end - micros(GUARD):
-                return False
-            if self.spent.get((quota.period, begin), 0) + cost > quota.calls:
-                return False
-        return True
-
-    def earliest(self, start: int, budget: Budget, cost: int) -> int:
-        """Return the first moment at which a call may go."""
-        start = max(start, self.blocked, self.closed, self.probe if self.shaky else 0)
-        if budget.limits:
-            start = max([start, *(g.seen for g in self.grants)])
-        moments = {start}
-        moments |= {g.by(x) + window(x) for g in self.grants for x in budget.limits}
-        for quota in budget.quotas:
-            moments |= {edge + micros(GUARD) for edge in period(quota, start)}
-        return next(m for m in sorted(moments) if m >= start and self.fits(m, budget, cost))
-
-    def under_way(self, now: int) -> int:
-        """Return how many calls hold a slot."""
-        self.busy = {call: end for call, end in self.busy.items() if end > now}
-        return len(self.busy)
-
-    def grant(self, at: int, budget: Budget, cost: int) -> Grant:
-        """Write down a call that goes at a moment."""
-        made = Grant(at=at, cost=cost)
-        if budget.limits:
-            self.grants.append(made)
-        for quota in budget.quotas:
-            key = quota.period, period(quota, at)[0]
-            self.spent[key] = self.spent.get(key, 0) + cost
-        return made
-
-    def take(self, now: int, budget: Budget, cost: int, call: str) -> tuple[Admission, Grant]:
-        """Return what the lane must answer, and the grant if there is one."""
-        self.hear()
-        self.busy.pop(call, None)
-        none = Grant(at=0, cost=0)
-        if budget.concurrency and self.under_way(now) >= budget.concurrency:
-            return Admission(granted=False, wait=BUSY, why="concurrency"), none
-        at = self.earliest(now, budget, cost)
-        wait = (at - now) * MICRO
-        if wait > HOLD:
-            return Admission(granted=False, wait=wait, why="budget"), none
-        if budget.concurrency:
-            self.busy[call] = now + micros(LEASE)
-        if self.shaky:
-            self.probe = at + micros(LEASE)
-        shaky = self.failures > 0
-        made = self.grant(at, budget, cost)
-        return Admission(granted=True, wait=wait, shaky=shaky, cost=cost, call=call), made
-
-    def look(self, now: int, budget: Budget, count: int) -> list[timedelta]:
-        """Return when the next calls go if each goes at its first moment."""
-        ahead = replace(self, grants=list(self.grants), spent=dict(self.spent))
-        times: list[timedelta] = []
-        at = now
-        for _ in range(1 if self.shaky else count):
-            at = ahead.earliest(at, budget, 1)
-            ahead.grant(at, budget, 1)
-            times.append((at - now) * MICRO)
-        return times
-
-    def no_answer(self, now: int) -> bool:
-        """Count a failure; enough of them close the lane, each time for twice as long."""
-        if self.closed > now:
-            return True
-        self.failures += 1
-        self.probe = 0
-        if self.shaky:
-            span = BREAKER.closed * 2 ** (self.failures - BREAKER.failures)
-            self.closed = now + micros(min(span, BREAKER.longest))
-        return self.shaky
-
-    def answered(self) -> None:
-        """Open the lane."""
-        self.failures = self.closed = self.probe = 0
 
 
 class Step(NamedTuple):

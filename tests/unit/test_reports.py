@@ -4,14 +4,14 @@ What lanes are still to be told: kept until it is due, at the cost of no thread 
 
 from __future__ import annotations
 
-from soar.limiter import _Reports
+from soar.lane_reports import Reports
 
 
 def test_reports_wake_their_thread_once_until_they_are_due() -> None:
     """
     One that is due sooner wakes it again, and so does the first after all were taken.
     """
-    reports = _Reports()
+    reports = Reports()
 
     def wakes(within: float) -> bool:
         reports.woken.clear()

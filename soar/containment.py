@@ -284,7 +284,9 @@ class Reconciliation:
         budget = asset.budget.for_rank(SEVERITY_RANK["low"])
         call = f"reconcile-{row['id']}"
         while True:
-            admission = self.limiter.take(asset.slug, budget, call=call, cost=VERIFY_REQUESTS)
+            admission = self.limiter.take(
+                asset.slug, budget, call=call, cost=VERIFY_REQUESTS, edited=asset.updated_at
+            )
             Event().wait(admission.wait.total_seconds())
             if admission.granted:
                 break

@@ -3,7 +3,7 @@
 --       2 the lane's state (hash), 3 the calls under way (sorted set: call -> end of its lease),
 --       4 the log of grants by the moment they were for: a pace of our own spreads these
 -- ARGV: 1 what to do, 2 the time in microseconds ('' asks the server), 3 a JSON object.
--- A lane that knows nothing of its past answers 'cold': ask again with `recent`.
+-- A lane that has not counted all that a budget needs answers 'cold': ask again with `recent`.
 -- Times are microseconds since 1970. A sliding log, not a bucket: never more than `calls` grants
 -- in any window. The time of a grant may lie a moment ahead (`hold`): its caller waits for it.
 local LOG, LANE, BUSY, PACE = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
@@ -18,6 +18,35 @@ redis.call('HINCRBY', LANE, 'asked', 1)
 
 local function number(field) return tonumber(redis.call('HGET', LANE, field) or 0) end
 local function text(value) return string.format('%.0f', value) end
+
+-- Who asks for an asset that was edited since: what closed its lane may have been mended.
+local edited = number('edited')
+if given.edited > edited then
+  if edited > 0 then redis.call('HDEL', LANE, 'failures', 'closed', 'probe', 'blocked', 'put off') end
+  redis.call('HSET', LANE, 'edited', text(given.edited))
+end
+
+-- Calls granted, by the second: 60 counters, each used again after a minute.
+local function count(calls, at)
+  local second = math.floor(at / 1000000)
+  local slot = 'second:' .. second % 60
+  local kept = number(slot)
+  local of = math.floor(kept / 1000000)
+  if of > second then return end
+  if of < second then kept = second * 1000000 end
+  redis.call('HSET', LANE, slot, text(kept + calls))
+end
+
+-- How many calls were granted since a moment of the last minute.
+local function since(moment)
+  local begin = math.max(math.floor(moment / 1000000), math.floor(now / 1000000) - 59)
+  local slots, calls = {}, 0
+  for i = 0, 59 do slots[i + 1] = 'second:' .. i end
+  for _, kept in ipairs(redis.call('HMGET', LANE, unpack(slots))) do
+    if kept and math.floor(kept / 1000000) >= begin then calls = calls + kept % 1000000 end
+  end
+  return calls
+end
 
 -- The entry that must have left the window before `ahead` more calls fit into a limit.
 local function blocking(limit, ahead)
@@ -126,25 +155,64 @@ elseif doing == 'no answer' then
 elseif doing == 'answer' then
   redis.call('HDEL', LANE, 'failures', 'closed', 'probe', 'put off')
   return {}
-elseif doing == 'open' then  -- somebody edited the asset
-  redis.call('HDEL', LANE, 'failures', 'closed', 'probe', 'blocked', 'put off')
-  return {}
 end
 
-if redis.call('HEXISTS', LANE, 'warm') == 0 then
-  if not given.recent then return {'cold'} end
-  redis.call('HSET', LANE, 'warm', text(now), 'number', text(now))  -- what PostgreSQL knows of the past, as if just spent
+-- What the lane has counted without a gap (`counts` of the budget that granted last): the length
+-- of its log, and the names of the rules that are not in it.
+local counted = redis.call('HGET', LANE, 'counts')
+local length, has = tonumber(string.match(counted or '', '^%d+') or -1), {}
+if counted ~= given.counts then
+  for name in string.gmatch(counted or '', '%S+') do has[name] = true end
+end
+
+local function complete()
+  if counted == given.counts then return true end
+  for name in string.gmatch(given.counts, ' (%S+)') do
+    if not has[name] then return false end
+  end
+  return length >= given.keep
+end
+
+-- What the lane has not counted it learns from PostgreSQL, as if just spent.
+local function learn()
   local past = now + given.hold  -- a call that was granted may still stand at the door
-  for i = 1, given.recent do redis.call('ZADD', LOG, past, 'past:' .. i) end
-  if given.recent > 0 then redis.call('PEXPIRE', LOG, math.ceil(given.keep / 1000) + 60000) end
-  if given.paced then
-    for i = 1, given.recent do redis.call('ZADD', PACE, past, 'past:' .. i) end
+  if #given.limits > 0 and length < given.keep then
+    local known = redis.call('ZCOUNT', LOG, '(' .. text(now - given.keep), '+inf')
+    for i = known + 1, math.max(given.recent, since(now - given.keep)) do
+      redis.call('ZADD', LOG, past, 'past:' .. text(now) .. ':' .. i)
+    end
+    redis.call('PEXPIRE', LOG, math.ceil(given.keep / 1000) + 60000)
+  end
+  if given.paced and not (has.pace and length >= given.keep) then
+    redis.call('ZUNIONSTORE', PACE, 1, LOG)
+    redis.call('PEXPIRE', PACE, math.ceil(given.keep / 1000) + 60000)
   end
   for _, quota in ipairs(given.quotas) do
-    redis.call('HSET', LANE, quota.name .. ':begin', text(quota.edges[1]), quota.name .. ':spent', quota.spent)
+    if not has[quota.name] then
+      local begin, finish = quota.edges[1], quota.edges[2]
+      local used = math.max(quota.spent, spent(quota, begin, finish), since(begin))
+      redis.call('HSET', LANE, quota.name .. ':begin', text(begin), quota.name .. ':spent', used)
+    end
   end
-  for _, call in ipairs(given.going) do redis.call('ZADD', BUSY, now + call[2], call[1]) end
+  if given.concurrency > 0 and not has.slots then
+    redis.call('ZREMRANGEBYSCORE', BUSY, '-inf', now)
+    for _, call in ipairs(given.going) do redis.call('ZADD', BUSY, 'NX', now + call[2], call[1]) end
+  end
+  if not counted then  -- all was lost: what is late is among what PostgreSQL knows
+    redis.call('HSET', LANE, 'number', text(now))
+    for _, report in ipairs(given.reports or {}) do report.late = 0 end
+  end
+  redis.call('HSET', LANE, 'counts', given.counts)
+  counted = given.counts
 end
+
+local cold = not complete()
+if cold and not given.recent then return {'cold'} end
+if doing == 'take' and given.also[1] > 0 then  -- those that needed not ask
+  redis.call('HINCRBY', LANE, 'grants', given.also[1])
+  count(given.also[1], now - given.also[2])
+end
+if cold then learn() end
 
 if doing == 'take' then
   late(given.reports)
@@ -155,7 +223,9 @@ if doing == 'take' then
     redis.call('PUBLISH', given.told, given.slug)  -- the pump planned wrong: it looks again
     return {'no', text(at - now), 'budget'}
   end
-  redis.call('HINCRBY', LANE, 'grants', given.cost + (given.also or 0))  -- also: those that need not ask
+  redis.call('HINCRBY', LANE, 'grants', given.cost)
+  count(given.cost, now)
+  if counted ~= given.counts then redis.call('HSET', LANE, 'counts', given.counts) end
   local grant = redis.call('HINCRBY', LANE, 'number', given.cost)  -- never again, also after a loss
   if #given.limits > 0 then
     for _, log in ipairs(given.paced and {LOG, PACE} or {LOG}) do
@@ -194,6 +264,6 @@ elseif doing == 'state' then
   full()
   return {cjson.encode({limits = limits, quotas = quotas, grants = number('grants'),
     asked = number('asked'), failures = number('failures'), closed = math.max(0, number('closed') - now),
-    blocked = math.max(0, number('blocked') - now), busy = redis.call('ZCARD', BUSY),
-    minute = redis.call('ZCOUNT', LOG, '(' .. text(now - 60000000), '+inf')})}
+    blocked = math.max(0, number('blocked') - now), minute = since(now - 60000000),
+    busy = given.concurrency > 0 and redis.call('ZCARD', BUSY) or 0})}
 end

@@ -62,7 +62,7 @@ class Lane:
     """How long the first of them has waited."""
     spent: tuple[Spent, ...]
     last_minute: int
-    """Calls granted in the last minute, as far as a limit counts them."""
+    """Calls granted in the last minute, to the second."""
     grants: int
     """Calls granted since Redis was last empty."""
     under_way: int
@@ -122,8 +122,9 @@ class _Asking:
         if self.away:
             return None, None
         try:
-            state = self.limiter.state(asset.slug, asset.budget)
-            times = self.limiter.look(asset.slug, asset.budget.for_rank(rank), 1)
+            state = self.limiter.state(asset.slug, asset.budget, edited=asset.updated_at)
+            budget = asset.budget.for_rank(rank)
+            times = self.limiter.look(asset.slug, budget, 1, edited=asset.updated_at)
         except RetryLater:
             self.away = True
             return None, None
@@ -226,7 +227,8 @@ def _expected(work: Work, limiter: Limiter, row: Mapping[str, Any]) -> timedelta
     if asset.closed:
         return None
     try:
-        times = limiter.look(asset.slug, budget, min(row["ahead"] + 1, PLANNED))
+        count = min(row["ahead"] + 1, PLANNED)
+        times = limiter.look(asset.slug, budget, count, edited=asset.updated_at)
     except RetryLater:
         return None
     rest = int(row["ahead"]) + 1 - len(times)

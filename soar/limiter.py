@@ -69,6 +69,7 @@ class LaneState:
     asked: int
     """How often this lane's script ran since Redis was last empty."""
     last_minute: int
+    """How many calls were granted within a minute, to the second."""
     busy: int
     failures: int
     blocked: timedelta
@@ -93,7 +94,8 @@ class Limiter:
     """
     Takes calls from budgets; every decision is one run of one script.
 
-    What an empty lane learns from PostgreSQL: *recent_calls* of an asset within so many seconds,
+    *edited* is when the asset that is asked for was edited last: a newer one opens its lane.
+    What a cold lane learns from PostgreSQL: *recent_calls* of an asset within so many seconds,
     and the calls *under_way*, each with how long it is taken to be, if it does not end before.
     """
 
@@ -119,18 +121,26 @@ class Limiter:
         self.asked = 0
         """How often this process has asked Redis."""
 
-    def take(self, slug: str, budget: Budget, *, call: str = "", cost: int = 1) -> Admission:
+    def take(
+        self,
+        slug: str,
+        budget: Budget,
+        *,
+        call: str = "",
+        cost: int = 1,
+        edited: datetime | None = None,
+    ) -> Admission:
         """Take one call (that makes *cost* requests) from the asset's budget, if it is free."""
         asked = time.monotonic()
         if budget.unlimited and self._passes.use(slug, cost):
             return Admission(granted=True, wait=NOW, cost=cost, call=call, asked=asked)
         reports, also = self._reports.of(slug), self._passes.count(slug)
+        asking = {"call": call, "cost": cost, "edited": _moment(edited), "reports": reports}
         try:
-            answer = self._ask(
-                slug, budget, "take", cost=cost, call=call, reports=reports, also=also
-            )
+            answer = self._ask(slug, budget, "take", **asking, also=[also.calls, _micro(also.ago)])
         except RetryLater:
             self._reports.keep(slug, reports)
+            self._passes.keep(slug, also)
             raise
         if answer[0] == b"yes":
             if budget.unlimited and answer[1] == answer[3] == b"0":
@@ -146,13 +156,16 @@ class Limiter:
             )
         return Admission(granted=False, wait=_span(answer[1]), why=answer[2].decode())
 
-    def look(self, slug: str, budget: Budget, count: int) -> list[timedelta]:
+    def look(
+        self, slug: str, budget: Budget, count: int, *, edited: datetime | None = None
+    ) -> list[timedelta]:
         """Return when the next *count* calls could go, if each goes at its first moment."""
-        return [_span(value) for value in self._ask(slug, budget, "look", count=count)]
+        times = self._ask(slug, budget, "look", count=count, edited=_moment(edited))
+        return [_span(value) for value in times]
 
-    def state(self, slug: str, budget: Budget) -> LaneState:
+    def state(self, slug: str, budget: Budget, *, edited: datetime | None = None) -> LaneState:
         """Return what is spent now; nothing is taken."""
-        found = json.loads(self._ask(slug, budget, "state")[0])
+        found = json.loads(self._ask(slug, budget, "state", edited=_moment(edited))[0])
         limits = zip(budget.limits, found["limits"] or (), strict=True)
         quotas = zip(budget.quotas, found["quotas"] or (), strict=True)
         return LaneState(
@@ -205,26 +218,26 @@ class Limiter:
         self._reports.add(slug, report, within=0 if budget.concurrency else shortest * FLUSH_SHARE)
         self._start_reporting()
 
-    def block(self, slug: str, span: timedelta) -> None:
+    def block(self, slug: str, span: timedelta, *, edited: datetime | None = None) -> None:
         """Keep the lane closed for *span*: its vendor asked to wait."""
-        self._tell(slug, "block", span=_micro(span))
+        self._tell(slug, "block", span=_micro(span), edited=_moment(edited))
 
-    def put_off(self, slug: str, spans: Sequence[timedelta]) -> timedelta:
+    def put_off(
+        self, slug: str, spans: Sequence[timedelta], *, edited: datetime | None = None
+    ) -> timedelta:
         """Keep the lane closed for the next of *spans*: its vendor asked to wait, not how long."""
-        told = self._tell(slug, "put off", spans=[_micro(span) for span in spans])
+        told = self._tell(
+            slug, "put off", spans=[_micro(span) for span in spans], edited=_moment(edited)
+        )
         return _span(told[0]) if told else OUTAGE
 
-    def no_answer(self, slug: str) -> bool:
+    def no_answer(self, slug: str, *, edited: datetime | None = None) -> bool:
         """Note that the vendor could not be reached; True if that closed the lane."""
-        return self._tell(slug, "no answer") == [b"closed"]
+        return self._tell(slug, "no answer", edited=_moment(edited)) == [b"closed"]
 
     def answered(self, slug: str) -> None:
         """Note that the vendor answers again: the lane is open."""
         self._tell(slug, "answer")
-
-    def reopen(self, slug: str) -> None:
-        """Forget what closed a lane: somebody edited its asset."""
-        self._tell(slug, "open")
 
     def refusals(self, tell: Callable[[str], None], stopped: threading.Event) -> None:
         """Tell the asset of each call that was refused at the door, until *stopped*."""
@@ -260,13 +273,13 @@ class Limiter:
             recent, spent = self._past(slug, budget, claimed=doing == "take")
             going = self._under_way(slug) if budget.concurrency else {}
             leases = [(call, _micro(lease)) for call, lease in going.items()]
-            again = {**more, "reports": [], "recent": recent, "going": leases}
+            again = {**more, "recent": recent, "going": leases}
             answer = self._run(slug, budget, doing, again, spent=spent)
         return answer
 
     def _past(self, slug: str, budget: Budget, *, claimed: bool) -> tuple[int, list[int]]:
         """
-        Return what PostgreSQL knows of an empty lane: its recent calls, and those of each quota.
+        Return what PostgreSQL knows of a cold lane: its recent calls, and those of each quota.
 
         A call that asks is *claimed*, and so counted there, but not made yet.
         """
@@ -315,7 +328,9 @@ class Limiter:
             ],
             "paced": any(x.pace for x in budget.limits),
             "quotas": [_quota(q, now, used) for q, used in zip(budget.quotas, past, strict=True)],
-            "keep": _micro(budget.longest + timedelta(seconds=2)),
+            "keep": _keep(budget),
+            "counts": _counts(budget),
+            "edited": 0,
             "concurrency": budget.concurrency,
             "lease": _micro(LEASE),
             "hold": _micro(HOLD),
@@ -348,12 +363,34 @@ def _quota(quota: Quota, now: datetime, spent: int) -> dict[str, Any]:
     while len(edges) < EDGES:
         edges.append(quota.around(edges[-1])[1])
     return {
-        "name": f"{quota.period}:{int(quota.reset.total_seconds())}",
+        "name": _name(quota),
         "calls": quota.calls,
         "edges": [int(edge.timestamp()) * 1_000_000 for edge in edges],
         "guard": _micro(GUARD),
         "spent": spent,
     }
+
+
+def _name(quota: Quota) -> str:
+    return f"{quota.period}:{int(quota.reset.total_seconds())}"
+
+
+def _keep(budget: Budget) -> int:
+    """Return for how long a grant is kept in the log, in microseconds."""
+    return _micro(budget.longest + timedelta(seconds=2)) if budget.limits else 0
+
+
+def _counts(budget: Budget) -> str:
+    """Return what a grant of that budget is counted for; a share of it counts the same."""
+    paced = any(limit.pace for limit in budget.limits)
+    rules = (
+        ["pace"] * paced + ["slots"] * (budget.concurrency > 0) + list(map(_name, budget.quotas))
+    )
+    return " ".join([str(_keep(budget)), *rules])
+
+
+def _moment(edited: datetime | None) -> int:
+    return round(edited.timestamp() * 1e6) if edited else 0
 
 
 def _micro(span: timedelta) -> int:

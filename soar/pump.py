@@ -162,11 +162,9 @@ class Pump:
         return max(0.0, lane.plan[0] - lane.lead - now) if lane.plan else ACTIVE
 
     def _lane(self, work: Work, row: Mapping[str, Any]) -> _Lane:
-        """Return what is known of a lane; an edited asset begins with an open one."""
+        """Return what is known of a lane; of an edited asset nothing is."""
         slug, known = row["asset"], self.lanes.get(row["asset"])
         if known is None or known.changed != row["changed"]:
-            if known is not None:
-                self.limiter.reopen(slug)
             budget = work.assets.get(slug).budget
             self.lanes[slug] = known = _Lane(changed=row["changed"], budget=budget)
         return known
@@ -175,7 +173,7 @@ class Pump:
         """Ask the budget when calls may go; those on their way already take the first places."""
         rank, released = row["head_rank"], row["released"]
         budget = lane.budget.for_rank(rank)
-        times = self.limiter.look(slug, budget, released + lane.ahead)
+        times = self.limiter.look(slug, budget, released + lane.ahead, edited=lane.changed)
         lane.plan = deque(
             now + at.total_seconds() if at else now - LATE for at in times[released:]
         )  # what may go at once goes at once

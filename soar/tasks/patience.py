@@ -50,7 +50,7 @@ def tell_lane(shop: Shop, visit: Visit, *, requests: int, answered: bool) -> Non
         answered=notes.answered if one else None,
     )
     if notes.wait:
-        shop.limiter.block(slug, notes.wait)
+        shop.limiter.block(slug, notes.wait, edited=visit.asset.updated_at)
     heard = answered or notes.heard or notes.answered is not None
     if visit.admission.shaky and heard and not (visit.wait and _is_no_end(visit.wait)):
         shop.limiter.answered(slug)
@@ -67,13 +67,14 @@ def put_off(shop: Shop, claim: Claim, visit: Visit | None, wait: RetryLater) -> 
     delay = after or backoff(claim.tries, chance=shop.chance)
     if visit is None or not visit.made:
         return Wait(delay=delay)
-    if wait.no_answer and shop.limiter.no_answer(claim.asset):
+    edited = visit.asset.updated_at
+    if wait.no_answer and shop.limiter.no_answer(claim.asset, edited=edited):
         return Wait(delay=delay, reason=ParkedFor.BUDGET)
     if wait.all_calls and after:
-        shop.limiter.block(claim.asset, after)
+        shop.limiter.block(claim.asset, after, edited=edited)
     elif wait.all_calls:
         spans = [backoff(step, chance=shop.chance) for step in range(STEPS)]
-        delay = shop.limiter.put_off(claim.asset, spans)
+        delay = shop.limiter.put_off(claim.asset, spans, edited=edited)
     counts = after is None and not wait.all_calls
     return Wait(
         delay=delay,

@@ -110,7 +110,9 @@ class Shop:
         """
         budget = asset.budget.for_rank(rank)
         while True:
-            admission = self.limiter.take(asset.slug, budget, call=call, cost=cost)
+            admission = self.limiter.take(
+                asset.slug, budget, call=call, cost=cost, edited=asset.updated_at
+            )
             if not admission.granted:
                 return admission
             if not admission.wait:

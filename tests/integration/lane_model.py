@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
 from soar.domain.budget import Budget, Limit, Quota
 from soar.limiter import BUSY, GUARD, HOLD, LEASE, Admission, Breaker
@@ -34,7 +35,32 @@ def period(quota: Quota, moment: int) -> tuple[int, int]:
     return int(begin.timestamp()) * 1_000_000, int(end.timestamp()) * 1_000_000
 
 
-@dataclass
+def second(moment: int) -> int:
+    """Return the whole second that holds a moment."""
+    return moment // 1_000_000
+
+
+class Counts(NamedTuple):
+    """What grants are counted for."""
+
+    keep: int
+    """For how long a grant is in the log; 0: it is in none."""
+    paced: bool
+    slots: bool
+    quotas: frozenset[tuple[str, timedelta]]
+
+
+def counts_of(budget: Budget) -> Counts:
+    """Return what the grants of a budget are counted for."""
+    return Counts(
+        keep=micros(budget.longest) + 2_000_000 if budget.limits else 0,
+        paced=any(limit.pace for limit in budget.limits),
+        slots=budget.concurrency > 0,
+        quotas=frozenset((quota.period, quota.reset) for quota in budget.quotas),
+    )
+
+
+@dataclass(eq=False)
 class Grant:
     """One granted call: when it goes, and how late it was on its way."""
 
@@ -45,6 +71,9 @@ class Grant:
     told: int = 0
     """So much of *late* the lane knows."""
     admission: Admission | None = None
+    budget: Budget = field(default_factory=Budget)
+    spread: int = -1
+    """When a pace counts it, if not when it was to go."""
 
     @property
     def seen(self) -> int:
@@ -53,7 +82,9 @@ class Grant:
 
     def by(self, limit: Limit) -> int:
         """When a limit counts it: a pace of our own counts when it was to go."""
-        return self.at if limit.pace else self.seen
+        if not limit.pace:
+            return self.seen
+        return self.at if self.spread < 0 else self.spread
 
 
 @dataclass
@@ -64,7 +95,10 @@ class Model:
     spent: dict[tuple[str, int], int] = field(default_factory=dict)
     busy: dict[str, int] = field(default_factory=dict)
     reports: list[tuple[Grant, str]] = field(default_factory=list)
-    cold: bool = True
+    counts: Counts | None = None
+    """What the last grant was counted for; none: the lane is empty."""
+    seconds: dict[int, int] = field(default_factory=dict)
+    edited: int = 0
     failures: int = 0
     blocked: int = 0
     closed: int = 0
@@ -75,23 +109,58 @@ class Model:
         """Whether only a probe may go."""
         return self.failures >= BREAKER.failures
 
-    def hear(self) -> None:
-        """Learn of calls that left late or are over."""
+    def note(self, edited: int) -> None:
+        """Learn for which state of its asset somebody asks: what closed an older one is over."""
+        if self.edited and edited > self.edited:
+            self.failures = self.closed = self.probe = self.blocked = 0
+        self.edited = max(self.edited, edited)
+
+    def hear(self, now: int) -> None:
+        """Learn of calls that left late or are over; one that is forgotten counts from now."""
         for grant, call in self.reports:
             grant.told = grant.late
             self.busy.pop(call, None)
+            if grant.late and grant not in self.grants:
+                self.grants.append(Grant(at=now, cost=grant.cost))
         self.reports.clear()
+
+    def is_cold(self, budget: Budget) -> bool:
+        """Whether a budget needs to know more than was counted."""
+        needs, has = counts_of(budget), self.counts
+        return has is None or not (
+            needs.keep <= has.keep
+            and needs.paced <= has.paced
+            and needs.slots <= has.slots
+            and needs.quotas <= has.quotas
+        )
 
     def warm(
         self, now: int, budget: Budget, recent: int, spent: list[int], going: Iterable[str]
     ) -> None:
-        """Begin anew with what PostgreSQL knows, as if just spent."""
-        self.cold = False
-        self.busy.update({call: now + micros(LEASE) for call in going if budget.concurrency})
-        if recent:
-            self.grants.append(Grant(at=now + micros(HOLD), cost=recent))
+        """Learn what was not counted, as if just spent."""
+        needs, has = counts_of(budget), self.counts or Counts(-1, False, False, frozenset())
+        self.counts = needs
+        if needs.keep > max(0, has.keep):
+            known = sum(g.cost for g in self.grants if g.seen > now - needs.keep)
+            missing = max(recent, self.since(now, now - needs.keep)) - known
+            if missing > 0:
+                self.grants.append(Grant(at=now + micros(HOLD), cost=missing))
+        if needs.paced and not (has.paced and has.keep >= needs.keep):
+            for grant in self.grants:
+                grant.spread = grant.seen
         for quota, used in zip(budget.quotas, spent, strict=True):
-            self.spent[quota.period, period(quota, now)[0]] = used
+            if (quota.period, quota.reset) not in has.quotas:
+                begin = period(quota, now)[0]
+                known = self.spent.get((quota.period, begin), 0)
+                self.spent[quota.period, begin] = max(known, used, self.since(now, begin))
+        if needs.slots and not has.slots:
+            self.under_way(now)
+            self.busy = {call: now + micros(LEASE) for call in going} | self.busy
+
+    def since(self, now: int, moment: int) -> int:
+        """Return how many calls were granted since a moment of the last minute."""
+        begin = max(second(moment), second(now) - 59)
+        return sum(calls for of, calls in self.seconds.items() if of >= begin)
 
     def fits(self, at: int, budget: Budget, cost: int) -> bool:
         """Whether a call may go at a moment that lies behind every grant."""
@@ -110,8 +179,7 @@ class Model:
     def earliest(self, start: int, budget: Budget, cost: int) -> int:
         """Return the first moment at which a call may go."""
         start = max(start, self.blocked, self.closed, self.probe if self.shaky else 0)
-        if budget.limits:
-            start = max([start, *(g.seen for g in self.grants)])
+        start = max([start, *(g.seen for g in self.grants)])
         moments = {start}
         moments |= {g.by(x) + window(x) for g in self.grants for x in budget.limits}
         for quota in budget.quotas:
@@ -133,9 +201,16 @@ class Model:
             self.spent[key] = self.spent.get(key, 0) + cost
         return made
 
+    def count(self, now: int, budget: Budget, cost: int) -> None:
+        """Count a call by its second, and forget what its budget does not need."""
+        self.seconds[second(now)] = self.seconds.get(second(now), 0) + cost
+        self.counts = counts_of(budget)
+        if budget.limits:
+            self.grants = [g for g in self.grants if g.seen > now - self.counts.keep]
+
     def take(self, now: int, budget: Budget, cost: int, call: str) -> tuple[Admission, Grant]:
         """Return what the lane must answer, and the grant if there is one."""
-        self.hear()
+        self.hear(now)
         self.busy.pop(call, None)
         none = Grant(at=0, cost=0)
         if budget.concurrency and self.under_way(now) >= budget.concurrency:
@@ -150,6 +225,7 @@ class Model:
             self.probe = at + micros(LEASE)
         shaky = self.failures > 0
         made = self.grant(at, budget, cost)
+        self.count(now, budget, cost)
         return Admission(granted=True, wait=wait, shaky=shaky, cost=cost, call=call), made
 
     def look(self, now: int, budget: Budget, count: int) -> list[timedelta]:

@@ -11,6 +11,7 @@ import itertools
 import math
 import os
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
@@ -23,11 +24,15 @@ from hypothesis import strategies as st
 from soar.domain.budget import Budget, Limit, Quota
 from soar.embedded import Servers
 from soar.limiter import GUARD, HOLD, LEASE, LaneState, Limiter
+from soar.passes import Passes
 from soar.sentinel import connect
 from tests.integration.lane_model import BREAKER, MICRO, Grant, Model, micros, period, window
 
 SLUG = "modelled"
 NOW = timedelta(0)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+BEGUN = datetime(2026, 1, 1, tzinfo=UTC)
+"""When the asset was made."""
 
 schedule_settings = settings(
     max_examples=int(os.environ.get("SCHEDULES", "2000")) // 4,
@@ -72,10 +77,16 @@ class Lane:
     def __init__(self, client: redis.Redis) -> None:
         self.clock = Clock()
         self.client = client
-        past = {"recent_calls": self._recent, "under_way": self._going}
-        self.limiter = Limiter(client, **past, breaker=BREAKER, clock=self.clock)
-        self.calls = itertools.count()
-        self.budget = Budget()
+        never = Passes(clock=itertools.count().__next__)  # each moment is a second after the last
+        self.limiter = Limiter(
+            client,
+            self._recent,
+            under_way=self._going,
+            breaker=BREAKER,
+            clock=self.clock,
+            passes=never,
+        )
+        self.versions = [(Budget(), BEGUN)]
         self.start(Budget(), 0)
 
     def start(self, budget: Budget, begin: int) -> None:
@@ -85,8 +96,30 @@ class Lane:
         self.history: list[Grant] = []
         self.going: dict[str, int] = {}  # the calls that are not over, and their leases' ends
         self.model = Model()
-        self.budget = budget
+        self.versions = [(budget, BEGUN)]
         self.clock.now = begin
+
+    @property
+    def budget(self) -> Budget:
+        """What the asset's vendor allows now."""
+        return self.versions[-1][0]
+
+    @property
+    def edited(self) -> datetime:
+        """When the asset was edited last."""
+        return self.versions[-1][1]
+
+    def edit(self, budget: Budget) -> None:
+        """Somebody edits the asset: the next who asks does it for the edited one."""
+        self.versions.append((budget, self.edited + MICRO))
+
+    @contextmanager
+    def before_the_edit(self) -> Iterator[None]:
+        """Be somebody who read the asset before it was edited last."""
+        newest = self.versions.pop() if len(self.versions) > 1 else None
+        yield
+        if newest:
+            self.versions.append(newest)
 
     def forget(self) -> None:
         """Lose what Redis knows of the lane."""
@@ -111,12 +144,13 @@ class Lane:
         spent = [sum(g.cost for g in self.history if g.at >= begin) for begin in begun]
         return (recent if self.budget.limits else 0), spent
 
-    def warmed(self, *, claimed: int = 0) -> None:
+    def asks(self, *, claimed: int = 0) -> None:
         """Prepare for a question: a cold lane asks for the past first, which knows who asks."""
+        self.model.note(micros(self.edited - EPOCH))
         recent, spent = self.past()
         asked = [recent, *spent] if self.budget.limits else spent
         self.answers = [known + claimed for known in asked]
-        if self.model.cold:
+        if self.model.is_cold(self.budget):
             self.model.warm(self.clock.now, self.budget, recent, spent, self.under_way())
 
     def share(self, rank: int) -> Budget:
@@ -132,17 +166,16 @@ class Lane:
         """Take a call from both, compare the answers and return the grant."""
         budget = self.share(rank)
         cost = self.cost(wanted, budget)
-        self.warmed(claimed=1)
+        self.asks(claimed=1)
         self.going.pop(call, None)  # its worker has died, and another one asks
         expected, grant = self.model.take(self.clock.now, budget, cost, call)
-        answer = self.limiter.take(SLUG, budget, call=call, cost=cost)
+        answer = self.limiter.take(SLUG, budget, call=call, cost=cost, edited=self.edited)
         assert replace(answer, asked=0.0, grant=0) == expected
         if not answer.granted:
             return None
-        grant.call, grant.admission = call, answer
+        grant.call, grant.admission, grant.budget = call, answer, self.budget
         self.history.append(grant)
-        if self.budget.concurrency:
-            self.going[call] = self.clock.now + micros(LEASE)
+        self.going[call] = self.clock.now + micros(LEASE)
         self.check(grant)
         return grant
 
@@ -162,9 +195,9 @@ class Lane:
     def ended(self, grant: Grant, late: int) -> None:
         """Report that a call is over, and that it was late by so much more than its slack."""
         assert grant.admission is not None
-        slots = bool(self.budget.concurrency)
+        slots = bool(grant.budget.concurrency)
         self.going.pop(grant.call, None)
-        grant.late = late if self.budget.limits else 0
+        grant.late = late if grant.budget.limits else 0
         if grant.late or slots:
             number = grant.admission.grant
             report = {"grant": number, "cost": grant.cost, "late": grant.late}
@@ -178,7 +211,7 @@ class Lane:
     def told(self) -> None:
         """Send the reports that wait."""
         self.limiter.flush()
-        self.model.hear()
+        self.model.hear(self.clock.now)
 
 
 def pass_time(lane: Lane, step: Step) -> None:
@@ -219,14 +252,17 @@ def do_end_of_lost(lane: Lane, step: Step) -> None:
 def do_block(lane: Lane, step: Step) -> None:
     """The vendor asks to wait."""
     span = (0, 1_000, 20_000, micros(HOLD), 2_000_000, 20_000_000)[step.n % 6]
-    lane.limiter.block(SLUG, span * MICRO)
+    lane.limiter.block(SLUG, span * MICRO, edited=lane.edited)
+    lane.model.note(micros(lane.edited - EPOCH))
     lane.model.blocked = max(lane.model.blocked, lane.clock.now + span)
 
 
 def do_no_answer(lane: Lane, step: Step) -> None:
     """The vendor does not answer, once or several times."""
     for _ in range(1 + step.n % 2):
-        assert lane.limiter.no_answer(SLUG) == lane.model.no_answer(lane.clock.now)
+        lane.model.note(micros(lane.edited - EPOCH))
+        answer = lane.limiter.no_answer(SLUG, edited=lane.edited)
+        assert answer == lane.model.no_answer(lane.clock.now)
 
 
 def do_answered(lane: Lane, step: Step) -> None:
@@ -236,17 +272,30 @@ def do_answered(lane: Lane, step: Step) -> None:
 
 
 def do_reopen(lane: Lane, step: Step) -> None:
-    """Somebody edits the asset."""
-    lane.limiter.reopen(SLUG)
-    lane.model.answered()
-    lane.model.blocked = 0
+    """Somebody edits the asset, and the budget stays."""
+    lane.edit(lane.budget)
+
+
+def do_edit(lane: Lane, step: Step) -> None:
+    """Somebody edits the budget: one as drawn, with other rules, or what it was before."""
+    first, others = lane.versions[0][0], OTHERS
+    lane.edit([first, *others][step.n % (1 + len(others))])
+
+
+def do_old_take(lane: Lane, step: Step) -> None:
+    """A call asks that was claimed before the last edit."""
+    with lane.before_the_edit():
+        do_take(lane, step)
 
 
 def do_look(lane: Lane, step: Step) -> None:
     """Look ahead; nothing is spent by it."""
-    lane.warmed()
+    lane.asks()
     expected = lane.model.look(lane.clock.now, lane.share(step.rank), 1 + step.n % 6)
-    assert lane.limiter.look(SLUG, lane.share(step.rank), 1 + step.n % 6) == expected
+    assert (
+        lane.limiter.look(SLUG, lane.share(step.rank), 1 + step.n % 6, edited=lane.edited)
+        == expected
+    )
 
 
 def do_follow(lane: Lane, step: Step) -> None:
@@ -254,9 +303,9 @@ def do_follow(lane: Lane, step: Step) -> None:
     lane.told()
     if lane.model.under_way(lane.clock.now):
         return
-    lane.warmed()
+    lane.asks()
     begin = lane.clock.now
-    for ahead in lane.limiter.look(SLUG, lane.share(step.rank), 1 + step.n % 6):
+    for ahead in lane.limiter.look(SLUG, lane.share(step.rank), 1 + step.n % 6, edited=lane.edited):
         lane.clock.now = begin + micros(ahead)
         grant = lane.take(1, step.rank, "")
         assert grant is not None
@@ -266,9 +315,9 @@ def do_follow(lane: Lane, step: Step) -> None:
 
 def do_state(lane: Lane, step: Step) -> None:
     """Ask what is spent."""
-    lane.warmed()
+    lane.asks()
     now, model = lane.clock.now, lane.model
-    state: LaneState = lane.limiter.state(SLUG, lane.budget)
+    state: LaneState = lane.limiter.state(SLUG, lane.budget, edited=lane.edited)
     spent: list[tuple[Limit | Quota, int]] = [
         (limit, sum(g.cost for g in model.grants if g.seen > now - window(limit)))
         for limit in lane.budget.limits
@@ -279,6 +328,7 @@ def do_state(lane: Lane, step: Step) -> None:
         spent.append((quota, used))
     known = [(rule, min(n, rule.calls)) for rule, n in state.spent]
     assert known == [(rule, min(n, rule.calls)) for rule, n in spent]
+    assert state.last_minute == model.since(now, now - 60_000_000)
     assert state.failures == model.failures
     assert state.busy == (model.under_way(now) if lane.budget.concurrency else 0)
     assert state.blocked == max(0, model.blocked - now) * MICRO
@@ -303,6 +353,8 @@ DOING: dict[str, Callable[[Lane, Step], None]] = {
     "no answer": do_no_answer,
     "answered": do_answered,
     "reopen": do_reopen,
+    "edit": do_edit,
+    "old take": do_old_take,
     "look": do_look,
     "follow": do_follow,
     "state": do_state,
@@ -341,6 +393,17 @@ BEGINS = [
     for day in DAYS
     for around in AROUND
 ]
+OTHERS = [
+    Budget(),
+    Budget(concurrency=1),
+    Budget(limits=(LIMITS[12],)),
+    Budget(limits=(LIMITS[26],), concurrency=2),
+    Budget(limits=(LIMITS[13], LIMITS[33])),
+    Budget(limits=(LIMITS[29], Limit(calls=1, per=timedelta(seconds=10), pace=True)), reserved=50),
+    Budget(limits=(LIMITS[17],), quotas=(DAILY[5],)),
+    Budget(quotas=(DAILY[8], MONTHLY[11]), reserved=50),
+]
+"""What an asset may be edited to: each is counted otherwise than the one before."""
 AT_HOLD = -1 - micros(HOLD)
 PAUSES = [
     *(0, 0, 0, 0, 0, 0, 0, 1, 9_000, 12_000, 26_000, 102_000, 400_000),
@@ -353,6 +416,7 @@ KINDS = {
     + ["no answer"] * 3
     + ["answered", "block", "reopen", "look", "state", "end"],
     "lose": ["take"] * 5 + ["flush", "flush", "end of lost", "end", "look", "state"],
+    "edit": ["take"] * 6 + ["edit"] * 3 + ["old take", "end", "end", "block", "look", "state"],
     "follow": ["take"] * 4 + ["follow", "follow", "end", "block", "no answer"],
 }
 
@@ -457,6 +521,15 @@ def test_slots_and_outages_are_kept(lane: Lane, schedule: Schedule) -> None:
 def test_slots_are_kept_by_a_lane_that_was_lost(lane: Lane, schedule: Schedule) -> None:
     """
     Calls under way hold their slots of a lane that forgot them, until they are over.
+    """
+    play(lane, schedule)
+
+
+@schedule_settings
+@given(schedule=schedules("edit", limits=2, quotas=True, slots=2))
+def test_an_edited_budget_counts_what_went_before(lane: Lane, schedule: Schedule) -> None:
+    """
+    Whatever rules come, go and come again, no window of a rule that holds has too many calls.
     """
     play(lane, schedule)
 

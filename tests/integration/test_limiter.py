@@ -633,19 +633,6 @@ def test_each_probe_that_fails_closes_for_twice_as_long(client: redis.Redis, slu
     assert limiter.state(slug, FOUR).closed <= timedelta(seconds=1.2)
 
 
-def test_an_edited_asset_opens_its_lane(limiter: Limiter, slug: str) -> None:
-    """
-    Whatever closed it may have been mended: outages and wishes to wait are forgotten.
-    """
-    fail(limiter, slug, 5)
-    limiter.block(slug, timedelta(minutes=5))
-
-    limiter.reopen(slug)
-
-    again = limiter.take(slug, FOUR)
-    assert (again.granted, again.shaky) == (True, False)
-
-
 def test_the_state_of_a_lane_says_what_is_spent(limiter: Limiter, slug: str) -> None:
     """
     Of each limit and quota, in all and under way; a pace of our own is not shown.
@@ -688,10 +675,9 @@ def test_without_redis_news_are_only_logged(away: Limiter, slug: str) -> None:
         away.block(slug, MINUTE)
         away.no_answer(slug)
         away.answered(slug)
-        away.reopen(slug)
         away.ended(slug, FOUR, slow, sent=time.monotonic())
         away.flush()
 
     assert [(line["event"], line["log_level"], line["asset"]) for line in lines] == [
         ("lane_not_told", "warning", slug)
-    ] * 5
+    ] * 4

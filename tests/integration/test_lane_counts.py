@@ -181,3 +181,31 @@ def test_an_edit_ends_an_outage(ground: Ground) -> None:
     again = ground.limiter.take(ground.slug, Budget(), edited=AFTER)
 
     assert (again.granted, again.shaky) == (True, False)
+
+
+def test_rules_that_come_again_learn_what_went_meanwhile(ground: Ground) -> None:
+    """
+    Calls that an unlimited budget let go are not in the log: PostgreSQL is asked again.
+    """
+    budget = budget_of({"rate_limit": "9/hour"})
+    assert ground.take(budget)
+    ground.seconds = 1
+    assert ground.take(Budget())
+    ground.seconds, ground.past = 100, 9 + 1
+
+    assert not ground.take(budget)
+
+
+def test_a_place_that_is_known_keeps_its_lease(ground: Ground) -> None:
+    """
+    What PostgreSQL is less sure of does not shorten it.
+    """
+    slots = budget_of({"concurrency": 1})
+    assert ground.take(slots, call="a")
+    ground.seconds = 1
+    assert ground.take(Budget(), call="b")
+    ground.limiter._under_way = lambda _: {"a": timedelta(seconds=15)}
+    ground.limiter.state(ground.slug, slots)
+    ground.seconds = 60
+
+    assert not ground.take(slots, call="c")

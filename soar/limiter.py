@@ -226,9 +226,7 @@ class Limiter:
         self, slug: str, spans: Sequence[timedelta], *, edited: datetime | None = None
     ) -> timedelta:
         """Keep the lane closed for the next of *spans*: its vendor asked to wait, not how long."""
-        told = self._tell(
-            slug, "put off", spans=[_micro(span) for span in spans], edited=_moment(edited)
-        )
+        told = self._tell(slug, "put off", spans=[*map(_micro, spans)], edited=_moment(edited))
         return _span(told[0]) if told else OUTAGE
 
     def no_answer(self, slug: str, *, edited: datetime | None = None) -> bool:

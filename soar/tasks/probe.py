@@ -47,9 +47,9 @@ def connectivity(asset: Asset, spec: ActionSpec, vault: Vault, limiter: Limiter)
         answered = True
     except RetryLater as wait:
         if wait.no_answer:
-            limiter.no_answer(asset.slug)
+            limiter.no_answer(asset.slug, edited=asset.updated_at)
         elif wait.all_calls and wait.after:
-            limiter.block(asset.slug, wait.after)
+            limiter.block(asset.slug, wait.after, edited=asset.updated_at)
         raise
     finally:
         _tell_lane(asset, limiter, admission, context, answered=answered)
@@ -64,10 +64,12 @@ def _context(asset: Asset, vault: Vault) -> ActionContext:
 
 def _taken(asset: Asset, spec: ActionSpec, limiter: Limiter) -> Admission:
     """Take a test from the budget, as a call that is not critical; a lane that waits refuses it."""
-    budget = asset.budget.for_rank(SEVERITY_RANK["low"])
+    budget, edited = asset.budget.for_rank(SEVERITY_RANK["low"]), asset.updated_at
     # Asked first: an emptied lane would take this call for one that PostgreSQL knows of.
-    state = limiter.state(asset.slug, budget)
-    admission = limiter.take(asset.slug, budget, call=f"test-{uuid4().hex}", cost=spec.requests)
+    state = limiter.state(asset.slug, budget, edited=edited)
+    admission = limiter.take(
+        asset.slug, budget, call=f"test-{uuid4().hex}", cost=spec.requests, edited=edited
+    )
     if not admission.granted:
         why = _why(asset, state, admission)
         raise NotYet(f"{asset.slug} cannot be tested now: {why}", after=admission.wait)
@@ -93,6 +95,6 @@ def _tell_lane(
     limiter.ended(asset.slug, asset.budget, admission)
     limiter.flush()
     if notes.wait:
-        limiter.block(asset.slug, notes.wait)
+        limiter.block(asset.slug, notes.wait, edited=asset.updated_at)
     if admission.shaky and (answered or notes.answered is not None):
         limiter.answered(asset.slug)

@@ -162,6 +162,19 @@ def test_a_vendor_that_asked_to_wait_is_not_tested(soar, house, lab, asset):
     assert lab.lab.log() == []
 
 
+def test_an_edit_opens_the_lane_for_a_test(soar, house, asset):
+    """
+    Nobody waits, so no pump knows of it: the test of the edited asset goes all the same.
+    """
+    assert tried(soar)[0] == 0
+    house.limiter().block("vt", timedelta(hours=8))
+    assert tried(soar)[0] == 5
+
+    soar("asset", "set", "vt", "reuse_results=true")
+
+    assert tried(soar)[0] == 0
+
+
 def test_the_test_of_a_vendor_that_was_away_is_the_one_call_that_tries_again(soar, house, asset):
     """
     While its lane is closed there is none; after that its answer opens the lane for everybody.

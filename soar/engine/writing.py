@@ -7,7 +7,6 @@ Never: a high-impact call that may start before a person has decided, or a candi
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -19,6 +18,7 @@ from soar.domain.commands import Prompt
 from soar.domain.model import SEVERITY_RANK
 from soar.engine import addressees, calling, changing, chords, shading
 from soar.engine.planner import Join, Member, Plan, PlannedAct
+from soar.store.calls import Lane
 from soar.store.rows import storable
 from soar.store.work import Work
 
@@ -47,8 +47,9 @@ def write(work: Work, plan: Plan, at: Desk) -> None:
         shading.say_changes(work, plan, at)
     else:
         changing.carry_out(work, plan.changes, at.run)
+    turns: dict[Lane, int] = {}
     for join in plan.joins:
-        _write_join(work, join, at)
+        _write_join(work, join, at, turns)
     for prompt in plan.prompts:
         _write_prompt(work, prompt, at)
     for child in plan.children:
@@ -57,7 +58,7 @@ def write(work: Work, plan: Plan, at: Desk) -> None:
         calling.write_function(work, function, at)
 
 
-def _write_join(work: Work, join: Join, at: Desk) -> None:
+def _write_join(work: Work, join: Join, at: Desk, turns: dict[Lane, int]) -> None:
     join = shading.unreviewed(join, at.run)
     open_calls = sum(not m.failed for act in join.acts for m in act.members)
     problems = "; ".join(act.problem for act in join.acts if act.problem)
@@ -78,7 +79,7 @@ def _write_join(work: Work, join: Join, at: Desk) -> None:
     for act in join.acts:
         act_id = join_id if not join.together else _write_act(work, act, join_id, at)
         rows += [(m, _row(m, act_id, at, shaded)) for m in act.members]
-    ready, held = _write_members(work, rows, join_id, at)
+    ready, held = _write_members(work, rows, join_id, at, turns)
     _hold(work, join_id, held, ready, at)
     shading.say_asked(work, join, shaded, at)
     _log_failed(work, join, at)
@@ -95,16 +96,15 @@ def _write_act(work: Work, act: PlannedAct, join_id: int, at: Desk) -> int:
 
 
 def _write_members(
-    work: Work, rows: Sequence[tuple[Member, dict[str, Any]]], join_id: int, at: Desk
+    work: Work,
+    rows: Sequence[tuple[Member, dict[str, Any]]],
+    join_id: int,
+    at: Desk,
+    turns: dict[Lane, int],
 ) -> tuple[list[tuple[int, str, str]], list[tuple[int, Member]]]:
     """Add the calls of a join in one statement; return those that go now, and those held."""
-    turns: Counter[str] = Counter()
-    for member, row in rows:
-        row["turn"] = turns[member.asset]
-        turns[member.asset] += 1
-    numbers = (
-        work.calls.add_all([row for _, row in rows], join_id=join_id, **at.ids) if rows else []
-    )
+    added = [row for _, row in rows]
+    numbers = work.calls.add_all(added, join_id=join_id, turns=turns, **at.ids) if rows else []
     ready: list[tuple[int, str, str]] = []
     held: list[tuple[int, Member]] = []
     for number, (member, row) in zip(numbers, rows, strict=True):

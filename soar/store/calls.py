@@ -7,7 +7,9 @@ Never: a call that ends twice, or that is counted twice.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from operator import itemgetter
 from typing import Any
 
 from soar.domain.gate import HeldCall
@@ -21,6 +23,42 @@ LET_GO = """
 """  # a permission does not bring a start time forward
 RUNG = "id, task, asset, join_id, run_id, severity_rank, lane_turn, status"
 """What :func:`messages` reads of a call."""
+Lane = tuple[str, int]
+"""An asset and the rank of a severity: such calls wait for each other by turn."""
+ADDED = Hot("""
+    insert into app_run (action_run_id, join_id, run_id, container_id, severity_rank,
+      lane_turn, lookup, target, app, app_version, action, asset, task, parameters, context,
+      status, message, parked_for, due_at, approval_id, shadow, rung_at, end_time)
+    select m.action_run_id, cast(:join_id as bigint), cast(:run_id as bigint),
+      cast(:container_id as bigint), m.severity_rank,
+      m.place + max(m.begin) over (partition by m.asset, m.severity_rank),
+      m.lookup, m.target, coalesce(m.app, ''),
+      coalesce(m.app_version, ''), m.action, coalesce(m.asset, ''), coalesce(m.task, ''),
+      coalesce(m.parameters, '{}'), coalesce(m.context, '{}'),
+      case when m.failed <> '' then 'failed' when m.parked_for is not null then 'parked'
+        else 'pending' end, coalesce(m.failed, ''), m.parked_for, m.due_at,
+      m.approval_id, coalesce(m.shadow, false), now(),
+      case when m.failed <> '' then now() end
+    from (
+      select m.*, case when m.place = 0 then coalesce(m.turn, greatest(0,
+        (select w.lane_turn from app_run w
+         where w.asset = m.asset and w.severity_rank = m.severity_rank
+         and w.status = 'parked' and w.parked_for = 'budget' order by w.lane_turn limit 1),
+        (select max(x.lane_turn) + 1 from (
+           select asset, severity_rank, lane_turn from app_run
+           where run_id = cast(:run_id as bigint) and (status = 'pending'
+             or (status = 'parked' and parked_for in ('budget', 'schedule'))) offset 0) x
+         where x.asset = m.asset and x.severity_rank = m.severity_rank))) end as begin
+      from jsonb_to_recordset(cast(:members as jsonb)) as m(number int, place bigint,
+        action_run_id bigint, severity_rank int, turn bigint, lookup text,
+        target text, app text, app_version text, action text, asset text, task text,
+        parameters jsonb,
+        context jsonb, failed text, parked_for text, due_at timestamptz, approval_id bigint,
+        shadow boolean)) m
+    order by m.number returning id, lane_turn
+    """)
+"""The first call of an act in a lane, where the transaction has put none yet, looks at the head of
+the lane and at what its run has there; by the run's index, not by the asset's, where all wait."""
 TIED = "(approval_id = :id or breaker_id = :id)"
 
 
@@ -36,7 +74,6 @@ class Calls(Queries):
         container_id: int,
         severity_rank: int,
         member: Mapping[str, Any],
-        turn: int = 0,
         approval_id: int | None = None,
     ) -> int:
         """Add one member of a join."""
@@ -44,52 +81,41 @@ class Calls(Queries):
             **member,
             "action_run_id": action_run_id,
             "severity_rank": severity_rank,
-            "turn": turn,
             "approval_id": approval_id,
         }
-        ids = {"join_id": join_id, "run_id": run_id, "container_id": container_id}
-        return self.add_all([row], **ids)[0]
+        return self.add_all([row], join_id=join_id, run_id=run_id, container_id=container_id)[0]
 
     def add_all(
-        self, members: Sequence[Mapping[str, Any]], *, join_id: int, run_id: int, container_id: int
+        self,
+        members: Sequence[Mapping[str, Any]],
+        *,
+        join_id: int,
+        run_id: int,
+        container_id: int,
+        turns: dict[Lane, int] | None = None,
     ) -> list[int]:
         """
         Add members of a join: each pending, parked for an approval, or failed at once.
 
-        *turn* counts the calls of its join on this asset. In a lane calls of one severity go by
-        turn, counted from the lane's head: a run with many calls shares with those that follow.
+        In a lane calls of one severity go by turn. A run's first call takes that of the lane's
+        head, each other the next one: a run with many calls shares with those that follow, in
+        whatever acts and blocks it asked. *turns* are the next ones where its transaction has
+        asked before; of other lanes the statement looks at what the run has waiting there.
         """
+        turns = {} if turns is None else turns
+        lanes = [_lane(member) for member in members]
         rows = self._all(
-            Hot("""
-            insert into app_run (action_run_id, join_id, run_id, container_id, severity_rank,
-              lane_turn, lookup, target, app, app_version, action, asset, task, parameters, context,
-              status, message, parked_for, due_at, approval_id, shadow, rung_at, end_time)
-            select m.action_run_id, cast(:join_id as bigint), cast(:run_id as bigint),
-              cast(:container_id as bigint), m.severity_rank,
-              coalesce(m.turn, 0) + coalesce((select w.lane_turn from app_run w
-                where w.asset = m.asset and w.severity_rank = m.severity_rank
-                and w.status = 'parked' and w.parked_for = 'budget'
-                order by w.lane_turn limit 1), 0), m.lookup, m.target, coalesce(m.app, ''),
-              coalesce(m.app_version, ''), m.action, coalesce(m.asset, ''), coalesce(m.task, ''),
-              coalesce(m.parameters, '{}'), coalesce(m.context, '{}'),
-              case when m.failed <> '' then 'failed' when m.parked_for is not null then 'parked'
-                else 'pending' end, coalesce(m.failed, ''), m.parked_for, m.due_at,
-              m.approval_id, coalesce(m.shadow, false), now(),
-              case when m.failed <> '' then now() end
-            from jsonb_to_recordset(cast(:members as jsonb)) as m(number int,
-              action_run_id bigint, severity_rank int, turn bigint, lookup text,
-              target text, app text, app_version text, action text, asset text, task text,
-              parameters jsonb,
-              context jsonb, failed text, parked_for text, due_at timestamptz, approval_id bigint,
-              shadow boolean)
-            order by m.number returning id
-            """),
-            members=as_json([{**m, "number": n} for n, m in enumerate(members)]),
+            ADDED,
+            members=as_json(_placed(members, lanes, turns)),
             join_id=join_id,
             run_id=run_id,
             container_id=container_id,
         )
-        return sorted(row["id"] for row in rows)
+        rows.sort(key=itemgetter("id"))
+        for member, lane, row in zip(members, lanes, rows, strict=True):
+            if member.get("parked_for") != "approval":  # that one is in no lane yet
+                turns[lane] = row["lane_turn"] + 1
+        return [row["id"] for row in rows]
 
     def get(self, app_run_id: int) -> Row | None:
         """Return one call."""
@@ -312,6 +338,22 @@ class Calls(Queries):
     def expired_workers(self) -> None:
         """Forget workers whose lease ended an hour ago."""
         self._do("delete from worker where expires_at < now() - interval '1 hour'")
+
+
+def _lane(member: Mapping[str, Any]) -> Lane:
+    return member.get("asset", ""), member["severity_rank"]
+
+
+def _placed(
+    members: Sequence[Mapping[str, Any]], lanes: Sequence[Lane], turns: Mapping[Lane, int]
+) -> list[Row]:
+    """Return members with their numbers, and how many before each go into the same lane."""
+    before: Counter[Lane] = Counter()
+    found: list[Row] = []
+    for number, (member, lane) in enumerate(zip(members, lanes, strict=True)):
+        found.append({**member, "number": number, "place": before[lane], "turn": turns.get(lane)})
+        before[lane] += 1
+    return found
 
 
 def messages(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:

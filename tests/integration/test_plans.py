@@ -15,11 +15,13 @@ import pytest
 
 from soar.bootstrap import House
 from soar.domain.model import Outcome
+from soar.store.calls import Lane
 from soar.store.claims import CLAIM_LOOKUP, CLAIM_READ
 from soar.store.effects import CLAIM_WRITE
 from soar.store.endings import END, end_values
 from soar.store.prepared import PLAN_SECONDS, Prepared
 from soar.store.tables import app_run
+from soar.store.work import Work
 from tests.conftest import Servers, new_database
 from tests.integration.waiting import Act, add_asset, add_calls
 
@@ -177,3 +179,28 @@ def test_the_clock_looks_for_what_is_due_not_at_all_who_wait(house: House, small
         assert not work.ledger.unasked()
 
         assert work.containers._value(READ) - before < MANY
+
+
+def _add_five(work: Work, act: Act, turns: dict[Lane, int], **others: Any) -> int:
+    """Add five calls to the lane in which thousands wait; return how many calls were read."""
+    member = {"action_run_id": act.join, "severity_rank": 2, "action": "a", "asset": "vt"}
+    ids: dict[str, Any] = {"run_id": act.run, "join_id": act.join, "container_id": 1, **others}
+    before = work.containers._value(READ)
+    work.calls.add_all([member] * 5, **ids, turns=turns)
+    return int(work.containers._value(READ) - before)
+
+
+@SMALL
+def test_an_act_looks_once_for_the_head_of_a_lane(house: House, small: Small) -> None:
+    """
+    However many calls it has, and on a table that nobody has analysed. The block's next act knows,
+    though its run has asked for thousands.
+    """
+    _some_are_done(house, small)
+    act = _crowd(house)
+    turns: dict[Lane, int] = {}
+    with house.database.begin() as work:
+        assert _add_five(work, act, turns) < WAITING + MANY
+        assert _add_five(work, act, turns, run_id=act.run - 1) < MANY
+
+    assert turns == {("vt", 2): 10}

@@ -249,3 +249,8 @@ def severity(value: Any, *, field_name: str = "severity") -> str:
     if text not in SEVERITY_RANK:
         raise BadInput(field_name, f"{value!r} is none of {', '.join(SEVERITIES)}")
     return text
+
+
+def rank_of(severity: str) -> int:
+    """Return how early calls about such a container go: 0 is the first; medium if unknown."""
+    return SEVERITY_RANK.get(severity, SEVERITY_RANK["medium"])

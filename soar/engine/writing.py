@@ -14,8 +14,8 @@ from typing import Any
 from soar import consent
 from soar.bus.app import RESUME_RUN
 from soar.domain import gate
-from soar.domain.commands import Prompt
-from soar.domain.model import SEVERITY_RANK
+from soar.domain.commands import Prompt, UpdateContainer
+from soar.domain.model import SEVERITY_RANK, rank_of
 from soar.engine import addressees, calling, changing, chords, shading
 from soar.engine.planner import Join, Member, Plan, PlannedAct
 from soar.store.calls import Lane
@@ -47,6 +47,7 @@ def write(work: Work, plan: Plan, at: Desk) -> None:
         shading.say_changes(work, plan, at)
     else:
         changing.carry_out(work, plan.changes, at.run)
+        at = _changed(plan, at)
     turns: dict[Lane, int] = {}
     for join in plan.joins:
         _write_join(work, join, at, turns)
@@ -56,6 +57,18 @@ def write(work: Work, plan: Plan, at: Desk) -> None:
         calling.write_child(work, child, at)
     for function in plan.functions:
         calling.write_function(work, function, at)
+
+
+def _changed(plan: Plan, at: Desk) -> Desk:
+    """Return the desk with the severity that the block has given its own container."""
+    given = [
+        update.changes["severity"]
+        for update in plan.changes
+        if isinstance(update, UpdateContainer)
+        and update.container_id == at.run["container_id"]
+        and "severity" in update.changes
+    ]
+    return replace(at, container={**at.container, "severity": given[-1]}) if given else at
 
 
 def _write_join(work: Work, join: Join, at: Desk, turns: dict[Lane, int]) -> None:
@@ -139,7 +152,7 @@ def _row(member: Member, act_id: int, at: Desk, shaded: frozenset[str]) -> dict[
 
 
 def _rank(member: Member, at: Desk) -> int:
-    return 0 if member.urgent else SEVERITY_RANK.get(at.container["severity"], 2)
+    return 0 if member.urgent else rank_of(at.container["severity"])
 
 
 def _hold(

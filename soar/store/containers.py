@@ -12,7 +12,8 @@ from datetime import datetime
 from typing import Any
 
 from soar.domain.errors import BadInput, NotFound
-from soar.domain.model import NewArtifact, NewContainer
+from soar.domain.model import NewArtifact, NewContainer, rank_of
+from soar.store.lanes import MOVED
 from soar.store.prepared import Hot
 from soar.store.rows import Queries, Row, as_json, storable
 from soar.store.tenants import TAKES
@@ -173,16 +174,27 @@ class Containers(Queries):
                 "close_time = case when :status = 'closed' then coalesce(close_time, now()) end"
             )
         values = {n: _storable_field(n, v) for n, v in wanted.items()}
+        was = self._severity(container_id) if "severity" in wanted else None
         self._do(
             f"update container set {', '.join(sets)}, update_time = now() where id = :id",
             id=container_id,
             **values,
         )
+        if was is not None and was != values["severity"]:
+            ranks = {"was": rank_of(was), "rank": rank_of(values["severity"])}
+            self._do(MOVED, id=container_id, **ranks)
         if wanted.get("status") == "closed":
             self._do(
                 "delete from saved_object where container_id = :id and ends_with_container",
                 id=container_id,
             )
+
+    def _severity(self, container_id: int) -> str | None:
+        """Return a container's severity, which nobody else changes before this transaction ends."""
+        found: str | None = self._value(
+            "select severity from container where id = :id for no key update", id=container_id
+        )
+        return found
 
     def add_note(
         self,

@@ -21,6 +21,33 @@ WALK = "set local enable_sort = off; set local enable_seqscan = off"
 would rather read all who wait, and sort them; it would also look among all of them for those
 selected, so nothing is said of these outside but their numbers."""
 
+MOVED = """
+    with own as (
+      select c.id, c.run_id, c.asset, c.lane_turn, c.follows from app_run c
+      where c.run_id = any(array(
+        select id from playbook_run where container_id = :id and not shadow))
+      and c.status in ('pending', 'parked', 'running')
+      and case when :rank < :was then c.severity_rank > :rank
+          else c.severity_rank = :was and c.severity_rank > 0 end
+      for update skip locked),
+    lent as (
+      select l.id, l.run_id, l.asset, l.lane_turn from app_run l
+      where l.id = any(array(select follows from own where follows is not null))
+      and l.id <> all(array(select id from own)) and l.severity_rank > :rank
+      and l.status in ('pending', 'parked') for update skip locked),
+    placed as (
+      select m.id, coalesce((select w.lane_turn from app_run w where w.asset = m.asset
+          and w.severity_rank = :rank and w.status = 'parked' and w.parked_for = 'budget'
+          order by w.lane_turn limit 1), 0)
+        + row_number() over (partition by m.run_id, m.asset order by m.lane_turn, m.id) - 1 as turn
+      from (select id, run_id, asset, lane_turn from own union all select * from lent) m)
+    update app_run c set severity_rank = :rank, lane_turn = placed.turn
+    from placed where c.id = placed.id
+"""
+"""Moves the calls of a container that have not ended to the lane of its new severity, behind the
+head there; what a raised one follows lends it its place. A row does not say whether it is urgent:
+what goes as critical is never lowered. Calls of candidates stay low."""
+
 
 class Lanes(Queries):
     """Named queries on the waiting rooms of assets."""

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.integration.engine.test_lanes import IMPORT, limit, many, next_calls
+from tests.integration.engine.test_lanes import IMPORT, LOOK_UP, limit, many, next_calls
+from tests.integration.rest.stage import client_of, serving
 
 if TYPE_CHECKING:
     from tests.integration.engine.conftest import Bench
@@ -46,7 +47,7 @@ HELD = IMPORT + (
 """A person is asked about many calls; about one of that block and one of the next nobody is."""
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def apart(bench: Bench) -> None:
     """An asset without limit."""
     with bench.database.begin() as work:
@@ -67,6 +68,7 @@ def play(bench: Bench, source: str, count: int) -> int:
     return run_id
 
 
+@pytest.mark.usefixtures("apart")
 @pytest.mark.parametrize("source", [LOOP, CHAIN], ids=["a loop", "a chain of blocks"])
 def test_runs_share_a_lane_however_a_playbook_asks(bench: Bench, source: str) -> None:
     """
@@ -83,6 +85,7 @@ def test_runs_share_a_lane_however_a_playbook_asks(bench: Bench, source: str) ->
     assert order.count(first) == order.count(second) == 5
 
 
+@pytest.mark.usefixtures("apart")
 def test_a_run_begins_at_the_head_of_the_lane_once_its_calls_have_ended(bench: Bench) -> None:
     """
     What it was given before is no debt; what waits for a person takes no turn from it either.
@@ -94,3 +97,109 @@ def test_a_run_begins_at_the_head_of_the_lane_once_its_calls_have_ended(bench: B
     run_id = play(bench, HELD, 30)
 
     assert turns(bench, run_id) == [*range(6, 36), 6, 7]
+
+
+RAISE = IMPORT + (
+    "def on_start(container):\n"
+    "    phantom.act('look up', parameters=[{'target': 'a'}, {'target': 'b'}], assets=['sham'])\n"
+    "    phantom.act('look up', parameters=[{'target': 'x'}], assets=['apart'], callback=more)\n\n"
+    "def more(action, success, container, results, handle):\n"
+    "    phantom.set_severity(container, 'critical')\n"
+    "    phantom.act('look up', parameters=[{'target': 'c'}], assets=['sham'])\n"
+)
+
+
+def ranks(bench: Bench, run_id: int) -> list[int]:
+    """Return the ranks of a run's calls, in the order they were asked."""
+    return [row["severity_rank"] for row in bench.calls() if row["run_id"] == run_id]
+
+
+def change_severity(bench: Bench, run_id: int, severity: str) -> None:
+    """Give the container of a run another severity, as REST does."""
+    with serving(bench.house) as url:
+        client = client_of(bench.house, url, "ada", "analyst")
+        body = {"severity": severity}
+        answer = client.post(f"/rest/container/{bench.run(run_id)['container_id']}", body)
+    assert answer.status_code == 200, answer.text
+
+
+@pytest.mark.usefixtures("apart")
+def test_a_playbook_that_raises_the_severity_takes_its_waiting_calls_along(bench: Bench) -> None:
+    """
+    Also those of the block that raises it.
+    """
+    limit(bench, max_requests_per_minute=1)
+    many(bench, 3)
+    run_id = play(bench, RAISE, 0)
+
+    assert [row["run_id"] for _ in range(3) for row in next_calls(bench)] == [run_id] * 3
+
+
+def test_a_severity_raised_over_rest_takes_the_waiting_calls_along(bench: Bench) -> None:
+    """
+    The next grant is this container's, and its calls take turns with others of that severity.
+    """
+    limit(bench, max_requests_per_minute=1)
+    many(bench, 9)
+    for _ in range(5):
+        next_calls(bench)
+    run_id = many(bench, 3)
+    critical = many(bench, 3, "critical")
+    next_calls(bench)
+
+    change_severity(bench, run_id, "critical")
+
+    order = [row["run_id"] for _ in range(4) for row in next_calls(bench)]
+    assert sorted(order) == sorted([run_id, critical] * 2)
+
+
+def test_a_lowered_severity_lets_others_go_first_but_not_before_what_is_urgent(
+    bench: Bench,
+) -> None:
+    """
+    A lookup follows the severity down; a containment stays where it is.
+    """
+    limit(bench, max_requests_per_minute=1)
+    many(bench, 2)
+    run_id = many(bench, 1, "high")
+    bench.do("update app_run set severity_rank = 1 where run_id = :r", r=run_id)
+    urgent = bench.start(LOOK_UP.replace("look up", "block"))
+    bench.deliver_all()
+
+    change_severity(bench, run_id, "low")
+    change_severity(bench, urgent, "low")
+
+    assert (ranks(bench, run_id), ranks(bench, urgent)) == ([3], [0])
+
+
+def test_calls_of_a_candidate_stay_low_whatever_becomes_of_the_severity(bench: Bench) -> None:
+    """
+    A run in shadow takes no place from anybody.
+    """
+    limit(bench, max_requests_per_minute=1)
+    many(bench, 1)
+    run_id = many(bench, 2)
+    bench.do("update playbook_run set shadow = true where id = :r", r=run_id)
+
+    change_severity(bench, run_id, "critical")
+
+    assert ranks(bench, run_id) == [3, 3]
+
+
+def test_what_a_raised_call_follows_lends_it_its_place(bench: Bench) -> None:
+    """
+    The lookup of another run, whose answer it waits for, goes as early as it would.
+    """
+    limit(bench, max_requests_per_minute=1)
+    many(bench, 1)
+    first, second = many(bench, 1), many(bench, 1)
+    bench.do(
+        "update app_run set parked_for = 'lookup', lane_since = null, follows ="
+        " (select id from app_run where run_id = :f) where run_id = :s",
+        f=first,
+        s=second,
+    )
+
+    change_severity(bench, second, "high")
+
+    assert (ranks(bench, first), ranks(bench, second)) == ([1], [1])

@@ -69,7 +69,7 @@ class Lane:
     saved: int
     """Lookups of the last day that another one's answer has spared."""
     opens_in: timedelta | None
-    """When the next call may go; none while somebody has to act first."""
+    """When the next call may go; none while somebody has to act first, or nobody knows."""
 
     @property
     def total(self) -> int:
@@ -90,7 +90,8 @@ class Place:
     """1 is the next to go."""
     waited: timedelta
     expected_in: timedelta | None
-    """When it may go if nobody more severe comes; none while its asset is closed or gone."""
+    """When it may go if nobody more severe comes; none while its asset is closed or gone, or where
+    it waits for calls under way of which nobody knows how long they take."""
 
 
 def lanes(work: Work, limiter: Limiter, *, only: str | None = None) -> list[Lane]:
@@ -104,7 +105,7 @@ def lanes(work: Work, limiter: Limiter, *, only: str | None = None) -> list[Lane
         counts = {only: counts[only]} if only in counts else {}
         if not (assets or counts):
             raise NotFound(f"there is no asset {only!r}: see `soar asset list`")
-    saved, asking = work.lanes.saved(hours=24), _Asking(limiter=limiter)
+    saved, asking = work.lanes.saved(hours=24), _Asking(work=work, limiter=limiter)
     found = [_lane(asset, counts.pop(asset.slug, []), saved, asking) for asset in assets]
     found += [_deleted(slug, rows) for slug, rows in counts.items()]
     return sorted(found, key=lambda lane: lane.asset)
@@ -114,6 +115,7 @@ def lanes(work: Work, limiter: Limiter, *, only: str | None = None) -> list[Lane
 class _Asking:
     """Asks Redis about one lane after the other; one that is away is not asked again."""
 
+    work: Work
     limiter: Limiter
     away: bool = False
 
@@ -128,7 +130,7 @@ class _Asking:
         except RetryLater:
             self.away = True
             return None, None
-        return state, next(iter(times), None)
+        return state, _with_slots(self.work, asset, state, 1, next(iter(times), None))
 
 
 def _lane(
@@ -226,13 +228,33 @@ def _expected(work: Work, limiter: Limiter, row: Mapping[str, Any]) -> timedelta
     budget = asset.budget.for_rank(row["severity_rank"])
     if asset.closed:
         return None
+    position = int(row["ahead"]) + 1
     try:
-        count = min(row["ahead"] + 1, PLANNED)
-        times = limiter.look(asset.slug, budget, count, edited=asset.updated_at)
+        count, edited = min(position, PLANNED), asset.updated_at
+        times = limiter.look(asset.slug, budget, count, edited=edited)
+        slots = bool(budget.concurrency)
+        state = limiter.state(asset.slug, budget, edited=edited) if slots else None
     except RetryLater:
         return None
-    rest = int(row["ahead"]) + 1 - len(times)
-    return (times[-1] if times else timedelta(0)) + rest * _interval(budget)
+    rest = (position - len(times)) * _interval(budget)
+    permitted = (times[-1] if times else timedelta(0)) + rest
+    return _with_slots(work, asset, state, position, permitted) if state else permitted
+
+
+def _with_slots(
+    work: Work, asset: Asset, state: LaneState, position: int, permitted: timedelta | None
+) -> timedelta | None:
+    """
+    Return when a call may go that its limits permit then, if calls at once are limited too.
+
+    Those that find no free slot go as calls under way end, each after a call's usual time.
+    """
+    slots = asset.budget.concurrency
+    behind = position - max(0, slots - state.busy)
+    if not slots or behind <= 0 or permitted is None:
+        return permitted
+    usual = work.lanes.duration(asset.slug)
+    return None if usual is None else max(permitted, usual * behind / slots)
 
 
 def _interval(budget: Budget) -> timedelta:

@@ -7,6 +7,7 @@ Never: a lane read as a whole to find its head.
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from soar.store.calls import RUNG
@@ -126,6 +127,18 @@ class Lanes(Queries):
             hours=hours,
         )
         return {row["asset"]: int(row["saved"]) for row in rows}
+
+    def duration(self, asset: str) -> timedelta | None:
+        """Return how long a call of an asset takes: the mean of its last ones within a day."""
+        mean: timedelta | None = self._value(
+            """
+            select avg(took) from (
+              select end_time - claimed_at as took from app_run where asset = :asset and made > 0
+              and end_time > now() - interval '1 day' order by end_time desc limit 100) lately
+            """,
+            asset=asset,
+        )
+        return mean
 
     def place(self, app_run_id: int) -> Row | None:
         """Return a waiting call with the number of those that go before it."""

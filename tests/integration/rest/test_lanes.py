@@ -153,6 +153,70 @@ def test_a_place_far_behind_follows_the_rate_of_the_budget(house: House, reader:
     assert 24 * 60 - 60 < place["expected_in_seconds"] < 24 * 60 + 60
 
 
+def took(house: House, *spans: str) -> None:
+    """Let calls of the asset have been made that took so long."""
+    for call, span in zip(add_calls(house, *["low"] * len(spans)).calls, spans, strict=True):
+        house.database.run(
+            "update app_run set status = 'success', parked_for = null, made = 1, end_time = now(),"
+            " claimed_at = now() - cast(%(span)s as interval) where id = %(id)s",
+            {"id": call, "span": span},
+        )
+
+
+def test_a_place_behind_calls_under_way_follows_how_long_calls_take(
+    house: House, reader: Client
+) -> None:
+    """
+    Two at once, both taken, ten seconds each: the ninth to wait goes in 45 seconds, the next in 5.
+    """
+    add_asset(house, concurrency=2)
+    took(house, "8 s", "12 s")
+    act = add_calls(house, *["low"] * 9)
+    with house.database.begin() as work:
+        budget = work.assets.get("vt").budget
+    house.limiter().take("vt", budget, call="x")
+
+    assert lane(reader)["opens_in_seconds"] == 0
+    assert reader.get(f"/rest/lane/vt/{act.calls[0]}").json()["expected_in_seconds"] == 0
+    house.limiter().take("vt", budget, call="y")
+
+    assert lane(reader)["opens_in_seconds"] == 5
+    assert reader.get(f"/rest/lane/vt/{act.calls[-1]}").json()["expected_in_seconds"] == 45
+
+
+def test_a_place_behind_calls_under_way_is_no_sooner_than_the_limit(
+    house: House, reader: Client
+) -> None:
+    """
+    Calls are short, four a minute are not many: the tenth goes in two minutes.
+    """
+    add_asset(house, max_requests_per_minute=4, concurrency=1)
+    took(house, "1 s")
+    act = add_calls(house, *["medium"] * 10)
+
+    place = reader.get(f"/rest/lane/vt/{act.calls[-1]}").json()
+
+    assert 118 < place["expected_in_seconds"] < 125
+
+
+def test_nobody_knows_a_place_behind_calls_of_which_none_was_made_lately(
+    house: House, reader: Client
+) -> None:
+    """
+    The slot is taken, and the last call ended two days ago.
+    """
+    add_asset(house, concurrency=1)
+    took(house, "8 s")
+    house.database.run("update app_run set end_time = end_time - interval '2 days'", {})
+    act = add_calls(house, "low")
+    with house.database.begin() as work:
+        house.limiter().take("vt", work.assets.get("vt").budget, call="x")
+
+    assert lane(reader)["opens_in_seconds"] is None
+    place = reader.get(f"/rest/lane/vt/{act.calls[0]}").json()
+    assert (place["position"], place["expected_in_seconds"]) == (1, None)
+
+
 @pytest.mark.parametrize("path", ["nobody", "nobody/1", "vt/99", "vt/x", "other/1"])
 def test_what_is_not_there_is_404(house: House, reader: Client, path: str) -> None:
     """

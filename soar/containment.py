@@ -175,6 +175,8 @@ def renew(work: Work, effect_id: int, minutes: int, *, by: str) -> datetime | No
     row = _standing(work, effect_id)
     if row["vendor_ends"]:
         raise Conflict(f"containment {effect_id} is ended by its vendor: undo it and act again")
+    if minutes and not row["undo"]:
+        raise Conflict(f"containment {effect_id} can have no end: {row['action']} has no undo")
     renewed = work.ledger.renew(effect_id, minutes)
     if renewed is None:
         under_way = f"run {row['undo_run_id']} is undoing it"

@@ -16,7 +16,7 @@ from soar import consent
 from soar.catalog import Catalog
 from soar.domain import gate
 from soar.domain.commands import Act
-from soar.domain.errors import Conflict
+from soar.domain.errors import Conflict, NotFound, SoarError
 from soar.engine import writing
 from soar.engine.planner import Member, Situation, plan
 from soar.settings import Settings
@@ -38,15 +38,33 @@ class Settling:
     def ask_people(self, work: Work) -> None:
         """Open a question for each write of which nobody knows whether it took effect."""
         for call in work.ledger.unasked():
-            work.ledger.tie(call["id"], self._ask(work, call))
+            try:
+                with work.attempt():
+                    work.ledger.tie(call["id"], self._ask(work, call))
+            except Exception as error:
+                self._not_done(work, call["run_id"], f"call {call['id']} is not asked about", error)
+                work.ledger.ask_later(call["id"])
 
     def undo_overdue(self, work: Work) -> None:
-        """Undo the leases whose time is over, and let what failed be tried again."""
+        """Undo the leases whose time is over, each by itself; what failed is tried again later."""
         work.ledger.ended_by_vendors()
         for failed in work.ledger.not_undone():
             log.warning("undo_failed", effect=failed["id"], run=failed["run_id"])
+            told = f"{_not_undone(failed)}: {failed['why']}"
+            work.runs.warn_once(failed["made_by"], "", told, told)
         for effect in work.ledger.overdue():
-            self.undo(work, effect, by=CLOCK)
+            try:
+                with work.attempt():
+                    self.undo(work, effect, by=CLOCK)
+            except Exception as error:
+                self._not_done(work, effect["run_id"], _not_undone(effect), error)
+                work.ledger.undo_later(effect["id"])
+
+    def _not_done(self, work: Work, run_id: int, what: str, error: Exception) -> None:
+        """Tell in the run's log, which the doctor reads, why one of many was left for later."""
+        why = str(error) if isinstance(error, SoarError) else f"an error ({type(error).__name__})"
+        log.warning("effect_not_settled", run=run_id, what=what, why=why, exc_info=True)
+        work.runs.warn_once(run_id, "", f"{what}: {why}", f"{what}: {why}")
 
     def undo(self, work: Work, effect: Mapping[str, Any], *, by: str) -> int:
         """Start the run that takes an effect back, and return its id."""
@@ -81,16 +99,7 @@ class Settling:
         return {name: value for name, value in effect["parameters"].items() if name in known}
 
     def _ask(self, work: Work, call: Row) -> int:
-        spec = self.catalog.by_task(call["task"])
         at = self._desk(work, call["run_id"])
-        again = Member(
-            action=call["action"],
-            asset=call["asset"],
-            app=call["app"],
-            app_version=call["app_version"],
-            parameters=call["parameters"],
-            needs=self._situation(work, at.container).needs(spec, call["asset"], ""),
-        )
         what = ", ".join(f"{name}={value}" for name, value in call["parameters"].items())
         message = (
             f"Did it take effect? {call['action']} on {call['asset']}: {what}\n"
@@ -106,12 +115,24 @@ class Settling:
             to=at.approvers,
             message=message,
             minutes=at.gate_minutes,
-            choices={
-                gate.HAPPENED: [],
-                gate.MISSED: [],
-                gate.AGAIN: [again] if again.needs.gated else [],
-            },
+            choices={gate.HAPPENED: [], gate.MISSED: [], **self._again(work, call, at)},
         )
+
+    def _again(self, work: Work, call: Row, at: writing.Desk) -> dict[str, list[Member]]:
+        """Offer to do it again, with what that needs; what no app offers any more cannot be."""
+        try:
+            spec = self.catalog.by_task(call["task"])
+        except NotFound:
+            return {}
+        again = Member(
+            action=call["action"],
+            asset=call["asset"],
+            app=call["app"],
+            app_version=call["app_version"],
+            parameters=call["parameters"],
+            needs=self._situation(work, at.container).needs(spec, call["asset"], ""),
+        )
+        return {gate.AGAIN: [again] if again.needs.gated else []}
 
     def _situation(self, work: Work, container: Mapping[str, Any]) -> Situation:
         return Situation(
@@ -133,3 +154,7 @@ class Settling:
             gate_minutes=self.settings.action_gate_minutes,
             rehearse=lambda *_: [],
         )
+
+
+def _not_undone(effect: Mapping[str, Any]) -> str:
+    return f"containment {effect['id']} is not undone"

@@ -51,7 +51,9 @@ class Sweep:
             self.ring_lost_bells,
             self.end_miscounted_joins,
             self.move_stuck_runs,
-            self.settle_effects,
+            self.tidy_effects,
+            self.ask_people,
+            self.undo_leases,
             self.answer_candidates,
             self.remind_people,
             self.send_due_notices,
@@ -115,13 +117,19 @@ class Sweep:
         """Close overdue questions: contain nothing, and tell their runs."""
         expiry.close(self.database)
 
-    def settle_effects(self) -> None:
-        """Ask people what nobody knows, undo leases that are over, close what ended unsent."""
+    def tidy_effects(self) -> None:
+        """Close what ended unsent."""
         with self.database.begin() as work:
             for row in work.ledger.tidy():
                 log.warning("effect_left", effect=row["id"], status=row["status"])
+
+    def ask_people(self) -> None:
+        """Ask people whether a write took effect of which nobody knows."""
         with self.database.begin() as work:
             self.settling.ask_people(work)
+
+    def undo_leases(self) -> None:
+        """Undo leases that are over, each by itself."""
         with self.database.begin() as work:
             self.settling.undo_overdue(work)
 

@@ -129,6 +129,7 @@ class Ledger(Queries):
             select c.*, e.id as effect_id from effect e join app_run c on c.id = e.app_run_id
             where e.status = 'unknown' and e.ended_at is null and c.status = 'parked'
             and c.parked_for = 'approval' and c.effect = 'unknown' and c.approval_id is null
+            and coalesce(c.due_at <= now(), true)
             order by c.id limit :limit for update of c skip locked
             """,
             limit=limit,
@@ -141,9 +142,15 @@ class Ledger(Queries):
         The answer that it went under was noted when it was parked: see :data:`USED`.
         """
         self._do(
-            "update app_run set approval_id = :approval where id = :id",
+            "update app_run set approval_id = :approval, due_at = null where id = :id",
             id=app_run_id,
             approval=approval_id,
+        )
+
+    def ask_later(self, app_run_id: int) -> None:
+        """Let others be asked about first: this question cannot be opened now."""
+        self._do(
+            "update app_run set due_at = now() + interval '1 minute' where id = :id", id=app_run_id
         )
 
     def settle(self, approval_id: int, *, took_effect: bool, message: str) -> list[Row]:
@@ -234,8 +241,21 @@ class Ledger(Queries):
             update effect e set undo_run_id = null,
             undo_at = now() + least(power(2, e.undo_tries - 1), 60) * interval '1 minute'
             from playbook_run r where r.id = e.undo_run_id and e.ended_at is null
-            and r.status not in ('queued', 'running') returning e.id, r.id as run_id
+            and r.status not in ('queued', 'running') returning e.id, r.id as run_id,
+            e.run_id as made_by, coalesce((select c.message from app_run c where c.run_id = r.id
+              order by c.id desc limit 1), 'run ' || r.id || ' has ended ' || r.status) as why
             """
+        )
+
+    def undo_later(self, effect_id: int) -> None:
+        """Try an undo that could not begin again: in 1, 2, 4 … minutes, at most an hour."""
+        self._do(
+            """
+            update effect set undo_tries = undo_tries + 1,
+            undo_at = now() + least(power(2, least(undo_tries, 6)), 60) * interval '1 minute'
+            where id = :id
+            """,
+            id=effect_id,
         )
 
     def renew(self, effect_id: int, minutes: int) -> Row | None:

@@ -86,8 +86,11 @@ KINDS: Mapping[str, str] = {
         from effect e where e.status = 'unknown' and e.ended_at is null
     """,
     "lease overdue": """
-        select e.id, e.expires_at as since, format('%s on %s, %s: undone %s times in vain',
-          e.action, e.asset, e.target, e.undo_tries) as detail
+        select e.id, e.expires_at as since, format('%s on %s, %s: undone %s times in vain%s',
+          e.action, e.asset, e.target, e.undo_tries, (select substr(l.message, strpos(l.message,
+            ': ')) from run_log l where l.run_id = e.run_id and l.level = 'warning'
+            and starts_with(l.message, format('containment %s is not undone: ', e.id))
+            order by l.id desc limit 1)) as detail
         from effect e where e.expires_at is not null and e.ended_at is null
         and e.expires_at <= now()
     """,

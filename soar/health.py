@@ -87,6 +87,9 @@ RULES: Mapping[str, Rule] = {
     "lease overdue": Rule(
         allowed=60, then="it is undone again and again; see why that fails", severity=WARNING
     ),
+    "call suspected": Rule(
+        allowed=60, then="the sweep lets one at a time go, to find which of them kills its workers"
+    ),
     "call poisoned": Rule(
         allowed=0, then="look at the worker's log; it is not tried again", severity=WARNING
     ),

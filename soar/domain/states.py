@@ -50,6 +50,7 @@ class ParkedFor(StrEnum):
     SCHEDULE = "schedule"
     LOOKUP = "lookup"
     EFFECT = "effect"
+    SUSPICION = "suspicion"
 
 
 class Effect(StrEnum):

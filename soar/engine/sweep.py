@@ -73,10 +73,11 @@ class Sweep:
     def reclaim_calls(self) -> None:
         """Take the calls of dead workers back; fail those whose workers died again and again."""
         with self.database.begin() as work:
-            for body in messages(work.calls.reclaim()):
+            for body in messages(work.suspects.reclaim()):
                 work.send("member", body)
                 log.warning("call_reclaimed", app_run=body["app_run_id"])
-            poisoned = work.calls.poisoned()
+            work.suspects.convict()
+            poisoned = work.suspects.poisoned()
             work.calls.expired_workers()
             work.calls.landed()
         for row in poisoned:
@@ -109,9 +110,10 @@ class Sweep:
             parking.wake_followers(work)
 
     def wake_due(self) -> None:
-        """Send the calls whose schedule is due; looked at oftener than all else."""
+        """Send the calls that are due, or that go one at a time; looked at oftener than all else."""
         with self.database.begin() as work:
             parking.wake_due(work)
+            parking.send(work, work.suspects.let_go())
 
     def expire_approvals(self) -> None:
         """Close overdue questions: contain nothing, and tell their runs."""

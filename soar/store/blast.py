@@ -138,7 +138,7 @@ class Blast(Queries):
             select c.id, c.parameters from app_run c where c.join_id = :join and c.id <> :id
             and (c.asset, c.app, c.action) = (:asset, :app, :action) and c.effect = 'none'
             and c.breaker_id is null and not c.shadow and (c.status in ('pending', 'running')
-              or (c.status = 'parked' and c.parked_for in ('budget', 'schedule')))
+              or (c.status = 'parked' and c.parked_for in ('budget', 'schedule', 'suspicion')))
             order by c.id limit :limit
             """,
             join=call["join_id"],

@@ -13,7 +13,7 @@ from operator import itemgetter
 from typing import Any
 
 from soar.domain.gate import HeldCall
-from soar.store.claims import MOST_CRASHES, OWNER_ALIVE, USED
+from soar.store.claims import USED
 from soar.store.prepared import Hot
 from soar.store.rows import Queries, Row, as_json, storable
 
@@ -245,28 +245,6 @@ class Calls(Queries):
             returning {RUNG}
             """,
             s=float(seconds),
-        )
-
-    def reclaim(self) -> list[Row]:
-        """Make the calls of dead workers pending again, and count the crash."""
-        return self._all(
-            f"""
-            update app_run c set status = 'pending', crashes = crashes + 1, owner = null,
-            rung_at = now() where c.status = 'running' and c.crashes < {MOST_CRASHES}
-            and not {OWNER_ALIVE}
-            returning {RUNG}
-            """
-        )
-
-    def poisoned(self) -> list[Row]:
-        """Return the calls whose workers died three times and again."""
-        return self._all(
-            f"""
-            select c.id, c.attempt, c.effect, c.join_id, c.run_id, exists (
-              select 1 from effect e where e.app_run_id = c.id and e.ended_at is null) as writes
-            from app_run c
-            where c.status = 'running' and c.crashes >= {MOST_CRASHES} and not {OWNER_ALIVE}
-            """
         )
 
     def withdraw(self, approval_id: int, message: str) -> list[Row]:

@@ -22,13 +22,14 @@ OWNER_ALIVE = f"""(
 """
 
 MOST_CRASHES = 2
-"""So many workers may die of a call; when a third does, it is set aside."""
+"""A call of which so many workers died is made while no other such call is: see
+:mod:`soar.store.suspects`. If a third dies, it is set aside unless another was the cause."""
 
 IN_LANE = "status = 'parked' and parked_for = 'budget'"
 
 CLAIMABLE = f"""
     c.id = %(id)s and c.task = %(task)s and (c.status = 'pending'
-      or (c.status = 'running' and c.crashes < {MOST_CRASHES} and not {OWNER_ALIVE}))
+      or (c.status = 'running' and c.crashes < {MOST_CRASHES - 1} and not {OWNER_ALIVE}))
 """
 
 TAKEN = """

@@ -112,9 +112,15 @@ KINDS: Mapping[str, str] = {
           to_char(ch.closed_until at time zone 'UTC', 'HH24:MI:SS')) as detail
         from channel ch where ch.closed_until is not null
     """,
+    "call suspected": """
+        select c.id, c.rung_at as since, format('%s on %s, %s workers died of it or of another',
+          c.action, c.asset, c.crashes) as detail
+        from app_run c where c.status = 'parked' and c.parked_for = 'suspicion'
+        and c.follows is not null
+    """,
     "call poisoned": f"""
         select c.id, c.end_time as since, format('%s on %s', c.action, c.asset) as detail
-        from {RECENT_CALLS} where c.crashes >= 2 and c.status = 'failed'
+        from {RECENT_CALLS} where c.crashes > 2 and c.status = 'failed'
         and c.effect <> 'unknown' and c.end_time > now() - interval '1 day'
     """,
     "block set aside": f"""

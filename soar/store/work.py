@@ -51,6 +51,7 @@ from soar.store.runs import Runs
 from soar.store.saved_objects import SavedObjects
 from soar.store.sessions import Sessions
 from soar.store.shadow import Shadow
+from soar.store.suspects import Suspects
 from soar.store.tenants import Tenants
 from soar.store.transaction import Transaction
 from soar.store.views import Views
@@ -152,6 +153,11 @@ class Work:
     def lanes(self) -> Lanes:
         """The waiting rooms of assets."""
         return Lanes(self.transaction)
+
+    @cached_property
+    def suspects(self) -> Suspects:
+        """Calls whose workers died."""
+        return Suspects(self.transaction)
 
     @cached_property
     def ledger(self) -> Ledger:

@@ -174,8 +174,10 @@ def test_the_clock_looks_for_what_is_due_not_at_all_who_wait(house: House, small
         assert not work.calls.wake_due()
         assert not work.calls.wake_followers()
         assert not work.calls.unheard(seconds=15)
-        assert not work.calls.reclaim()
-        assert not work.calls.poisoned()
+        assert not work.suspects.reclaim()
+        assert not work.suspects.let_go()
+        work.suspects.convict()
+        assert not work.suspects.poisoned()
         assert not work.ledger.unasked()
 
         assert work.containers._value(READ) - before < MANY

@@ -202,7 +202,7 @@ def test_a_call_that_kills_its_workers_needs_a_person(bench: Bench) -> None:
     It is named until a day has passed.
     """
     asked(bench)
-    bench.do(f"update app_run set crashes = 2, status = 'failed', end_time = {LONG_AGO}")
+    bench.do(f"update app_run set crashes = 3, status = 'failed', end_time = {LONG_AGO}")
 
     (finding,) = [f for f in found(bench) if f.kind == "call poisoned"]
 

@@ -34,6 +34,9 @@ SLACK = 3.0
 SKEW = 2.0
 NOTICE_SECONDS = 30.0
 """A notice that is due is sent at once, where a worker is free."""
+UNREAD_SECONDS = 60.0
+"""A dead process's alerts are read by another after 30 s."""
+ALERT_GROUP = "soar"
 CRITICAL, WARNING, NOTICE = "critical", "warning", "notice"
 SEVERITIES = (CRITICAL, WARNING, NOTICE)
 
@@ -166,6 +169,7 @@ def _left_behind(work: Work) -> Iterator[Finding]:
 
 SERVER_KINDS = (
     "alert refused",
+    "alert unread",
     "clocks differ",
     "no clock",
     "postgresql full",
@@ -222,6 +226,27 @@ def _provider(settings: Settings) -> Iterator[Finding]:
         yield _of_server("provider away", str(error), then, WARNING)
 
 
+def _unread(client: Any, stream: str, now: float) -> Iterator[Finding]:
+    """Look for the oldest alert that nobody reads, and the oldest that nobody has kept."""
+    groups = client.xinfo_groups(stream) if client.exists(stream) else []
+    ours = [group for group in groups if group["name"] == ALERT_GROUP.encode()]
+    after = b"(" + ours[0]["last-delivered-id"] if ours else b"-"
+    new = [entry for entry, _ in client.xrange(stream, min=after, count=1)]
+    begun = [client.xpending(stream, ALERT_GROUP)["min"]] if ours else []
+    for entry, what in ((new, "waits to be read"), (begun, "was read and is not kept")):
+        age = now - int(entry[0].partition(b"-")[0]) / 1000 if entry and entry[0] else 0.0
+        if age > UNREAD_SECONDS:
+            yield Finding(
+                kind="alert unread",
+                id=0,
+                age=age,
+                allowed=UNREAD_SECONDS,
+                detail=f"an alert {what} in {stream}",
+                then="start `soar worker ingest`, or more of them",
+                severity=CRITICAL,
+            )
+
+
 def _redis(settings: Settings) -> Iterator[Finding]:
     client: Any = sentinel.connect(settings.redis_url.get_secret_value(), seconds=2.0)
     try:
@@ -231,6 +256,7 @@ def _redis(settings: Settings) -> Iterator[Finding]:
         if policy != "noeviction":
             then = "set maxmemory-policy noeviction"
             yield _of_server("redis evicts", f"maxmemory-policy is {policy}", then, WARNING)
+        yield from _unread(client, settings.alert_stream, seconds)
         dead = client.xlen(f"{settings.alert_stream}:dead")
         if dead:
             then = f"read the reasons in {settings.alert_stream}:dead, correct, delete"

@@ -6,14 +6,16 @@ In: rows that have aged. Out: nothing. Never: a sleep; time passes by ageing row
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from soar import health
 from soar.engine.sweep import MISCOUNTED
 from soar.health import Finding
+from soar.ingest import stream as stream_reader
 from soar.store.election import Election
 
 if TYPE_CHECKING:
@@ -277,3 +279,44 @@ def test_a_redis_that_is_away_is_found(bench: Bench) -> None:
 
     with bench.database.begin() as work:
         assert "redis away" in {f.kind for f in health.findings(work, away)}
+
+
+def unread(bench: Bench) -> list[str]:
+    """Return what the doctor says of alerts that nobody reads."""
+    with bench.database.begin() as work:
+        every = health.findings(work, bench.settings)
+    return [f.detail.partition(" in ")[0] for f in every if f.kind == "alert unread"]
+
+
+@pytest.mark.parametrize("read_before", [False, True])
+def test_alerts_that_nobody_reads_are_found(bench: Bench, read_before: bool) -> None:
+    """
+    Whether no process ever read the stream, or the last one left hours ago.
+    """
+    client: Any = bench.shop.limiter._script.registered_client
+    stream = bench.settings.alert_stream
+    if read_before:
+        client.xgroup_create(stream, stream_reader.GROUP, id="0", mkstream=True)
+    assert unread(bench) == []
+    client.xadd(stream, {"alert": "{}"}, id=f"{int((time.time() - 7200) * 1000)}-0")
+    client.xadd(stream, {"alert": "{}"})
+
+    assert unread(bench) == ["an alert waits to be read"]
+
+
+def test_alerts_that_a_dead_process_took_are_found(bench: Bench) -> None:
+    """
+    They were delivered to it, and it has not kept them; what is young is left alone.
+    """
+    client: Any = bench.shop.limiter._script.registered_client
+    stream, group = bench.settings.alert_stream, stream_reader.GROUP
+    assert group == health.ALERT_GROUP
+    client.xgroup_create(stream, group, id="0", mkstream=True)
+    entry = client.xadd(stream, {"alert": "{}"}, id=f"{int((time.time() - 7200) * 1000)}-0")
+    client.xadd(stream, {"alert": "{}"})
+    client.xreadgroup(group, "dead", {stream: ">"})
+
+    assert unread(bench) == ["an alert was read and is not kept"]
+
+    client.xack(stream, group, entry)
+    assert unread(bench) == []

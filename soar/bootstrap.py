@@ -207,6 +207,7 @@ def for_ingest(settings: Settings, consumer: str) -> StreamReader:
 
 def for_clock(settings: Settings) -> Clock:
     """Make the process that sweeps and pumps. It holds no key and runs no playbook."""
+    from soar.bus.mark import Mark
     from soar.engine import chords
     from soar.engine.clock import Clock
     from soar.engine.settling import Settling
@@ -222,6 +223,7 @@ def for_clock(settings: Settings) -> Clock:
             relay=relay,
             settings=settings,
             settling=Settling(catalog=made.catalog, settings=settings),
+            mark=Mark(sentinel.glance(settings.redis_url.get_secret_value())),
         ),
         pump=made.pump(),
         sweep_seconds=settings.sweep_seconds,

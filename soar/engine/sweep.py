@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from soar import parking
 from soar.bus.app import RESUME_RUN, START_RUN
+from soar.bus.mark import Mark
 from soar.bus.relay import Relay
 from soar.domain.model import Outcome
 from soar.engine import expiry, shading
@@ -29,6 +30,8 @@ OUTBOX_SECONDS = 3
 BELL_SECONDS = 5
 UNHEARD_SECONDS = 15
 STUCK_SECONDS = 15
+STEP = 5000
+"""So many rows are changed in one transaction."""
 MISCOUNTED = "the run waited for calls that had all ended: it goes on with what they left"
 
 
@@ -40,11 +43,13 @@ class Sweep:
     relay: Relay
     settings: Settings
     settling: Settling
+    mark: Mark
 
     def __call__(self) -> None:
         """Run every rule once; one that fails does not keep the others from running."""
         for rule in (
             self.send_late_messages,
+            self.notice_loss,
             self.reclaim_calls,
             self.wake_calls,
             self.expire_approvals,
@@ -69,6 +74,17 @@ class Sweep:
         late = outbox.late(self.database, seconds=OUTBOX_SECONDS)
         if late:
             self.relay(late)
+
+    def notice_loss(self) -> None:
+        """Ring at once for all that waits to be heard, where Redis has lost everything."""
+        if not self.mark.missing():
+            return
+        found = [STEP]
+        while max(found) == STEP:
+            with self.database.begin() as work:
+                found = [work.calls.ring_soon(limit=STEP), work.runs.ring_soon(limit=STEP)]
+            log.warning("redis_was_empty", calls=found[0], runs=found[1])
+        self.mark.keep()
 
     def reclaim_calls(self) -> None:
         """Take the calls of dead workers back; fail those whose workers died again and again."""
@@ -110,7 +126,7 @@ class Sweep:
             parking.wake_followers(work)
 
     def wake_due(self) -> None:
-        """Send the calls that are due, or that go one at a time; looked at oftener than all else."""
+        """Send the calls that are due, or go one at a time; looked at oftener than all else."""
         with self.database.begin() as work:
             parking.wake_due(work)
             parking.send(work, work.suspects.let_go())

@@ -247,6 +247,18 @@ class Calls(Queries):
             s=float(seconds),
         )
 
+    def ring_soon(self, *, limit: int) -> int:
+        """Let pending calls be taken for unheard, however often they were rung."""
+        return self._do(
+            """
+            update app_run set rings = 0, rung_at = now() - interval '30 s' where id = any(array(
+              select id from app_run where status = 'pending'
+              and (rings > 0 or rung_at > now() - interval '29 s')
+              order by id limit :limit for update skip locked))
+            """,
+            limit=limit,
+        )
+
     def withdraw(self, approval_id: int, message: str) -> list[Row]:
         """Fail the calls that an approval held: it was denied or is overdue."""
         return self.withdraw_all({approval_id: message})

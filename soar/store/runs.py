@@ -351,6 +351,18 @@ class Runs(Queries):
             soon=soon,
         )
 
+    def ring_soon(self, *, limit: int) -> int:
+        """Let queued runs be taken for unheard; what was rung for them is lost."""
+        return self._do(
+            """
+            update playbook_run set update_time = now() - interval '30 s' where id = any(array(
+              select id from playbook_run where status = 'queued'
+              and update_time > now() - interval '29 s'
+              order by id limit :limit for update skip locked))
+            """,
+            limit=limit,
+        )
+
     def touch(self, run_ids: Iterable[int]) -> None:
         """Note that a bell was rung for these runs."""
         self._do(

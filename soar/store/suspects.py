@@ -12,7 +12,6 @@ one of them was, it is acquitted and made again. So one call that kills costs th
 
 from __future__ import annotations
 
-
 from soar.store.claims import MOST_CRASHES, OWNER_ALIVE
 from soar.store.prepared import Hot
 from soar.store.rows import Queries, Row

@@ -23,6 +23,7 @@ from celery.exceptions import Ignore
 from soar import approvals
 from soar.bootstrap import House
 from soar.bus.app import RESUME_RUN, START_RUN, WRITE_REPORT
+from soar.bus.mark import Mark
 from soar.catalog import LEASE, ActionSpec, AppSpec, Catalog, FieldSpec
 from soar.connector import (
     ActionContext,
@@ -214,6 +215,7 @@ class Bench:
             relay=self.collect,  # type: ignore[arg-type]
             settings=self.settings,
             settling=Settling(catalog=CATALOG, settings=self.settings),
+            mark=Mark(limiter._script.registered_client),
         )
         assert self.settings.verify_key_file is not None
         self.shop = Shop(
@@ -234,6 +236,12 @@ class Bench:
         with self.database.begin() as work:
             work.assets.save(slug="sham", app="sham", configuration={"max_requests_per_minute": 5})
         self.database.run(HEARTBEAT, {"owner": "alive", "role": "actions", "seconds": 86_400})
+        self.remember()
+
+    def remember(self) -> None:
+        """Let Redis be one that has lost nothing."""
+        self.sweep.mark.missing()
+        self.sweep.mark.keep()
 
     def reset(self) -> None:
         """Begin again on an empty database, with a vendor that nothing has happened to."""
@@ -329,6 +337,7 @@ class Bench:
             self.database.run(statement, {})
         self.house.limiter()._script.registered_client.flushdb()
         self.pump.lanes.clear()
+        self.remember()
 
     def settle(self) -> None:
         """Let everything go its way, with a patient person, until no run is open."""

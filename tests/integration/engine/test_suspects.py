@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from soar.store.claims import CLAIM_READ, HEARTBEAT
-from tests.integration.engine.test_sweep import LOOK_UP, asked
+from tests.integration.engine.test_sweep import asked
 
 if TYPE_CHECKING:
     from tests.integration.engine.conftest import Bench
@@ -193,6 +193,24 @@ def test_one_that_is_made_alone_is_not_failed_for_a_new_one(bench: Bench) -> Non
     pool.end(name, 1)
 
     assert [row["status"] for row in bench.calls()] == ["success", "failed"]
+
+
+def test_of_two_that_come_from_their_lanes_together_none_is_accused(bench: Bench) -> None:
+    """
+    Their process dies, and one of them did it: both wait to be made alone.
+    """
+    crowd(bench, 2)
+    bench.do("update app_run set crashes = 2")
+    pool = Pool(bench, frozenset())
+    name = pool.start()
+    for call in (1, 2):
+        pool.take(name, call)
+
+    pool.kill(name)
+    pool.sweep()
+
+    assert [row["crashes"] for row in bench.calls()] == [2, 2]
+    assert Counter(pool.open().values()) == {"pending": 1, "parked": 1}
 
 
 def test_workers_that_are_killed_from_outside_cost_no_wait(bench: Bench) -> None:

@@ -9,8 +9,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from soar import health
+from soar import health, sentinel
 from soar.bootstrap import House
+from soar.bus.mark import Mark
 from soar.cancellation import cancel
 from soar.domain.errors import Conflict
 from soar.domain.notices import LONGEST_WAIT, MOST_TRIES, backoff
@@ -45,6 +46,7 @@ def sweep(house: House) -> Sweep:
         relay=lambda _: None,  # type: ignore[arg-type]
         settings=house.settings,
         settling=Settling(catalog=house.catalog, settings=house.settings),
+        mark=Mark(sentinel.glance(house.settings.redis_url.get_secret_value())),
     )
 
 

@@ -14,7 +14,9 @@ from urllib.parse import parse_qs, urlencode
 import pytest
 import requests
 
+from soar import sentinel
 from soar.bootstrap import House
+from soar.bus.mark import Mark
 from soar.engine.settling import Settling
 from soar.engine.sweep import Sweep
 from soar.notify import courier
@@ -153,6 +155,7 @@ def test_a_question_that_ends_unanswered_loses_its_buttons(
             relay=lambda _: None,  # type: ignore[arg-type]
             settings=house.settings,
             settling=settling,
+            mark=Mark(sentinel.glance(house.settings.redis_url.get_secret_value())),
         ).expire_approvals()
     else:
         with house.database.begin() as work:

@@ -36,13 +36,14 @@ def park(
     made: int = 0,
     writes: bool = False,
     answered: bool = False,
+    unsent: bool = False,
 ) -> bool:
     """
     Park a claimed call for *wait*; *counts* makes it one of its tries.
 
     *costs*: so much of its patience is used up: its vendor lets it wait. *made*: so many requests
     its vendor may have got. *writes*: the ledger hears that an intent is only planned again, and
-    whether the vendor has *answered*.
+    whether the vendor has *answered*; *unsent*: with that, it counts as never sent.
     """
     return bool(
         database.run(
@@ -57,6 +58,7 @@ def park(
                 "costs": costs.total_seconds(),
                 "made": made,
                 "answered": answered,
+                "unsent": unsent,
             },
         )
     )

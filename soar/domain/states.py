@@ -120,7 +120,8 @@ _SETTLED = frozenset({LedgerStatus.CONFIRMED, LedgerStatus.FAILED, LedgerStatus.
 LEDGER_MOVES: Mapping[LedgerStatus, frozenset[LedgerStatus]] = {
     LedgerStatus.PLANNED: frozenset({LedgerStatus.CLAIMED, LedgerStatus.FAILED}),
     LedgerStatus.CLAIMED: frozenset({LedgerStatus.PLANNED, LedgerStatus.SENT, *_SETTLED}),
-    LedgerStatus.SENT: _SETTLED,
+    # Back to planned: its vendor has answered that it must wait, and it cannot be verified.
+    LedgerStatus.SENT: frozenset({LedgerStatus.PLANNED, *_SETTLED}),
     LedgerStatus.CONFIRMED: frozenset(),
     LedgerStatus.FAILED: frozenset(),
     # The vendor or a person tells what became of it, or a person has it done again.

@@ -124,7 +124,7 @@ earlier answer is used up, and stays on record."""
 PARKED = """
     update app_run set status = 'parked', parked_for = %(reason)s, message = %(message)s,
     due_at = now() + make_interval(secs => %(seconds)s), tries = tries + %(tries)s,
-    made = made + %(made)s,
+    made = made + %(made)s, effect = case when %(unsent)s then 'none' else effect end,
     waited = waited + make_interval(secs => %(costs)s),
     lane_since = coalesce(lane_since, now()), owner = null
     where id = %(id)s and status = 'running' and attempt = %(attempt)s

@@ -203,6 +203,7 @@ class ActionTask(Task):  # type: ignore[type-arg]
             made=made,
             writes=not self.spec.read_only,
             answered=answered,
+            unsent=answered and type(self).verify is None,
         )
         return Withdrawn()
 

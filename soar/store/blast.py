@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from soar.domain.blast import LONGEST
-from soar.store.effects import CLAIMABLE_EFFECT
+from soar.store.effects import CLAIMABLE_EFFECT, GOES_ON, NOT_CANCELLED
 from soar.store.rows import Queries, Row, storable
 from soar.store.shadow import MARKING, SHADOWED
 
@@ -32,7 +32,7 @@ _ROOM = f"""
         from app_run c join playbook_run r on r.id = c.run_id
         join playbook p on p.id = r.playbook_id join container k on k.id = c.container_id
         where c.id = %(id)s and {_OURS}
-        and not {SHADOWED}),
+        and {GOES_ON} and not {SHADOWED}),
     full_up as (
         select l.number, n.sent from call cross join moment
         cross join jsonb_to_recordset(%(limits)s::jsonb) as l(number int, action text,
@@ -49,6 +49,7 @@ _ROOM = f"""
 _WHOSE = "coalesce((select t.name from tenant t where t.id = call.tenant_id), '')"
 
 LET_GO = f"""
+    {NOT_CANCELLED.format(id="%(id)s")};
     {MARKING};
     {_LOCKED};
     with {_ROOM},
@@ -70,7 +71,7 @@ LET_GO = f"""
 """
 """
 Marks a containment as sent, unless a limit is full; then it returns which, and how full. One that
-is only simulated now is neither marked nor counted.
+is only simulated now, or whose run was cancelled, is neither marked nor counted.
 
 The locks come in a statement of their own: what it counts afterwards is what others, who held
 them, have committed. Both go in one message, and end together. What was let go once is let go.
@@ -107,10 +108,15 @@ class Blast(Queries):
         return bool(self._do("delete from blast_rule where id = :id", id=rule_id))
 
     def ours(self, app_run_id: int, attempt: int) -> Row | None:
-        """Lock the call that a worker makes and return it; None if it is not its own any more."""
+        """
+        Lock the call that a worker makes and return it; None if it is not its own any more.
+
+        Nor is that of a run which was cancelled: no question is opened about it.
+        """
+        self._do(NOT_CANCELLED.format(id=":id"), id=app_run_id)
         return self._one(
-            "select * from app_run where id = :id and status = 'running' and attempt = :attempt"
-            " for update",
+            "select * from app_run c where c.id = :id and c.status = 'running'"
+            f" and c.attempt = :attempt and {GOES_ON} for update of c",
             id=app_run_id,
             attempt=attempt,
         )

@@ -64,17 +64,43 @@ A call in shadow takes none; one that may have been sent already is asked about 
 
 CLAIMABLE_EFFECT = "e.ended_at is null and e.status in ('claimed', 'sent', 'unknown')"
 
+CANCELLING = """
+    select pg_advisory_xact_lock(20016, k) from (
+      select distinct hashtext(cast(id as text)) as k from unnest(cast(:ids as bigint[])) id
+      order by 1) locks
+"""
+"""Waits for whoever is marking a call of these runs, and keeps others from it until the commit."""
+
+NOT_CANCELLED = """
+    select pg_advisory_xact_lock_shared(20016, hashtext(cast(c.run_id as text)))
+    from app_run c where c.id = {id}
+"""
+"""Goes before all else that marks a call: no run is cancelled in between, and one that was is seen.
+The run's row itself is locked by its engine, for as long as a block takes."""
+
+GOES_ON = """
+    exists (select 1 from playbook_run r where r.id = c.run_id
+            and r.status in ('queued', 'running'))
+"""
+
 MARK_SENT = f"""
+    {NOT_CANCELLED.format(id="%(id)s")};
     {MARKING};
     with marked as (
         update app_run c set effect = 'sent' where c.id = %(id)s and c.status = 'running'
         and c.attempt = %(attempt)s and c.effect in ('none', 'sent') and exists (
           select 1 from effect e where e.app_run_id = c.id and {CLAIMABLE_EFFECT})
-        and not {SHADOWED} returning c.id)
+        and {GOES_ON} and not {SHADOWED} returning c.id)
     update effect e set status = 'sent', sent_at = now() from marked
     where e.app_run_id = marked.id and {CLAIMABLE_EFFECT} returning e.id
 """
-"""Two statements in one message: see :data:`soar.store.shadow.MARKING`."""
+"""Three statements in one message: see :data:`soar.store.shadow.MARKING`."""
+
+STOPPED = f"""
+    select c.id from app_run c where c.id = %(id)s and c.status = 'running'
+    and c.attempt = %(attempt)s and not {GOES_ON}
+"""
+"""Finds a claimed call whose run has ended."""
 
 TAKE_OVER = """
     with call as (

@@ -14,6 +14,7 @@ from typing import Any
 from soar.domain.commands import Told
 from soar.domain.errors import NotFound
 from soar.domain.states import RUN_MOVES, RunStatus, sources
+from soar.store.effects import CANCELLING
 from soar.store.prepared import Hot
 from soar.store.rows import Queries, Row, as_json, storable
 from soar.store.run_state import ASKED_AS, STARTED, named_in
@@ -152,7 +153,11 @@ class Runs(Queries):
         )
 
     def cancel(self, run_id: int, message: str) -> list[int]:
-        """Cancel an unfinished run and its unfinished descendants; return who was cancelled."""
+        """
+        Cancel an unfinished run and its unfinished descendants; return who was cancelled.
+
+        Once whoever is marking a call of theirs has done so, none of them is sent any more.
+        """
         rows = self._all(
             """
             with recursive family(id) as (
@@ -168,7 +173,9 @@ class Runs(Queries):
             message=storable(message),
             **{"from": sources(RUN_MOVES, RunStatus.CANCELLED)},
         )
-        return sorted(row["id"] for row in rows)
+        ids = sorted(row["id"] for row in rows)
+        self._do(CANCELLING, ids=ids)
+        return ids
 
     def close_joins(self, run_ids: list[int], message: str) -> None:
         """End what cancelled runs wait for; nobody will be told."""

@@ -2,7 +2,7 @@
 The last look before a containment leaves: is its target protected, is it one too many?
 
 In: a claimed call that is about to be sent. Out: its row says that it was sent; or it is parked,
-and people are asked a second time. One that is in shadow by now is not.
+and people are asked a second time. One that is in shadow, or cancelled, by now is not.
 Never: an answer to another question taken for the second, or two calls in the last free place.
 """
 
@@ -38,6 +38,7 @@ def send(shop: Shop, write: Write, visit: Visit) -> None:
     trips += _full(shop, write, asked, limits, held=bool(trips))
     if trips:
         write.stop_in_shadow()
+        write.stop_cancelled()
         second.hold(shop, write, visit, rules, trips)
         raise Withdrawn
 

@@ -55,7 +55,7 @@ class Write:
 
     def standing(self, context: ActionContext, params: Params) -> Output | None:
         """Ask the vendor whether another run's effect still stands; if not, it is ours to make."""
-        if self.claim.standing is None:
+        if self.claim.standing is None or not self.claim.wanted:
             return None
         if self.verify is None:
             return Output(message="it was confirmed then")
@@ -115,14 +115,23 @@ class Write:
             self.unsent()
 
     def unsent(self) -> NoReturn:
-        """Leave a call that could not be marked: it is in shadow since, or not ours any more."""
+        """Leave a call that could not be marked: in shadow or cancelled since, or not ours."""
         self.stop_in_shadow()
+        self.stop_cancelled()
         raise Withdrawn
 
     def stop_in_shadow(self) -> None:
         """Raise if the call is only simulated since it was claimed."""
         if self.database.run(SHADE, self._key):
             raise InShadow
+
+    def stop_cancelled(self) -> None:
+        """Raise if the run of the call was cancelled: it is not sent, or not once more."""
+        if not self.database.run(effects.STOPPED, self._key):
+            return
+        if self.claim.effect == Effect.SENT:
+            raise ActionFailed("its run was cancelled: it took no effect, and is not sent again")
+        raise ActionFailed("its run was cancelled before it was sent: nothing was done")
 
     def ask_people(self, visit: Visit | None, why: str) -> NoReturn:
         """Park it until a person tells whether it took effect; the sweep asks them."""

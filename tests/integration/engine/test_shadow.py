@@ -16,8 +16,7 @@ import pytest
 from soar import containment, report, shadow, timeline
 from soar.domain import gate
 from soar.domain.errors import Conflict
-from soar.store.effects import MARK_SENT
-from soar.store.shadow import Shadow
+from soar.store.shadow import MARKING, Shadow
 from soar.store.work import Message
 from tests.integration.engine.conftest import CATALOG
 from tests.integration.engine.test_gate import ISOLATE
@@ -284,7 +283,7 @@ def test_a_switch_waits_for_the_mark_under_way_and_the_next_sees_it(bench: Bench
         switched.set()
 
     with ThreadPoolExecutor(2) as pool, bench.database.begin() as work:
-        work.calls._value(MARK_SENT.partition(";")[0].replace("%", "%%"))
+        work.calls._value(MARKING)
         turning = pool.submit(turn)
         while not bench.rows("select 1 as n from pg_locks where not granted"):
             threading.Event().wait(0.02)

@@ -18,6 +18,7 @@ from soar.store.calls import messages
 from soar.store.claims import PARK
 from soar.store.database import Database
 from soar.store.effects import PARK_WRITE
+from soar.store.lanes import DOUBTFUL
 from soar.store.work import Work
 
 LONGEST_BACKOFF = timedelta(minutes=1)
@@ -90,7 +91,12 @@ def wake_approved(work: Work, approval_id: int) -> int:
 
 
 def dismiss(work: Work, slug: str, why: str) -> int:
-    """Fail what waits for an asset, tell the runs, and return how many calls that were."""
+    """
+    Fail what waits for an asset, tell the runs, and return how many calls that were.
+
+    A write that may have been sent does not fail: people are asked whether it took effect.
+    """
+    work.lanes.doubt(slug, f"{DOUBTFUL}: {why}")
     count = work.lanes.open_calls(slug)
     for join in work.lanes.send_away(slug, why):
         if join["remaining"] <= 0:

@@ -37,6 +37,7 @@ class Settling:
 
     def ask_people(self, work: Work) -> None:
         """Open a question for each write of which nobody knows whether it took effect."""
+        work.lanes.doubt_lost()
         for call in work.ledger.unasked():
             try:
                 with work.attempt():

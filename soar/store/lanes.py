@@ -11,12 +11,14 @@ from datetime import timedelta
 from typing import Any
 
 from soar.store.calls import RUNG
-from soar.store.claims import IN_LANE
+from soar.store.claims import IN_LANE, USED
 from soar.store.prepared import Hot
 from soar.store.rows import Queries, Row, storable
 
 HEAD = "order by severity_rank, lane_turn, id limit :count for update skip locked"
 OLDEST = "and lane_since < now() - make_interval(secs => :seconds) order by lane_since, id"
+WAITS = "(status = 'pending' or (status = 'parked' and parked_for <> 'approval'))"
+"""What has not ended and waits for no person."""
 WALK = "set local enable_sort = off; set local enable_seqscan = off"
 """Lanes are walked in the order of their index. Where little is known of a new table the server
 would rather read all who wait, and sort them; it would also look among all of them for those
@@ -48,6 +50,23 @@ MOVED = """
 """Moves the calls of a container that have not ended to the lane of its new severity, behind the
 head there; what a raised one follows lends it its place. A row does not say whether it is urgent:
 what goes as critical is never lowered. Calls of candidates stay low."""
+_UNSETTLED = """(effect = 'sent' and exists (
+      select 1 from effect e where e.app_run_id = app_run.id and e.ended_at is null))
+"""
+DOUBTFUL = "whether it took effect is unknown"
+_DOUBT = f"""
+    with doubted as (
+      update app_run set status = 'parked', parked_for = 'approval', effect = 'unknown',
+      {USED.format(column="approval_id")}, approval_id = null, message = :message
+      where {{which}} and {WAITS} and {_UNSETTLED} returning id)
+    update effect e set status = 'unknown' from doubted
+    where e.app_run_id = doubted.id and e.ended_at is null
+"""
+_LOST = """id = any(array(
+      select c.id from effect e join app_run c on c.id = e.app_run_id
+      where e.status in ('sent', 'unknown') and e.ended_at is null and c.effect = 'sent'
+      and not exists (select 1 from asset a where a.slug = c.asset) limit 500))
+"""
 
 
 class Lanes(Queries):
@@ -154,14 +173,21 @@ class Lanes(Queries):
             id=app_run_id,
         )
 
+    def doubt(self, asset: str, message: str) -> None:
+        """Let the waiting writes of an asset that may have been sent wait for a person instead."""
+        self._do(_DOUBT.format(which="asset = :asset"), asset=asset, message=storable(message))
+
+    def doubt_lost(self) -> None:
+        """Do so for those whose assets were deleted since: under way then, or kept."""
+        self._do(_DOUBT.format(which=_LOST), message=f"{DOUBTFUL}: its asset was deleted")
+
     def send_away(self, asset: str, message: str) -> list[Row]:
-        """Fail every call that waits for an asset; returns the joins that it ended."""
+        """Fail what waits for an asset, but for unsettled writes; return the joins it ended."""
         return self._all(
-            """
+            f"""
             with ended as (
               update app_run set status = 'failed', message = :message, end_time = now()
-              where asset = :asset and status in ('pending', 'parked')
-              and (status = 'pending' or parked_for <> 'approval') returning join_id),
+              where asset = :asset and {WAITS} and not {_UNSETTLED} returning join_id),
             counted as (select join_id, count(*) as n from ended group by join_id)
             update action_run j set remaining = remaining - n,
             end_time = case when remaining - n <= 0 then now() else end_time end
@@ -206,8 +232,7 @@ class Lanes(Queries):
         """Return how many calls of an asset have not ended and wait for no person."""
         return int(
             self._value(
-                "select count(*) from app_run where asset = :asset and status in ('pending',"
-                " 'parked') and (status = 'pending' or parked_for <> 'approval')",
+                f"select count(*) from app_run where asset = :asset and {WAITS}",
                 asset=asset,
             )
         )

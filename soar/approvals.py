@@ -20,6 +20,7 @@ from soar.domain import gate, policy, questions
 from soar.domain.errors import BadInput, Conflict, NotAllowed
 from soar.domain.model import Person
 from soar.domain.policy import Ballot
+from soar.domain.states import RunStatus
 from soar.signing import Signer
 from soar.store.audit import Happened
 from soar.store.rows import Row, storable
@@ -132,6 +133,7 @@ def answer(
     said = storable(questions.answers(row, choice, responses))
     chosen, reason = questions.told(said), storable(reason)
     _check_shown(shown, row)
+    _check_again(work, row, chosen)
     _check_terms(row, chosen, ballot)
     signed = {
         "approval": row["public_id"],
@@ -261,6 +263,17 @@ def _check_terms(row: Mapping[str, Any], choice: str, ballot: Ballot) -> None:
         raise NotAllowed(
             f"{choice!r} needs a person who has signed in within the last {minutes} minutes:"
             " answer on its page, where you are asked for your password"
+        )
+
+
+def _check_again(work: Work, row: Mapping[str, Any], choice: str) -> None:
+    """Refuse to have a write of a cancelled run done again."""
+    if row["kind"] != "effect" or choice != gate.AGAIN:
+        return
+    if work.runs.get(row["run_id"])["status"] == RunStatus.CANCELLED:
+        raise Conflict(
+            f"run {row['run_id']} was cancelled: it is not done again; answer"
+            f" {gate.HAPPENED!r} or {gate.MISSED!r}"
         )
 
 

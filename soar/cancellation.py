@@ -2,7 +2,8 @@
 Cancels a run with everything that it began: nothing new starts.
 
 In: a run, who cancels it and why. Out: runs, calls and questions closed, in one transaction.
-Never: a call that is under way cut off: its vendor may have acted, so its end is recorded.
+Never: a call that is under way cut off: its vendor may have acted, so its end is recorded; or one
+that may have been sent forgotten: its vendor, or a person, is asked whether it took effect.
 """
 
 from __future__ import annotations
@@ -16,16 +17,16 @@ def cancel(work: Work, run_id: int, *, by: str, reason: str = "") -> list[int]:
     """
     Cancel an unfinished run and the playbooks that it started; return their ids.
 
-    Waits for the block that a run is in. Its waiting calls fail, its open questions close, and a
-    playbook that called it hears that it failed.
+    Waits for the block that a run is in. Its waiting calls fail, its open questions close but for
+    those whether a write took effect, and a playbook that called it hears that it failed.
     """
     run = work.runs.get(run_id)
     message = f"cancelled by {by}" + (f": {reason}" if reason else "")
     ids = work.runs.cancel(run_id, message)
     if not ids:
         raise Conflict(f"run {run_id} has ended already: {run['status']}")
+    questions = work.approvals.cancel(ids)  # locked before their calls, as by whoever answers
     calls = work.calls.call_off(ids, message)
-    questions = work.approvals.cancel(ids)
     work.runs.close_joins(ids, message)
     work.functions.close(ids, message)
     for number in ids:

@@ -17,6 +17,7 @@ from soar.catalog import Catalog
 from soar.domain import gate
 from soar.domain.commands import Act
 from soar.domain.errors import Conflict, NotFound, SoarError
+from soar.domain.states import RunStatus
 from soar.engine import writing
 from soar.engine.planner import Member, Situation, plan
 from soar.settings import Settings
@@ -107,6 +108,9 @@ class Settling:
             f"{call['message']}. Look at the vendor's side, then answer: it is not done again"
             " unless you say so."
         )
+        choices: dict[str, list[Member]] = {gate.HAPPENED: [], gate.MISSED: []}
+        if at.run["status"] != RunStatus.CANCELLED:
+            choices |= self._again(work, call, at)
         return writing.open_question(
             work,
             at,
@@ -116,7 +120,7 @@ class Settling:
             to=at.approvers,
             message=message,
             minutes=at.gate_minutes,
-            choices={gate.HAPPENED: [], gate.MISSED: [], **self._again(work, call, at)},
+            choices=choices,
         )
 
     def _again(self, work: Work, call: Row, at: writing.Desk) -> dict[str, list[Member]]:

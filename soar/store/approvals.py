@@ -217,10 +217,14 @@ class Approvals(Queries):
         return rows
 
     def cancel(self, run_ids: list[int]) -> list[int]:
-        """Close the open questions of cancelled runs and return their ids."""
+        """
+        Close the open questions of cancelled runs and return their ids.
+
+        Whether a write took effect is still to be told.
+        """
         rows = self._all(
             "update approval set status = 'cancelled', close_time = now()"
-            " where run_id = any(:ids) and status = 'open' returning id",
+            " where run_id = any(:ids) and status = 'open' and kind <> 'effect' returning id",
             ids=run_ids,
         )
         self._notices.plan([row["id"] for row in rows], Event.CANCELLED)

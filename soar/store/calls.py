@@ -237,8 +237,7 @@ class Calls(Queries):
         return self._all(
             f"""
             update app_run set rung_at = now(), rings = rings + 1 where id = any(array(
-              select c.id from app_run c join playbook_run r on r.id = c.run_id
-              where c.status = 'pending' and r.status in ('queued', 'running')
+              select c.id from app_run c where c.status = 'pending'
               and c.rung_at < now() - make_interval(secs => :s * power(2, least(c.rings, 6)))
               and exists (select 1 from asset a where a.slug = c.asset)
               order by c.severity_rank, c.id limit 500 for update of c skip locked))
@@ -297,10 +296,20 @@ class Calls(Queries):
         )
 
     def call_off(self, run_ids: list[int], message: str) -> int:
-        """Fail the waiting calls of runs; those under way end by themselves."""
+        """
+        Fail the waiting calls of runs; those under way end by themselves.
+
+        So do those that may have been sent: what waits for consent to be sent again is verified.
+        """
+        self._do(
+            "update app_run set parked_for = 'schedule', due_at = now() where run_id = any(:ids)"
+            " and status = 'parked' and parked_for = 'approval' and effect = 'sent'",
+            ids=run_ids,
+        )
         return self._do(
             "update app_run set status = 'failed', message = :message, end_time = now()"
-            " where run_id = any(:ids) and status in ('pending', 'parked')",
+            " where run_id = any(:ids) and status in ('pending', 'parked')"
+            " and effect not in ('sent', 'unknown')",
             ids=run_ids,
             message=storable(message),
         )

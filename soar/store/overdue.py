@@ -25,11 +25,10 @@ RECENT_CALLS = f"(select * from app_run order by id desc limit {RECENT}) c"
 # Each query gives id, since, detail. The rest is put around it.
 KINDS: Mapping[str, str] = {
     "message unsent": "select o.id, o.create_time as since, o.kind as detail from outbox o",
-    "call unclaimed": f"""
+    "call unclaimed": """
         select c.id, coalesce(c.rung_at, c.create_time) as since,
           format('%s on %s, rung %s times', c.action, c.asset, c.rings + 1) as detail
-        from app_run c join playbook_run r on r.id = c.run_id and {OPEN_RUN}
-        where c.status = 'pending' and c.lane_since is null
+        from app_run c where c.status = 'pending' and c.lane_since is null
     """,
     "worker died": f"""
         select c.id, coalesce((select w.expires_at from worker w where w.owner = c.owner),

@@ -78,7 +78,7 @@ class ActionTask(Task):  # type: ignore[type-arg]
 
     def _run(self, app_run_id: int) -> Outcome:
         claim = self._claim(app_run_id)
-        if not claim.wanted:
+        if not claim.wanted and claim.effect != Effect.SENT:  # else its vendor is asked
             return self._unwanted(claim)
         try:
             return self._reused(claim) or self._make(claim)
@@ -146,7 +146,8 @@ class ActionTask(Task):  # type: ignore[type-arg]
                 return shadow.simulated(self.spec, visit)
             if claim.behind:
                 raise self._park(claim, ParkedFor.BUDGET, TURN, f"waits its turn on {claim.asset}")
-            visit.beyond = permission.show(self.shop, self.spec, claim)
+            if claim.wanted:
+                visit.beyond = permission.show(self.shop, self.spec, claim)
             params = self._checked(claim)
             context = self._context(visit)
             self._admit(visit)
@@ -342,15 +343,14 @@ class ActionTask(Task):  # type: ignore[type-arg]
         self, claim: Claim, visit: Visit | None, *, failed: str, unknown: bool = False
     ) -> Outcome:
         settled = self.spec.read_only or (visit is not None and visit.undone)
-        maybe = unknown or (claim.effect == Effect.SENT and not settled)
-        if maybe and claim.wanted:
+        if unknown or (claim.effect == Effect.SENT and not settled):
             self._write(claim).ask_people(visit, failed)
         return Outcome(
             app_run_id=claim.id,
             attempt=claim.attempt,
             succeeded=False,
             message=failed,
-            effect=Effect.UNKNOWN.value if maybe else Effect.NONE.value,
+            effect=Effect.NONE.value,
             made=visit.made if visit else 0,
             shared=bool(self.spec.freshness),
             writes=not self.spec.read_only,

@@ -269,9 +269,11 @@ class TestOneIntent:
 
         assert bench.vendor.done == {("fence", "4"): 1}
 
-    def test_a_cancelled_run_leaves_what_it_sent_to_the_next_who_asks(self, bench: Bench) -> None:
+    def test_who_wants_what_a_cancelled_run_has_sent_waits_until_it_is_settled(
+        self, bench: Bench
+    ) -> None:
         """
-        It is unknown, and the next call verifies before it acts.
+        It is verified for the cancelled run, and shared.
         """
         from soar.cancellation import cancel
 
@@ -279,13 +281,14 @@ class TestOneIntent:
         run_id = bench.play(act("fence"))
         with bench.database.begin() as work:
             cancel(work, run_id, by="ada")
-        bench.sweep()
-        assert effects(bench) == [("fence", "target=4", "unknown", False)]
-
         bench.play(act("fence"))
+        assert bench.calls()[1]["follows"] == 1
+
+        let_pass(bench)
 
         assert bench.vendor.done == {("fence", "4"): 1}
         assert effects(bench) == [("fence", "target=4", "confirmed", False)]
+        assert [c["status"] for c in bench.calls()] == ["success", "success"]
 
 
 class TestUnknown:

@@ -127,7 +127,7 @@ def test_a_loop_is_given_each_socket_once_and_again_after_it_was_lost(
     hear(len(heard) + 3)
 
     assert len(added) == 2
-    for each in opened:
+    for each in (*opened, hub):
         each.close()
 
 

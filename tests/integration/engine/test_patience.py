@@ -8,7 +8,7 @@ Never: a wait of real time; the longest of each is taken, and Redis forgets it.
 from __future__ import annotations
 
 import random
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -263,7 +263,8 @@ def test_calls_that_are_put_off_together_make_the_lane_wait_once(bench: Bench) -
     assert told == [*spans, spans[-1]]
 
     limiter.put_off("sham", spans)
-    limiter.reopen("sham")
+    limiter.block("sham", timedelta(0), edited=datetime.now(UTC))
+    limiter.block("sham", timedelta(0), edited=datetime.now(UTC))
     assert limiter.put_off("sham", spans) == spans[0]
 
 

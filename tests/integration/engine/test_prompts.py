@@ -384,6 +384,7 @@ def test_the_owner_is_the_one_that_the_asking_block_has_set(bench: Bench) -> Non
     """
     What a block asks for before its prompt holds for the prompt.
     """
+    bench.do("insert into person (username) values ('olga')")
     bench.play(asking("user='event owner'", before="phantom.set_owner(container, 'olga')"))
 
     assert only(bench)["assignee"] == "olga"

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from soar import containment, health
-from soar.cancellation import cancel
 from soar.connector import Output
 from soar.domain.errors import Conflict, NotFound
 from soar.store.rows import Row
@@ -85,9 +84,10 @@ def broken(*_: Any) -> None:
 def leave(bench: Bench, mood: str = "lost", **more: Any) -> int:
     """Leave a fence of which nobody knows whether it stands, and no call; return its number."""
     bench.vendor.moods[("fence", "4")] = [mood]
-    run = bench.play(act("fence", **more))
-    with bench.database.begin() as work:
-        cancel(work, run, by="ada")
+    bench.play(act("fence", **more))
+    bench.do("update app_run set status = 'failed', effect = 'unknown', end_time = now()")
+    bench.do("update action_run set remaining = 0, end_time = now(), delivered_at = now()")
+    bench.do("update playbook_run set status = 'failed', end_time = now()")
     bench.sweep()
     return int(bench.rows("select max(id) as id from effect where status = 'unknown'")[0]["id"])
 

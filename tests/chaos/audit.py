@@ -15,6 +15,8 @@ from typing import Any
 from tests.chaos.facts import Facts, Row
 from tests.chaos.ground import LIMIT, SECONDS
 
+STANDSTILL = 90.0
+"""Seconds: three times what one loss may cost (an emptied Redis: 30 s)."""
 ENDED = ("success", "failed", "cancelled")
 WRITES: Mapping[str, tuple[str, str]] = {
     "block ip": ("block", "ip"),
@@ -44,6 +46,7 @@ def audit(facts: Facts, *, limit: int = LIMIT) -> list[Breach]:
         the_ledger_agrees,
         nobody_acts_unasked,
         nothing_is_left,
+        nothing_stands_still,
     )
     found = [breach for rule in rules for breach in rule(facts)]
     return found + list(lanes_hold(facts, limit))
@@ -238,6 +241,15 @@ def nothing_is_left(facts: Facts) -> Iterator[Breach]:
         yield _breach("messages left", "outbox", f"{facts.outbox} messages were never sent")
     if facts.flights:
         yield _breach("flights left", "flight", f"{facts.flights} lookups were never landed")
+
+
+def nothing_stands_still(facts: Facts) -> Iterator[Breach]:
+    """What was lost is found in time, though another fault comes before that, on a busy machine."""
+    for row in facts.still:
+        if row["gap"] > STANDSTILL:
+            where = f"container {row['container_id']}"
+            detail = f"{row['gap']:.0f} s from {row['since']!r} to {row['until']!r}"
+            yield _breach("stood still", where, detail)
 
 
 def lanes_hold(facts: Facts, limit: int) -> Iterator[Breach]:

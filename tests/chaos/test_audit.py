@@ -211,6 +211,12 @@ WRONG: dict[str, tuple[str, Callable[[Facts], Any]]] = {
     ),
     "messages that were never sent": ("messages left", lambda f: setattr(f, "outbox", 2)),
     "a lookup that never landed": ("flights left", lambda f: setattr(f, "flights", 1)),
+    "a case that nobody moved on": (
+        "stood still",
+        lambda f: f.still.append(
+            {"container_id": 1, "since": "x queued", "until": "x started", "gap": 90.5}
+        ),
+    ),
     "a burst above the limit": (
         "lane over its limit",
         lambda f: f.limited.extend([5.0 + i * 0.01 for i in range(60)]),

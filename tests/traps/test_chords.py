@@ -12,6 +12,7 @@ import pytest
 
 from soar.bus.app import ring_member
 from soar.lab.simulator import Fault
+from soar.store.calls import messages
 from tests.acceptance.conftest import eventually
 from tests.traps.conftest import Product, children
 from tests.traps.test_loss import blocks
@@ -80,8 +81,8 @@ def test_a_worker_killed_after_it_sent_the_body_does_not_have_it_applied_twice(
 
     case = product.alert("body-sent", CASE)
     (run,) = product.after(case)
-    for call in product.tries(run["id"]):
-        ring_member(product.house.app, call)
+    for member in messages(product.tries(run["id"])):
+        ring_member(product.house.app, member)
     eventually(lambda: product.waiting("palo_alto_prod") == product.unacknowledged() == 0)
 
     assert not armed.exists()

@@ -20,6 +20,8 @@ HERE = Path(__file__).parent
 BURST = 40
 FLOWS = 20
 SIZE = 10
+PATIENCE = 240
+"""Seconds for all bursts of one peer."""
 
 
 def compare() -> Iterator[str]:
@@ -44,7 +46,7 @@ def _director() -> str:
             "DIRECTOR_RESULT_BACKEND_URI": made.redis_url(10),
         }
         command = [_python_of("director"), str(HERE / "director_arm.py"), str(BURST)]
-        shown = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+        shown = _measured(command, env)
     how = f"of {SIZE} tasks and a last one, {BURST} at once"
     return _told("celery-director", "workflows", shown, how)
 
@@ -62,8 +64,19 @@ def _prefect() -> str:
             "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
         }
         command = [_python_of("prefect"), str(HERE / "prefect_arm.py"), str(FLOWS)]
-        shown = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+        shown = _measured(command, env)
     return _told("Prefect", "flows", shown, f"of {SIZE} tasks, {FLOWS} in a burst")
+
+
+def _measured(command: list[str], env: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    """Run an arm to its end, or say that it did not come to it."""
+    try:
+        return subprocess.run(
+            command, env=env, capture_output=True, text=True, check=False, timeout=PATIENCE
+        )
+    except subprocess.TimeoutExpired:
+        why = f"it did not end within {PATIENCE} s"
+        return subprocess.CompletedProcess(command, 1, stdout="", stderr=why)
 
 
 def _python_of(command: str) -> str:

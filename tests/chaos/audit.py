@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
+from soar.store.suspects import ACCUSED
 from tests.chaos.facts import Facts, Row
 from tests.chaos.ground import LIMIT, SECONDS
 
@@ -179,10 +180,15 @@ def _wanted(facts: Facts, key: tuple[str, str], calls: list[Row]) -> Iterator[Br
         yield _breach("effect doubled", where, f"{count} times; {said}")
     if not calls:
         yield _breach("intent lost", where, "no call was made for it")
-    elif count == 0 and not unknown:
+    elif count == 0 and not unknown and not any(map(_is_set_aside, calls)):
         yield _breach("effect missing", where, said)
     elif count == 1 and not unknown and not any(c["effect"] == "confirmed" for c in calls):
         yield _breach("effect denied", where, f"it happened, and the rows say: {said}")
+
+
+def _is_set_aside(call: Row) -> bool:
+    """Tell whether a call ended three workers, as far as anybody can know, and was not repeated."""
+    return bool(call["status"] == "failed" and call.get("crashes", 0) >= ACCUSED)
 
 
 def _said(calls: list[Row]) -> str:

@@ -259,3 +259,19 @@ def test_a_write_that_the_vendor_cut_off_may_be_sent_again() -> None:
     facts.turned_away["ticket"] = 1
 
     assert audit(facts) == []
+
+
+@pytest.mark.parametrize(("crashes", "breaches"), [(3, 0), (2, 1)])
+def test_a_call_whose_workers_were_killed_three_times_may_be_set_aside(
+    crashes: int, breaches: int
+) -> None:
+    """
+    The third kill cannot be told from a call that kills: it fails, and a person says what is so.
+    """
+    facts = right()
+    _set(facts.calls, 2, status="failed", effect="none", crashes=crashes)
+    _set(facts.ledger, 1, status="failed")
+    facts.heard[0][1]["members"][2][1] = "failed"
+    facts.effects["ticket", "chaos 1"] = 0
+
+    assert len(audit(facts)) == breaches

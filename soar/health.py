@@ -22,7 +22,7 @@ from soar.engine import sweep
 from soar.oidc import client as clients
 from soar.oidc.errors import ProviderAway
 from soar.oidc.provider import Provider
-from soar.settings import Settings
+from soar.settings import ALERT_GROUP, Settings
 from soar.store import migrate
 from soar.store.claims import CALL_SECONDS
 from soar.store.work import Work
@@ -36,7 +36,6 @@ NOTICE_SECONDS = 30.0
 """A notice that is due is sent at once, where a worker is free."""
 UNREAD_SECONDS = 60.0
 """A dead process's alerts are read by another after 30 s."""
-ALERT_GROUP = "soar"
 CRITICAL, WARNING, NOTICE = "critical", "warning", "notice"
 SEVERITIES = (CRITICAL, WARNING, NOTICE)
 

@@ -104,6 +104,8 @@ class Settings(BaseSettings):
         return tuple(label.strip() for label in self.labels.split(",") if label.strip())
 
 
+ALERT_GROUP = "soar"
+"""The consumer group that reads the stream of alerts."""
 RUNNING = "running.env"
 
 

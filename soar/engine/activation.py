@@ -15,7 +15,7 @@ from typing import Any
 from soar.domain.commands import Command
 from soar.engine.one_process import LeftProcess, alone
 from soar.engine.program import MissingBlock, Program, explain, place
-from soar.engine.stopwatch import BlockTooLong, is_deadly, within
+from soar.engine.stopwatch import BlockTooLong, is_interrupt, within
 from soar.phantom.desk import Desk, View, seated
 
 BLOCK_SECONDS = 20.0
@@ -88,7 +88,7 @@ def _called(
     except LeftProcess as raised:
         error = f"{what} was stopped: {place(raised, program.name)}it tried to {raised}"
     except BaseException as raised:
-        if isinstance(raised, KeyboardInterrupt) and not is_deadly():
-            raise  # somebody who tests a playbook wants to stop
+        if is_interrupt(raised):
+            raise
         error = f"{what} failed: {explain(raised, program.name)}"
     return Activation(commands=tuple(desk.commands), error=error, value=value)

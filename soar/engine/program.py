@@ -24,7 +24,7 @@ import soar.phantom.rules as rules
 from soar.domain.errors import SoarError
 from soar.engine import vault_paths
 from soar.engine.one_process import LeftProcess, alone
-from soar.engine.stopwatch import BlockTooLong, within
+from soar.engine.stopwatch import BlockTooLong, is_interrupt, within
 from soar.phantom import checks, dateparse, vault
 from soar.phantom.desk import NoBlock
 
@@ -220,7 +220,9 @@ def load(name: str, source: str, what: str = PLAYBOOK) -> Program:
     except LeftProcess as left:
         why = f"{place(left, name)}it tried to {left} while it was read"
         raise BadPlaybook(f"{what} {name!r} was stopped: {why}") from None
-    except (Exception, SystemExit) as error:
+    except BaseException as error:
+        if is_interrupt(error):
+            raise
         raise BadPlaybook(f"{what} {name!r} cannot be loaded: {explain(error, name)}") from error
     return Program(
         name=name,

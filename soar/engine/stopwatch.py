@@ -33,9 +33,9 @@ def end_processes() -> None:
     _deadly = True
 
 
-def is_deadly() -> bool:
-    """Tell whether this process ends with such a block."""
-    return _deadly
+def is_interrupt(raised: BaseException) -> bool:
+    """Tell whether somebody who tests a playbook wants to stop; in an engine nobody does."""
+    return isinstance(raised, KeyboardInterrupt) and not _deadly
 
 
 @contextmanager

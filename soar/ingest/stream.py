@@ -17,11 +17,11 @@ import redis
 
 from soar.domain.errors import BadInput, SoarError
 from soar.ingest.accept import accept, known_labels, parse
+from soar.settings import ALERT_GROUP
 from soar.store.database import Database
 from soar.store.errors import UNREACHABLE
 from soar.telemetry import log
 
-GROUP = "soar"
 BLOCK_MS = 2_000
 BATCH = 100
 IDLE_MS = 30_000
@@ -62,20 +62,20 @@ class StreamReader:
 
     def _ensure_group(self) -> None:
         try:
-            self.client.xgroup_create(self.stream, GROUP, id="0", mkstream=True)
+            self.client.xgroup_create(self.stream, ALERT_GROUP, id="0", mkstream=True)
         except redis.ResponseError as error:
             if "BUSYGROUP" not in str(error):
                 raise
 
     def _abandoned(self) -> list[Entry]:
         reply: Any = self.client.xautoclaim(
-            self.stream, GROUP, self.consumer, min_idle_time=IDLE_MS, count=BATCH
+            self.stream, ALERT_GROUP, self.consumer, min_idle_time=IDLE_MS, count=BATCH
         )
         return _entries(reply[1])
 
     def _new(self) -> list[Entry]:
         reply: Any = self.client.xreadgroup(
-            GROUP, self.consumer, {self.stream: ">"}, count=BATCH, block=BLOCK_MS
+            ALERT_GROUP, self.consumer, {self.stream: ">"}, count=BATCH, block=BLOCK_MS
         )
         if not reply:
             return []
@@ -101,7 +101,7 @@ class StreamReader:
         except Exception as error:
             log.exception("alert_not_read", entry=entry_id)
             self._put_aside(entry_id, fields, f"cannot be kept ({type(error).__name__})")
-        self.client.xack(self.stream, GROUP, entry_id)
+        self.client.xack(self.stream, ALERT_GROUP, entry_id)
 
     def _put_aside(self, entry_id: str, fields: dict[str, str], reason: str) -> None:
         log.warning("alert_refused", entry=entry_id)

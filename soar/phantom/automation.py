@@ -321,7 +321,10 @@ def playbook_block() -> Callable[[F], F]:
 
 
 def completed(
-    action_names: Any = None, playbook_names: Any = None, custom_function_names: Any = None
+    action_names: Any = None,
+    playbook_names: Any = None,
+    custom_function_names: Any = None,
+    trace: bool = False,
 ) -> bool:
     """
     Tell whether this run has been told of the completion of all these names.

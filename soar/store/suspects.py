@@ -12,6 +12,7 @@ one of them was, it is acquitted and made again. So one call that kills costs th
 
 from __future__ import annotations
 
+from soar.store.calls import RUNG
 from soar.store.claims import MOST_CRASHES, OWNER_ALIVE
 from soar.store.prepared import Hot
 from soar.store.rows import Queries, Row
@@ -19,7 +20,7 @@ from soar.store.rows import Queries, Row
 ACCUSED = MOST_CRASHES + 1
 """So many workers died of a call, of the last of which no other suspect could be the cause."""
 
-RUNG = "c.id, c.task, c.asset, c.join_id, c.run_id, c.severity_rank, c.lane_turn, c.status"
+_RUNG = ", ".join(f"c.{name}" for name in RUNG.split(", "))
 HELD = "c.status = 'parked' and c.parked_for = 'suspicion' and c.follows is not null"
 """It follows itself: so the index of those that follow finds it, and nobody else's end wakes it."""
 
@@ -38,7 +39,7 @@ _DIED = f"""
     parked_for = case when d.crashes + 1 >= {MOST_CRASHES} then 'suspicion' end,
     follows = case when d.crashes + 1 >= {MOST_CRASHES} then c.id end,
     message = case when d.crashes + 1 >= {MOST_CRASHES} then '{WHY}' else c.message end
-    from dead d where c.id = d.id returning {RUNG}
+    from dead d where c.id = d.id returning {_RUNG}
 """
 
 _BACK = "parked_for = null, follows = null, message = ''"
@@ -49,7 +50,7 @@ _LET_GO = f"""
       order by c.severity_rank, c.rung_at, c.id limit 1 for update skip locked)
     and not exists (select 1 from app_run o where o.crashes >= {MOST_CRASHES}
       and (o.status = 'running' or (o.status = 'pending' and o.rings = 0)))
-    returning {RUNG}
+    returning {_RUNG}
 """
 """What is rung in vain has nobody to make it: it keeps no other from being made."""
 

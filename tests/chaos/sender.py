@@ -13,7 +13,7 @@ from typing import Any
 
 import redis
 
-from soar.ingest.stream import GROUP
+from soar.settings import ALERT_GROUP
 from tests.chaos.ground import Ground, patiently
 from tests.chaos.plan import SOURCE, Alert
 
@@ -74,7 +74,7 @@ class Sender:
         stream, client = self.ground.house.settings.alert_stream, self.ground.valkey.client()
         try:
             there: Any = client.xrange(stream, entry, entry)
-            pending: Any = client.xpending_range(stream, GROUP, entry, entry, 1)
+            pending: Any = client.xpending_range(stream, ALERT_GROUP, entry, entry, 1)
             groups: Any = client.xinfo_groups(stream)
         except redis.RedisError:
             return False

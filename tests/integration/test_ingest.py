@@ -19,8 +19,9 @@ from soar import triggers
 from soar.bootstrap import House
 from soar.ingest import stream as streams
 from soar.ingest.accept import MAX_ALERT_BYTES
-from soar.ingest.stream import GROUP, StreamReader
+from soar.ingest.stream import StreamReader
 from soar.sentinel import connect
+from soar.settings import ALERT_GROUP
 
 ALERT = {
     "source_data_identifier": "a-1",
@@ -77,7 +78,7 @@ def dead(client: redis.Redis) -> list[str]:
 
 def left(client: redis.Redis) -> int:
     """Return how many entries were given out and not acknowledged."""
-    pending: Any = client.xpending("soar:alerts", GROUP)
+    pending: Any = client.xpending("soar:alerts", ALERT_GROUP)
     return int(pending["pending"])
 
 

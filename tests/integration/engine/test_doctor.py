@@ -15,7 +15,7 @@ import pytest
 from soar import health
 from soar.engine.sweep import MISCOUNTED
 from soar.health import Finding
-from soar.ingest import stream as stream_reader
+from soar.settings import ALERT_GROUP
 from soar.store.election import Election
 
 if TYPE_CHECKING:
@@ -296,7 +296,7 @@ def test_alerts_that_nobody_reads_are_found(bench: Bench, read_before: bool) -> 
     client: Any = bench.shop.limiter._script.registered_client
     stream = bench.settings.alert_stream
     if read_before:
-        client.xgroup_create(stream, stream_reader.GROUP, id="0", mkstream=True)
+        client.xgroup_create(stream, ALERT_GROUP, id="0", mkstream=True)
     assert unread(bench) == []
     client.xadd(stream, {"alert": "{}"}, id=f"{int((time.time() - 7200) * 1000)}-0")
     client.xadd(stream, {"alert": "{}"})
@@ -309,7 +309,7 @@ def test_alerts_that_a_dead_process_took_are_found(bench: Bench) -> None:
     They were delivered to it, and it has not kept them; what is young is left alone.
     """
     client: Any = bench.shop.limiter._script.registered_client
-    stream, group = bench.settings.alert_stream, stream_reader.GROUP
+    stream, group = bench.settings.alert_stream, ALERT_GROUP
     assert group == health.ALERT_GROUP
     client.xgroup_create(stream, group, id="0", mkstream=True)
     entry = client.xadd(stream, {"alert": "{}"}, id=f"{int((time.time() - 7200) * 1000)}-0")

@@ -360,6 +360,7 @@ def test_whatever_a_block_raises_fails_it(raised: str) -> None:
     [
         ("while True: pass", "it ran longer than 0.1 s while it was read"),
         ("import os; os.fork()", "line 1: it tried to start a process while it was read"),
+        ("raise GeneratorExit", "cannot be loaded: line 1: GeneratorExit"),
     ],
 )
 def test_a_playbook_that_does_not_stop_while_it_is_read_is_stopped(

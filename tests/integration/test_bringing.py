@@ -93,6 +93,20 @@ def test_an_export_is_imported_and_nothing_starts_because_of_it(
     ]
 
 
+def test_a_playbook_for_every_label_is_started_by_any(
+    soar: Soar, house: House, tmp_path: Path
+) -> None:
+    """
+    Splunk writes a star for that.
+    """
+    read(soar, "playbook", "import", exported(tmp_path, labels=["*"]))
+    assert starts(house, "events") == []
+
+    read(soar, "playbook", "activate", "block")
+
+    assert [starts(house, label) for label in ("others", "any at all")] == [["block"], ["block"]]
+
+
 def test_a_run_in_flight_keeps_the_version_it_began_with(
     soar: Soar, house: House, tmp_path: Path
 ) -> None:

@@ -276,3 +276,26 @@ def test_only_a_block_that_asked_for_nothing_is_kept_without_waiting_for_the_dis
 
     assert kept == ["off"] * lazy
     assert bench.rows("select 1 from action_run where delivered_at is null") == []
+
+
+def test_a_run_between_two_blocks_goes_on_with_the_text_it_began_with(bench: Bench) -> None:
+    """
+    A new version that is saved meanwhile is for the next run.
+    """
+    source = (
+        "import phantom.rules as phantom\n\n"
+        "def on_start(container):\n"
+        "    phantom.act('look up', parameters={'target': '4'}, callback=done)\n\n"
+        "def done(action, success, container, results, handle):\n"
+        "    phantom.comment(comment='VERSION')\n"
+    )
+    bench.start(source.replace("VERSION", "old"))
+    bench.deliver(bench.pending.pop(0))
+    with bench.database.begin() as work:
+        text = source.replace("VERSION", "new")
+        work.playbooks.save(name="tested", title="Tested", version="2", source=text)
+
+    bench.deliver_all()
+    assert bench.notes() == ["old"]
+    bench.play(text)
+    assert sorted(bench.notes()) == ["new", "old"]

@@ -69,3 +69,28 @@ def test_an_object_belongs_to_somebody(stage: Stage) -> None:
     assert "container_id: or playbook_name must be given" in stage.says(
         "phantom.save_object(key='k', value=1)"
     )
+
+
+def test_what_was_never_saved_is_an_empty_text(stage: Stage) -> None:
+    """
+    Whatever asks for it: a condition, or an assignment within one.
+    """
+    told = stage.says("""
+        told.append(phantom.get_run_data(key='never'))
+        if (kept := phantom.get_run_data(key='never')) == '':
+            told.append('nothing')
+    """)
+
+    assert told == ["", "nothing"]
+
+
+def test_names_of_fields_are_taken_as_they_are(stage: Stage) -> None:
+    """
+    In their own case: no other spelling of a field is tried.
+    """
+    told = stage.says("""
+        told.append(phantom.collect2(container, datapath=['artifact:*.cef.sourceaddress']))
+        told.append(phantom.collect2(container, datapath=['artifact:*.cef.sourceAddress']))
+    """)
+
+    assert told == [[[None], [None]], [["10.0.0.5"], ["10.0.0.5"]]]

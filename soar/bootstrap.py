@@ -26,12 +26,13 @@ from soar.bus.queues import consume_assets
 from soar.bus.relay import Afterwards, Relay
 from soar.bus.stall import notice_stalls
 from soar.domain.errors import BadInput
-from soar.limiter import DOUBTFUL, LEASE, Breaker, Limiter
+from soar.limiter import Breaker, Limiter
 from soar.pump import Pump
 from soar.settings import Settings
 from soar.signing import Signer, load_signer, load_verifier
 from soar.store.database import Database
 from soar.store.patience import patiently
+from soar.store.slots import Slots
 from soar.telemetry import configure
 from soar.vault import Vault
 
@@ -82,7 +83,7 @@ class House:
         )
         connect = sentinel.connect if patient else sentinel.glance
         client = connect(self.settings.redis_url.get_secret_value())
-        return Limiter(client, self._recent_calls, under_way=self._under_way, breaker=breaker)
+        return Limiter(client, self._recent_calls, slots=Slots(self.database), breaker=breaker)
 
     def pump(self) -> Pump:
         """Return the pump of all lanes."""
@@ -92,11 +93,6 @@ class House:
     def _recent_calls(self, slug: str, seconds: int) -> int:
         with self.database.begin() as work:
             return work.reads.recent_calls(slug, seconds)
-
-    def _under_way(self, slug: str) -> dict[str, timedelta]:
-        with self.database.begin() as work:
-            calls = work.reads.calls_under_way(slug)
-        return {call: LEASE if sure else DOUBTFUL for call, sure in calls.items()}
 
 
 def house(

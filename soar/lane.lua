@@ -1,12 +1,12 @@
 -- The lane of one asset: what its vendor allows, decided here alone, one caller after the other.
 -- KEYS: 1 the log of grants (sorted set: number of the grant -> when its call reaches the vendor),
---       2 the lane's state (hash), 3 the calls under way (sorted set: call -> end of its lease),
---       4 the log of grants by the moment they were for: a pace of our own spreads these
+--       2 the lane's state (hash),
+--       3 the log of grants by the moment they were for: a pace of our own spreads these
 -- ARGV: 1 what to do, 2 the time in microseconds ('' asks the server), 3 a JSON object.
 -- A lane that has not counted all that a budget needs answers 'cold': ask again with `recent`.
 -- Times are microseconds since 1970. A sliding log, not a bucket: never more than `calls` grants
 -- in any window. The time of a grant may lie a moment ahead (`hold`): its caller waits for it.
-local LOG, LANE, BUSY, PACE = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local LOG, LANE, PACE = KEYS[1], KEYS[2], KEYS[3]
 local doing, given = ARGV[1], cjson.decode(ARGV[3])
 local now = tonumber(ARGV[2])
 if not now then
@@ -110,22 +110,13 @@ local function earliest(from, cost, sim)
   return at
 end
 
-local function full()
-  if given.concurrency == 0 then return false end
-  redis.call('ZREMRANGEBYSCORE', BUSY, '-inf', now)
-  return redis.call('ZCARD', BUSY) >= given.concurrency
-end
-
 local function late(reports)  -- calls that left their worker later than their grant says
   for _, report in ipairs(reports) do
     for i = 0, report.cost - 1 do
-      if report.late > 0 then  -- a grant that the lane has forgotten counts from now
-        local at = redis.call('ZSCORE', LOG, text(report.grant - i))
-        at = at and tonumber(at) + report.late or now
-        redis.call('ZADD', LOG, at, text(report.grant - i))
-      end
+      local at = redis.call('ZSCORE', LOG, text(report.grant - i))
+      at = at and tonumber(at) + report.late or now  -- a grant that the lane forgot counts from now
+      redis.call('ZADD', LOG, at, text(report.grant - i))
     end
-    if report.call then redis.call('ZREM', BUSY, report.call) end
   end
 end
 
@@ -194,13 +185,9 @@ local function learn()
       redis.call('HSET', LANE, quota.name .. ':begin', text(begin), quota.name .. ':spent', used)
     end
   end
-  if given.concurrency > 0 and not has.slots then
-    redis.call('ZREMRANGEBYSCORE', BUSY, '-inf', now)
-    for _, call in ipairs(given.going) do redis.call('ZADD', BUSY, 'NX', now + call[2], call[1]) end
-  end
   if not counted then  -- all was lost: what is late is among what PostgreSQL knows
     redis.call('HSET', LANE, 'number', text(now))
-    for _, report in ipairs(given.reports or {}) do report.late = 0 end
+    given.reports = {}
   end
   redis.call('HSET', LANE, 'counts', given.counts)
   counted = given.counts
@@ -216,12 +203,10 @@ if cold then learn() end
 
 if doing == 'take' then
   late(given.reports)
-  if given.call ~= '' then redis.call('ZREM', BUSY, given.call) end  -- its worker died
-  if full() then return {'no', text(given.busy), 'concurrency'} end
   local at = earliest(now, given.cost)
   if at > now + given.hold then
     redis.call('PUBLISH', given.told, given.slug)  -- the pump planned wrong: it looks again
-    return {'no', text(at - now), 'budget'}
+    return {'no', text(at - now)}
   end
   redis.call('HINCRBY', LANE, 'grants', given.cost)
   count(given.cost, now)
@@ -240,7 +225,6 @@ if doing == 'take' then
     local used = spent(quota, begin, finish) + given.cost
     redis.call('HSET', LANE, quota.name .. ':begin', text(begin), quota.name .. ':spent', used)
   end
-  if given.concurrency > 0 then redis.call('ZADD', BUSY, now + given.lease, given.call) end
   local failures = number('failures')
   if failures >= given.failures then redis.call('HSET', LANE, 'probe', text(at + given.lease)) end
   return {'yes', text(at - now), text(grant), text(failures + number('put off'))}
@@ -261,9 +245,7 @@ elseif doing == 'state' then
     limits[i] = redis.call('ZCOUNT', LOG, '(' .. text(now - limit.window), '+inf')
   end
   for i, quota in ipairs(given.quotas) do quotas[i] = spent(quota, quota.edges[1], quota.edges[2]) end
-  full()
   return {cjson.encode({limits = limits, quotas = quotas, grants = number('grants'),
     asked = number('asked'), failures = number('failures'), closed = math.max(0, number('closed') - now),
-    blocked = math.max(0, number('blocked') - now), minute = since(now - 60000000),
-    busy = given.concurrency > 0 and redis.call('ZCARD', BUSY) or 0})}
+    blocked = math.max(0, number('blocked') - now), minute = since(now - 60000000)})}
 end

@@ -105,7 +105,8 @@ def lanes(work: Work, limiter: Limiter, *, only: str | None = None) -> list[Lane
         counts = {only: counts[only]} if only in counts else {}
         if not (assets or counts):
             raise NotFound(f"there is no asset {only!r}: see `soar asset list`")
-    saved, asking = work.lanes.saved(hours=24), _Asking(work=work, limiter=limiter)
+    saved, going = work.lanes.saved(hours=24), work.lanes.under_way(asset=only or "")
+    asking = _Asking(work=work, limiter=limiter, going=going)
     found = [_lane(asset, counts.pop(asset.slug, []), saved, asking) for asset in assets]
     found += [_deleted(slug, rows) for slug, rows in counts.items()]
     return sorted(found, key=lambda lane: lane.asset)
@@ -117,6 +118,8 @@ class _Asking:
 
     work: Work
     limiter: Limiter
+    going: Mapping[str, int]
+    """The calls under way of each asset that limits them."""
     away: bool = False
 
     def __call__(self, asset: Asset, rank: int) -> tuple[LaneState | None, timedelta | None]:
@@ -130,7 +133,8 @@ class _Asking:
         except RetryLater:
             self.away = True
             return None, None
-        return state, _with_slots(self.work, asset, state, 1, next(iter(times), None))
+        going = self.going.get(asset.slug, 0)
+        return state, _with_slots(self.work, asset, going, 1, next(iter(times), None))
 
 
 def _lane(
@@ -149,7 +153,7 @@ def _lane(
         spent=tuple(_spent(rule, n) for rule, n in found.spent) if found else (),
         last_minute=found.last_minute if found else 0,
         grants=found.grants if found else 0,
-        under_way=found.busy if found else 0,
+        under_way=asking.going.get(asset.slug, 0),
         saved=saved.get(asset.slug, 0),
         opens_in=None if asset.closed else next_in,
     )
@@ -232,17 +236,16 @@ def _expected(work: Work, limiter: Limiter, row: Mapping[str, Any]) -> timedelta
     try:
         count, edited = min(position, PLANNED), asset.updated_at
         times = limiter.look(asset.slug, budget, count, edited=edited)
-        slots = bool(budget.concurrency)
-        state = limiter.state(asset.slug, budget, edited=edited) if slots else None
     except RetryLater:
         return None
     rest = (position - len(times)) * _interval(budget)
     permitted = (times[-1] if times else timedelta(0)) + rest
-    return _with_slots(work, asset, state, position, permitted) if state else permitted
+    going = work.lanes.under_way(asset=asset.slug).get(asset.slug, 0)
+    return _with_slots(work, asset, going, position, permitted)
 
 
 def _with_slots(
-    work: Work, asset: Asset, state: LaneState, position: int, permitted: timedelta | None
+    work: Work, asset: Asset, going: int, position: int, permitted: timedelta | None
 ) -> timedelta | None:
     """
     Return when a call may go that its limits permit then, if calls at once are limited too.
@@ -250,7 +253,7 @@ def _with_slots(
     Those that find no free slot go as calls under way end, each after a call's usual time.
     """
     slots = asset.budget.concurrency
-    behind = position - max(0, slots - state.busy)
+    behind = position - max(0, slots - going)
     if not slots or behind <= 0 or permitted is None:
         return permitted
     usual = work.lanes.duration(asset.slug)

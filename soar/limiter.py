@@ -11,11 +11,11 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from importlib import resources
-from typing import Any
+from typing import Any, Protocol
 
 import redis
 
@@ -34,14 +34,12 @@ GUARD = timedelta(seconds=1)
 EDGES = 8
 """How many beginnings of a quota's periods the script is told: so far a look sees exactly."""
 LEASE = timedelta(seconds=180)
-DOUBTFUL = timedelta(seconds=15)
-"""So long a call holds a place of an emptied lane of which only its claim is known."""
+"""So long is waited for the one call that tries a closed lane."""
 BUSY = timedelta(milliseconds=200)
 CHANNEL = "soar:lanes"
 """Where the script tells which lane had to refuse a call, for whoever planned that call."""
 ON_THE_WAY, ON_THE_WAY_SHARE = 0.1, 0.25
-"""Seconds, or share of the shortest window if that is more, within which a request that was sent
-has reached its vendor (or was answered)."""
+"""Seconds, or share of the shortest window if more, in which what was sent reaches its vendor."""
 FLUSH_SHARE = 0.6  # of the shortest window: so soon Redis must know of a call that was late
 
 
@@ -70,7 +68,6 @@ class LaneState:
     """How often this lane's script ran since Redis was last empty."""
     last_minute: int
     """How many calls were granted within a minute, to the second."""
-    busy: int
     failures: int
     blocked: timedelta
     closed: timedelta
@@ -85,18 +82,23 @@ class Breaker:
     longest: timedelta = timedelta(minutes=5)
 
 
-def _none(_: str) -> Mapping[str, timedelta]:
-    """Know of no call under way."""
-    return {}
+class Slots(Protocol):
+    """Who counts the calls at once of each asset; such a limit is no matter of time."""
+
+    def take(self, asset: str, most: int, call: str) -> bool:
+        """Take one of *most* slots for a call, or keep its own; False if all are taken."""
+
+    def leave(self, call: str) -> None:
+        """Give a slot back, unless the call's own end does."""
 
 
 class Limiter:
     """
-    Takes calls from budgets; every decision is one run of one script.
+    Takes calls from budgets; every decision about time is one run of one script.
 
     *edited* is when the asset that is asked for was edited last: a newer one opens its lane.
-    What a cold lane learns from PostgreSQL: *recent_calls* of an asset within so many seconds,
-    and the calls *under_way*, each with how long it is taken to be, if it does not end before.
+    What a cold lane learns from PostgreSQL: *recent_calls* of an asset within so many seconds.
+    Calls at once are limited by *slots*, in PostgreSQL: those that end there need tell nobody.
     """
 
     def __init__(
@@ -104,7 +106,7 @@ class Limiter:
         client: redis.Redis,
         recent_calls: Callable[[str, int], int],
         *,
-        under_way: Callable[[str], Mapping[str, timedelta]] = _none,
+        slots: Slots | None = None,
         breaker: Breaker | None = None,
         clock: Callable[[], str] = str,
         passes: Passes | None = None,
@@ -112,7 +114,7 @@ class Limiter:
         script = resources.files("soar").joinpath("lane.lua").read_text(encoding="utf-8")
         self._client: Any = client
         self._script: Any = client.register_script(script)
-        self._recent_calls, self._under_way = recent_calls, under_way
+        self._recent_calls, self._slots = recent_calls, slots
         self._breaker = breaker or Breaker()
         self._clock = clock
         self._reports = Reports()
@@ -131,11 +133,27 @@ class Limiter:
         edited: datetime | None = None,
     ) -> Admission:
         """Take one call (that makes *cost* requests) from the asset's budget, if it is free."""
+        if not budget.concurrency:
+            return self._take(slug, budget, call=call, cost=cost, edited=edited)
+        assert self._slots
+        if not self._slots.take(slug, budget.concurrency, call):
+            return Admission(granted=False, wait=BUSY, why="concurrency")
+        admission = None
+        try:
+            admission = self._take(slug, budget, call=call, cost=cost, edited=edited)
+        finally:
+            if admission is None or not admission.granted:
+                self._slots.leave(call)
+        return admission
+
+    def _take(
+        self, slug: str, budget: Budget, *, call: str, cost: int, edited: datetime | None
+    ) -> Admission:
         asked = time.monotonic()
-        if budget.unlimited and self._passes.use(slug, cost):
+        if budget.untimed and self._passes.use(slug, cost):
             return Admission(granted=True, wait=NOW, cost=cost, call=call, asked=asked)
         reports, also = self._reports.of(slug), self._passes.count(slug)
-        asking = {"call": call, "cost": cost, "edited": _moment(edited), "reports": reports}
+        asking = {"cost": cost, "edited": _moment(edited), "reports": reports}
         try:
             answer = self._ask(slug, budget, "take", **asking, also=[also.calls, _micro(also.ago)])
         except RetryLater:
@@ -143,7 +161,7 @@ class Limiter:
             self._passes.keep(slug, also)
             raise
         if answer[0] == b"yes":
-            if budget.unlimited and answer[1] == answer[3] == b"0":
+            if budget.untimed and answer[1] == answer[3] == b"0":
                 self._passes.give(slug)
             return Admission(
                 granted=True,
@@ -154,7 +172,7 @@ class Limiter:
                 shaky=int(answer[3]) > 0,
                 asked=asked,
             )
-        return Admission(granted=False, wait=_span(answer[1]), why=answer[2].decode())
+        return Admission(granted=False, wait=_span(answer[1]), why="budget")
 
     def look(
         self, slug: str, budget: Budget, count: int, *, edited: datetime | None = None
@@ -174,7 +192,6 @@ class Limiter:
             grants=int(found["grants"]),
             asked=int(found["asked"]),
             last_minute=int(found["minute"]),
-            busy=int(found["busy"]),
             failures=int(found["failures"]),
             blocked=timedelta(microseconds=found["blocked"]),
             closed=timedelta(microseconds=found["closed"]),
@@ -196,27 +213,20 @@ class Limiter:
         was sent and the vendor's answer came. A call that was slower on its way than its grant
         allowed for is counted from when it had arrived at the latest.
         """
-        windows = [limit for limit in budget.limits if not limit.pace]
-        if not windows and not budget.concurrency:
+        if budget.concurrency and self._slots:
+            self._slots.leave(admission.call)
+        if not (windows := [limit for limit in budget.limits if not limit.pace]):
             return
         now = time.monotonic()
-        shortest = min((w.per.total_seconds() for w in windows), default=1.0)
+        shortest = min(w.per.total_seconds() for w in windows)
         on_the_way = max(ON_THE_WAY, shortest * ON_THE_WAY_SHARE)
         arrived = min(now, answered or now, (sent or now) + on_the_way)
         way = arrived - admission.asked - admission.wait.total_seconds()
-        slack = min((w.slack.total_seconds() for w in windows), default=0.0)
-        late = _micro(timedelta(seconds=way - slack)) if windows else 0
-        if late <= 0 and not budget.concurrency:
-            return
-        report: dict[str, Any] = {
-            "grant": admission.grant,
-            "cost": admission.cost,
-            "late": max(0, late),
-        }
-        if budget.concurrency:
-            report["call"] = admission.call
-        self._reports.add(slug, report, within=0 if budget.concurrency else shortest * FLUSH_SHARE)
-        self._start_reporting()
+        late = _micro(timedelta(seconds=way) - min(w.slack for w in windows))
+        if late > 0:
+            report = {"grant": admission.grant, "cost": admission.cost, "late": late}
+            self._reports.add(slug, report, within=shortest * FLUSH_SHARE)
+            self._start_reporting()
 
     def block(self, slug: str, span: timedelta, *, edited: datetime | None = None) -> None:
         """Keep the lane closed for *span*: its vendor asked to wait."""
@@ -269,18 +279,11 @@ class Limiter:
         answer = self._run(slug, budget, doing, more)
         if answer == [b"cold"]:
             recent, spent = self._past(slug, budget, claimed=doing == "take")
-            going = self._under_way(slug) if budget.concurrency else {}
-            leases = [(call, _micro(lease)) for call, lease in going.items()]
-            again = {**more, "recent": recent, "going": leases}
-            answer = self._run(slug, budget, doing, again, spent=spent)
+            answer = self._run(slug, budget, doing, {**more, "recent": recent}, spent=spent)
         return answer
 
     def _past(self, slug: str, budget: Budget, *, claimed: bool) -> tuple[int, list[int]]:
-        """
-        Return what PostgreSQL knows of a cold lane: its recent calls, and those of each quota.
-
-        A call that asks is *claimed*, and so counted there, but not made yet.
-        """
+        """Return the calls PostgreSQL knows: recent ones, those of quotas; without who asks."""
         recent = 0
         if budget.limits:
             seconds = int(budget.longest.total_seconds()) + 2
@@ -303,7 +306,7 @@ class Limiter:
         self.asked += 1
         try:
             answer: list[bytes] = self._script(
-                keys=[f"{key}:log", key, f"{key}:busy", f"{key}:pace"],
+                keys=[f"{key}:log", key, f"{key}:pace"],
                 args=[
                     doing,
                     self._clock(),
@@ -329,11 +332,9 @@ class Limiter:
             "keep": _keep(budget),
             "counts": _counts(budget),
             "edited": 0,
-            "concurrency": budget.concurrency,
             "lease": _micro(LEASE),
             "hold": _micro(HOLD),
             "told": CHANNEL,
-            "busy": _micro(BUSY),
             "failures": self._breaker.failures,
             "closed": _micro(self._breaker.closed),
             "longest": _micro(self._breaker.longest),
@@ -381,10 +382,7 @@ def _keep(budget: Budget) -> int:
 def _counts(budget: Budget) -> str:
     """Return what a grant of that budget is counted for; a share of it counts the same."""
     paced = any(limit.pace for limit in budget.limits)
-    rules = (
-        ["pace"] * paced + ["slots"] * (budget.concurrency > 0) + list(map(_name, budget.quotas))
-    )
-    return " ".join([str(_keep(budget)), *rules])
+    return " ".join([str(_keep(budget)), *["pace"] * paced, *map(_name, budget.quotas)])
 
 
 def _moment(edited: datetime | None) -> int:

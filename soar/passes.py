@@ -2,7 +2,8 @@
 Lanes without limits that were found open a moment ago: their next calls need not ask.
 
 In: an asset's slug. Out: whether a call may go unasked, and how many went so.
-Never: a pass for an asset that counts anything, or one that outlives word of a closed lane.
+Never: a pass for an asset whose calls are counted by time, or one that outlives word of a closed
+lane.
 """
 
 from __future__ import annotations

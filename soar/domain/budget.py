@@ -91,9 +91,9 @@ class Budget:
     """Per cent of each limit and quota that only critical calls may use."""
 
     @property
-    def unlimited(self) -> bool:
-        """Whether nothing is counted."""
-        return not (self.limits or self.quotas or self.concurrency)
+    def untimed(self) -> bool:
+        """Whether no time is counted: calls may go at any moment, if not too many at once."""
+        return not (self.limits or self.quotas)
 
     @property
     def longest(self) -> timedelta:

@@ -96,6 +96,7 @@ class Sweep:
             poisoned = work.suspects.poisoned()
             work.calls.expired_workers()
             work.calls.landed()
+            work.lanes.forget_slots()
         for row in poisoned:
             self._fail_poisoned(row)
 

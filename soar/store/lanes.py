@@ -14,6 +14,7 @@ from soar.store.calls import RUNG
 from soar.store.claims import IN_LANE, USED
 from soar.store.prepared import Hot
 from soar.store.rows import Queries, Row, storable
+from soar.store.slots import HELD
 
 HEAD = "order by severity_rank, lane_turn, id limit :count for update skip locked"
 OLDEST = "and lane_since < now() - make_interval(secs => :seconds) order by lane_since, id"
@@ -135,6 +136,21 @@ class Lanes(Queries):
             from app_run where {IN_LANE} group by asset, severity_rank order by 1, 2
             """
         )
+
+    def under_way(self, *, asset: str = "") -> dict[str, int]:
+        """Return how many calls are under way, where calls at once are limited; or of one asset."""
+        rows = self._all(
+            f"""
+            select s.asset, count(*) as calls from slot s
+            where {HELD} and (:asset = '' or s.asset = :asset) group by 1
+            """,
+            asset=asset,
+        )
+        return {row["asset"]: int(row["calls"]) for row in rows}
+
+    def forget_slots(self) -> None:
+        """Forget the slots of which nobody may be left, as of assets that are called no more."""
+        self._do("delete from slot where until < now()")
 
     def saved(self, *, hours: int) -> dict[str, int]:
         """Return how many calls of each asset were spared of late by another one's answer."""

@@ -180,18 +180,3 @@ class Reads(Queries):
         assert row is not None
         made = int(row["ended"] + row["made"])
         return made + (int(row["running"]) if made or row["long"] else 0)
-
-    def calls_under_way(self, asset: str) -> dict[str, bool]:
-        """
-        Return the calls that an asset may be answering, and of each whether it is for sure.
-
-        One that was claimed just now may be about to ask, or to be parked behind others.
-        """
-        rows = self._all(
-            """
-            select id, claimed_at < now() - interval '5 seconds' as sure from app_run
-            where asset = :asset and status = 'running'
-            """,
-            asset=asset,
-        )
-        return {str(row["id"]): row["sure"] for row in rows}

@@ -62,6 +62,7 @@ from soar.store.policies import policy as policy
 from soar.store.roles import role as role
 from soar.store.run_state import run_state as run_state
 from soar.store.shadow import shadow as shadow
+from soar.store.slots import slot as slot
 from soar.store.tenants import tenant as tenant
 from soar.store.views import approval_view as approval_view
 

@@ -10,6 +10,7 @@ Never: a part replaced: calls wait in PostgreSQL, the clock pumps them, real Cel
 end; ``pace`` compares the shortest time that the calls made would have needed with the time they
 took; ``worst_excess`` is how many calls the worst sliding window held above the limit; ``busy`` is
 the part of the machine's processors in use meanwhile: at 1.0 it is the machine that limits.
+Of calls at once the lab takes 0.1 s each: no 0.1 s may see more arrivals than that.
 """
 
 from __future__ import annotations
@@ -19,7 +20,9 @@ import json
 import os
 import random
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -28,9 +31,12 @@ from rich.console import Console
 from rich.table import Table
 
 from soar.demo.furnish import Lab
-from soar.domain.budget import Budget, budget_of
+from soar.domain.budget import Budget, Limit, budget_of
+from soar.lab.simulator import Fault
 
 THREADS = (6, 5, 5)
+ANSWER = timedelta(seconds=0.1)
+"""So long the lab takes for a call of an asset that is limited to some at once."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,16 +46,32 @@ class Scenario:
     limit: str
     burst: int
     seconds: float
+    at_once: int = 0
+    """Calls at once, instead of a limit by time."""
 
     @property
     def slug(self) -> str:
         """The asset that has this limit."""
-        return f"bench_{self.limit.replace('/', '_')}_{self.burst}"
+        return f"bench_{self.limit.replace('/', '_').replace(' ', '_')}_{self.burst}"
+
+    @property
+    def configuration(self) -> dict[str, Any]:
+        """What is set of the asset."""
+        if self.at_once:
+            return {"rate_limit": False, "concurrency": self.at_once}
+        return {"rate_limit": self.limit, "burst": self.burst}
 
     @property
     def budget(self) -> Budget:
         """The limit as the product reads it."""
-        return budget_of({"rate_limit": self.limit, "burst": self.burst})
+        return budget_of(self.configuration)
+
+    @property
+    def limits(self) -> tuple[Limit, ...]:
+        """What the lab may see: of calls at once each takes the same time there."""
+        if self.at_once:
+            return (Limit(calls=self.at_once, per=ANSWER),)
+        return self.budget.limits
 
 
 SCENARIOS = (
@@ -59,6 +81,7 @@ SCENARIOS = (
     Scenario(limit="10/second", burst=20, seconds=20.95),
     Scenario(limit="200/second", burst=1, seconds=30.95),
     Scenario(limit="200/second", burst=20, seconds=30.95),
+    Scenario(limit="4 at once", burst=4, seconds=20.95, at_once=4),
 )
 
 
@@ -77,22 +100,22 @@ class Row:
     busy: float
 
 
-def ideal_times(budget: Budget, count: int) -> list[float]:
-    """Return the earliest times of *count* calls under every limit of a budget."""
+def ideal_times(limits: Sequence[Limit], count: int) -> list[float]:
+    """Return the earliest times of *count* calls under every one of some limits."""
     times: list[float] = []
     for number in range(count):
         earliest = times[-1] if times else 0.0
-        for limit in budget.limits:
+        for limit in limits:
             if number >= limit.calls:
                 earliest = max(earliest, times[number - limit.calls] + limit.per.total_seconds())
         times.append(earliest)
     return times
 
 
-def excess(budget: Budget, arrivals: list[float]) -> int:
+def excess(limits: Sequence[Limit], arrivals: list[float]) -> int:
     """Return how many calls the worst window held above what the vendor allows."""
     worst = 0
-    for limit in budget.limits:
+    for limit in limits:
         if limit.pace:
             continue
         first = 0
@@ -105,9 +128,12 @@ def excess(budget: Budget, arrivals: list[float]) -> int:
 
 def fill(pool: Ground, scenario: Scenario, chance: random.Random) -> None:
     """Let more calls wait for an asset than it can be called in the time of its scenario."""
-    times = ideal_times(scenario.budget, 9000)
+    times = ideal_times(scenario.limits, 9000)
     count = len([t for t in times if t <= scenario.seconds]) + 50
-    pool.asset(scenario.slug, rate_limit=scenario.limit, burst=scenario.burst)
+    pool.asset(scenario.slug, **scenario.configuration)
+    if scenario.at_once:
+        slow = Fault(vendor="virustotal", kind="latency", times=9000, value=ANSWER.total_seconds())
+        pool.lab.http.lab.faults.append(slow)
     pool.park(scenario.slug, [f"h{n}-{chance.getrandbits(40):x}.example" for n in range(count)])
 
 
@@ -124,8 +150,8 @@ def measure(pool: Ground, scenario: Scenario) -> Row:
     state = limiter.state(scenario.slug, scenario.budget)
     at = sorted(a["at"] for a in lab.http.lab.log("virustotal") if _of(a, hosts) == scenario.slug)
     within = [t - at[0] for t in at if t <= at[0] + scenario.seconds]
-    ideal = len([t for t in ideal_times(scenario.budget, 9000) if t <= scenario.seconds])
-    needed = ideal_times(scenario.budget, len(within))[-1]
+    ideal = len([t for t in ideal_times(scenario.limits, 9000) if t <= scenario.seconds])
+    needed = ideal_times(scenario.limits, len(within))[-1]
     return Row(
         limit=scenario.limit,
         burst=scenario.burst,
@@ -133,7 +159,7 @@ def measure(pool: Ground, scenario: Scenario) -> Row:
         ideal=ideal,
         granted_over_ideal=round(len(within) / ideal, 4),
         pace=round(needed / within[-1], 4) if within[-1] else 1.0,
-        worst_excess=max(0, excess(scenario.budget, at)),
+        worst_excess=max(0, excess(scenario.limits, at)),
         calls_per_grant=round((state.asked - 1) / max(1, state.grants), 3),
         busy=round(busy, 2),
     )
@@ -192,6 +218,7 @@ def _warm_up(pool: Ground) -> None:
 
 
 def _finish(pool: Ground, scenario: Scenario) -> None:
+    pool.lab.http.lab.faults.clear()
     with pool.house.database.begin() as work:
         work.containers._do(
             "delete from app_run where asset = :a and status = 'parked'", a=scenario.slug
@@ -202,7 +229,7 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n")[0])
     parser.add_argument("--json", action="store_true", help="print a JSON list of rows")
-    parser.add_argument("--only", default="", help="only limits that begin so, as in 200")
+    parser.add_argument("--only", default="", help="only limits that begin so, as in 200 or '4 at'")
     parser.add_argument("--seed", type=int, default=1, help="seed of the indicators")
     given = parser.parse_args()
     rows = run(tuple(s for s in SCENARIOS if s.limit.startswith(given.only)), given.seed)

@@ -7,13 +7,12 @@ Never: code shared with the script; it counts lists of grants and tries moments.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from soar.domain.budget import Budget, Limit, Quota
-from soar.limiter import BUSY, GUARD, HOLD, LEASE, Admission, Breaker
+from soar.limiter import GUARD, HOLD, LEASE, Admission, Breaker
 
 BREAKER = Breaker(failures=2, closed=timedelta(seconds=1), longest=timedelta(seconds=5))
 MICRO = timedelta(microseconds=1)
@@ -46,7 +45,6 @@ class Counts(NamedTuple):
     keep: int
     """For how long a grant is in the log; 0: it is in none."""
     paced: bool
-    slots: bool
     quotas: frozenset[tuple[str, timedelta]]
 
 
@@ -55,7 +53,6 @@ def counts_of(budget: Budget) -> Counts:
     return Counts(
         keep=micros(budget.longest) + 2_000_000 if budget.limits else 0,
         paced=any(limit.pace for limit in budget.limits),
-        slots=budget.concurrency > 0,
         quotas=frozenset((quota.period, quota.reset) for quota in budget.quotas),
     )
 
@@ -66,7 +63,6 @@ class Grant:
 
     at: int
     cost: int
-    call: str = ""
     late: int = 0
     told: int = 0
     """So much of *late* the lane knows."""
@@ -93,8 +89,7 @@ class Model:
 
     grants: list[Grant] = field(default_factory=list)
     spent: dict[tuple[str, int], int] = field(default_factory=dict)
-    busy: dict[str, int] = field(default_factory=dict)
-    reports: list[tuple[Grant, str]] = field(default_factory=list)
+    reports: list[Grant] = field(default_factory=list)
     counts: Counts | None = None
     """What the last grant was counted for; none: the lane is empty."""
     seconds: dict[int, int] = field(default_factory=dict)
@@ -116,11 +111,10 @@ class Model:
         self.edited = max(self.edited, edited)
 
     def hear(self, now: int) -> None:
-        """Learn of calls that left late or are over; one that is forgotten counts from now."""
-        for grant, call in self.reports:
+        """Learn of calls that left late; one that is forgotten counts from now."""
+        for grant in self.reports:
             grant.told = grant.late
-            self.busy.pop(call, None)
-            if grant.late and grant not in self.grants:
+            if grant not in self.grants:
                 self.grants.append(Grant(at=now, cost=grant.cost))
         self.reports.clear()
 
@@ -128,17 +122,12 @@ class Model:
         """Whether a budget needs to know more than was counted."""
         needs, has = counts_of(budget), self.counts
         return has is None or not (
-            needs.keep <= has.keep
-            and needs.paced <= has.paced
-            and needs.slots <= has.slots
-            and needs.quotas <= has.quotas
+            needs.keep <= has.keep and needs.paced <= has.paced and needs.quotas <= has.quotas
         )
 
-    def warm(
-        self, now: int, budget: Budget, recent: int, spent: list[int], going: Iterable[str]
-    ) -> None:
+    def warm(self, now: int, budget: Budget, recent: int, spent: list[int]) -> None:
         """Learn what was not counted, as if just spent."""
-        needs, has = counts_of(budget), self.counts or Counts(-1, False, False, frozenset())
+        needs, has = counts_of(budget), self.counts or Counts(-1, False, frozenset())
         self.counts = needs
         if needs.keep > max(0, has.keep):
             known = sum(g.cost for g in self.grants if g.seen > now - needs.keep)
@@ -153,9 +142,6 @@ class Model:
                 begin = period(quota, now)[0]
                 known = self.spent.get((quota.period, begin), 0)
                 self.spent[quota.period, begin] = max(known, used, self.since(now, begin))
-        if needs.slots and not has.slots:
-            self.under_way(now)
-            self.busy = {call: now + micros(LEASE) for call in going} | self.busy
 
     def since(self, now: int, moment: int) -> int:
         """Return how many calls were granted since a moment of the last minute."""
@@ -186,11 +172,6 @@ class Model:
             moments |= {edge + micros(GUARD) for edge in period(quota, start)}
         return next(m for m in sorted(moments) if m >= start and self.fits(m, budget, cost))
 
-    def under_way(self, now: int) -> int:
-        """Return how many calls hold a slot."""
-        self.busy = {call: end for call, end in self.busy.items() if end > now}
-        return len(self.busy)
-
     def grant(self, at: int, budget: Budget, cost: int) -> Grant:
         """Write down a call that goes at a moment."""
         made = Grant(at=at, cost=cost)
@@ -208,25 +189,20 @@ class Model:
         if budget.limits:
             self.grants = [g for g in self.grants if g.seen > now - self.counts.keep]
 
-    def take(self, now: int, budget: Budget, cost: int, call: str) -> tuple[Admission, Grant]:
+    def take(self, now: int, budget: Budget, cost: int) -> tuple[Admission, Grant]:
         """Return what the lane must answer, and the grant if there is one."""
         self.hear(now)
-        self.busy.pop(call, None)
         none = Grant(at=0, cost=0)
-        if budget.concurrency and self.under_way(now) >= budget.concurrency:
-            return Admission(granted=False, wait=BUSY, why="concurrency"), none
         at = self.earliest(now, budget, cost)
         wait = (at - now) * MICRO
         if wait > HOLD:
             return Admission(granted=False, wait=wait, why="budget"), none
-        if budget.concurrency:
-            self.busy[call] = now + micros(LEASE)
         if self.shaky:
             self.probe = at + micros(LEASE)
         shaky = self.failures > 0
         made = self.grant(at, budget, cost)
         self.count(now, budget, cost)
-        return Admission(granted=True, wait=wait, shaky=shaky, cost=cost, call=call), made
+        return Admission(granted=True, wait=wait, shaky=shaky, cost=cost), made
 
     def look(self, now: int, budget: Budget, count: int) -> list[timedelta]:
         """Return when the next calls go if each goes at its first moment."""

@@ -14,6 +14,7 @@ import pytest
 
 from soar.bootstrap import House
 from soar.domain import gate
+from soar.domain.budget import Budget
 from soar.domain.model import NewContainer
 from soar.engine.queueing import queue_run
 from soar.ingest.stream import StreamReader
@@ -200,7 +201,7 @@ def test_null_takes_a_limit_away(soar, tmp_path, house):
     soar("asset", "set", "virustotal_prod", "concurrency=null")
 
     with house.database.begin() as work:
-        assert work.assets.get("virustotal_prod").budget.unlimited
+        assert work.assets.get("virustotal_prod").budget == Budget()
 
 
 def test_a_forgotten_name_does_not_repeat_the_value(soar, tmp_path):

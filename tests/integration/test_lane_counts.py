@@ -60,7 +60,6 @@ def ground(servers: Servers) -> Ground:
     "configuration",
     [
         {},
-        {"concurrency": 300},
         {"rate_limit": "1/second"},
         {"rate_limit": "1000/day"},
         {"rate_limit": "1000/hour", "burst": 90},
@@ -194,18 +193,3 @@ def test_rules_that_come_again_learn_what_went_meanwhile(ground: Ground) -> None
     ground.seconds, ground.past = 100, 9 + 1
 
     assert not ground.take(budget)
-
-
-def test_a_place_that_is_known_keeps_its_lease(ground: Ground) -> None:
-    """
-    What PostgreSQL is less sure of does not shorten it.
-    """
-    slots = budget_of({"concurrency": 1})
-    assert ground.take(slots, call="a")
-    ground.seconds = 1
-    assert ground.take(Budget(), call="b")
-    ground.limiter._under_way = lambda _: {"a": timedelta(seconds=15)}
-    ground.limiter.state(ground.slug, slots)
-    ground.seconds = 60
-
-    assert not ground.take(slots, call="c")

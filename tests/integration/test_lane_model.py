@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 
 from soar.domain.budget import Budget, Limit, Quota
 from soar.embedded import Servers
-from soar.limiter import GUARD, HOLD, LEASE, LaneState, Limiter
+from soar.limiter import GUARD, HOLD, LaneState, Limiter
 from soar.passes import Passes
 from soar.sentinel import connect
 from tests.integration.lane_model import BREAKER, MICRO, Grant, Model, micros, period, window
@@ -81,7 +81,6 @@ class Lane:
         self.limiter = Limiter(
             client,
             self._recent,
-            under_way=self._going,
             breaker=BREAKER,
             clock=self.clock,
             passes=never,
@@ -94,7 +93,6 @@ class Lane:
         self.limiter.flush()
         self.forget()
         self.history: list[Grant] = []
-        self.going: dict[str, int] = {}  # the calls that are not over, and their leases' ends
         self.model = Model()
         self.versions = [(budget, BEGUN)]
         self.clock.now = begin
@@ -124,17 +122,10 @@ class Lane:
     def forget(self) -> None:
         """Lose what Redis knows of the lane."""
         key = f"soar:lane:{{{SLUG}}}"
-        self.client.delete(key, f"{key}:log", f"{key}:busy", f"{key}:pace")
+        self.client.delete(key, f"{key}:log", f"{key}:pace")
 
     def _recent(self, slug: str, seconds: int) -> int:
         return self.answers.pop(0)
-
-    def _going(self, slug: str) -> dict[str, timedelta]:
-        return dict.fromkeys(self.under_way(), LEASE)
-
-    def under_way(self) -> list[str]:
-        """Return the calls that are under way in truth."""
-        return [call for call, end in self.going.items() if end > self.clock.now]
 
     def past(self) -> tuple[int, list[int]]:
         """Return what PostgreSQL knows: calls of the longest window, and of each quota's period."""
@@ -151,7 +142,7 @@ class Lane:
         asked = [recent, *spent] if self.budget.limits else spent
         self.answers = [known + claimed for known in asked]
         if self.model.is_cold(self.budget):
-            self.model.warm(self.clock.now, self.budget, recent, spent, self.under_way())
+            self.model.warm(self.clock.now, self.budget, recent, spent)
 
     def share(self, rank: int) -> Budget:
         """Return what a call of that rank may use."""
@@ -162,20 +153,18 @@ class Lane:
         limits = (limit.calls for limit in budget.limits)
         return min(wanted, *limits, *(quota.calls for quota in budget.quotas), 3)
 
-    def take(self, wanted: int, rank: int, call: str) -> Grant | None:
+    def take(self, wanted: int, rank: int) -> Grant | None:
         """Take a call from both, compare the answers and return the grant."""
         budget = self.share(rank)
         cost = self.cost(wanted, budget)
         self.asks(claimed=1)
-        self.going.pop(call, None)  # its worker has died, and another one asks
-        expected, grant = self.model.take(self.clock.now, budget, cost, call)
-        answer = self.limiter.take(SLUG, budget, call=call, cost=cost, edited=self.edited)
+        expected, grant = self.model.take(self.clock.now, budget, cost)
+        answer = self.limiter.take(SLUG, budget, cost=cost, edited=self.edited)
         assert replace(answer, asked=0.0, grant=0) == expected
         if not answer.granted:
             return None
-        grant.call, grant.admission, grant.budget = call, answer, self.budget
+        grant.admission, grant.budget = answer, self.budget
         self.history.append(grant)
-        self.going[call] = self.clock.now + micros(LEASE)
         self.check(grant)
         return grant
 
@@ -189,23 +178,17 @@ class Lane:
             begin, end = period(quota, grant.at)
             assert begin + micros(GUARD) <= grant.at < end - micros(GUARD)
             assert sum(g.cost for g in self.history if begin <= g.at < end) <= quota.calls
-        if self.budget.concurrency:
-            assert len(self.under_way()) <= self.budget.concurrency
 
     def ended(self, grant: Grant, late: int) -> None:
         """Report that a call is over, and that it was late by so much more than its slack."""
         assert grant.admission is not None
-        slots = bool(grant.budget.concurrency)
-        self.going.pop(grant.call, None)
         grant.late = late if grant.budget.limits else 0
-        if grant.late or slots:
+        if grant.late:
             number = grant.admission.grant
             report = {"grant": number, "cost": grant.cost, "late": grant.late}
             # As Limiter.ended does, which reads a clock that no test moves.
-            self.limiter._reports.add(
-                SLUG, report | ({"call": grant.call} if slots else {}), within=3600
-            )
-            self.model.reports.append((grant, grant.call if slots else ""))
+            self.limiter._reports.add(SLUG, report, within=3600)
+            self.model.reports.append(grant)
         grant.admission = None
 
     def told(self) -> None:
@@ -225,7 +208,7 @@ def pass_time(lane: Lane, step: Step) -> None:
 
 def do_take(lane: Lane, step: Step) -> None:
     """Take a call of one to three requests."""
-    lane.take(1 + step.n % 3, step.rank, "abcd"[step.n % 4])
+    lane.take(1 + step.n % 3, step.rank)
 
 
 def do_end(lane: Lane, step: Step) -> None:
@@ -237,16 +220,6 @@ def do_end(lane: Lane, step: Step) -> None:
         lane.ended(known[step.n % len(known)], late)
         if step.rank % 2:
             lane.told()
-
-
-def do_end_of_lost(lane: Lane, step: Step) -> None:
-    """A call is over of which the lane has lost the grant."""
-    lost = [g for g in lane.history if g.admission is None and g.call in lane.going]
-    if lost:
-        del lane.going[call := lost[step.n % len(lost)].call]
-        over = {"grant": 0, "cost": 0, "late": 0, "call": call}
-        lane.limiter._reports.add(SLUG, over, within=3600)
-        lane.model.reports.append((Grant(at=0, cost=0), call))
 
 
 def do_block(lane: Lane, step: Step) -> None:
@@ -301,13 +274,11 @@ def do_look(lane: Lane, step: Step) -> None:
 def do_follow(lane: Lane, step: Step) -> None:
     """Look ahead and take each call at its moment: it goes, and without a wait."""
     lane.told()
-    if lane.model.under_way(lane.clock.now):
-        return
     lane.asks()
     begin = lane.clock.now
     for ahead in lane.limiter.look(SLUG, lane.share(step.rank), 1 + step.n % 6, edited=lane.edited):
         lane.clock.now = begin + micros(ahead)
-        grant = lane.take(1, step.rank, "")
+        grant = lane.take(1, step.rank)
         assert grant is not None
         assert grant.at == lane.clock.now
         lane.ended(grant, 0)
@@ -330,7 +301,6 @@ def do_state(lane: Lane, step: Step) -> None:
     assert known == [(rule, min(n, rule.calls)) for rule, n in spent]
     assert state.last_minute == model.since(now, now - 60_000_000)
     assert state.failures == model.failures
-    assert state.busy == (model.under_way(now) if lane.budget.concurrency else 0)
     assert state.blocked == max(0, model.blocked - now) * MICRO
     assert state.closed == max(0, model.closed - now) * MICRO
 
@@ -348,7 +318,6 @@ def do_flush(lane: Lane, step: Step) -> None:
 DOING: dict[str, Callable[[Lane, Step], None]] = {
     "take": do_take,
     "end": do_end,
-    "end of lost": do_end_of_lost,
     "block": do_block,
     "no answer": do_no_answer,
     "answered": do_answered,
@@ -395,9 +364,8 @@ BEGINS = [
 ]
 OTHERS = [
     Budget(),
-    Budget(concurrency=1),
     Budget(limits=(LIMITS[12],)),
-    Budget(limits=(LIMITS[26],), concurrency=2),
+    Budget(limits=(LIMITS[26],)),
     Budget(limits=(LIMITS[13], LIMITS[33])),
     Budget(limits=(LIMITS[29], Limit(calls=1, per=timedelta(seconds=10), pace=True)), reserved=50),
     Budget(limits=(LIMITS[17],), quotas=(DAILY[5],)),
@@ -415,7 +383,7 @@ KINDS = {
     "fail": ["take"] * 5
     + ["no answer"] * 3
     + ["answered", "block", "reopen", "look", "state", "end"],
-    "lose": ["take"] * 5 + ["flush", "flush", "end of lost", "end", "look", "state"],
+    "lose": ["take"] * 5 + ["flush", "flush", "end", "look", "state"],
     "edit": ["take"] * 6 + ["edit"] * 3 + ["old take", "end", "end", "block", "look", "state"],
     "follow": ["take"] * 4 + ["follow", "follow", "end", "block", "no answer"],
 }
@@ -438,7 +406,6 @@ def schedule_of(
     limits: list[Limit],
     share: tuple[int, int],
     quotas: tuple[Quota, ...],
-    concurrency: int,
     begin: int,
     steps: list[Step],
 ) -> Schedule:
@@ -452,22 +419,18 @@ def schedule_of(
     budget = Budget(
         limits=tuple(dict.fromkeys(limits + paced)),
         quotas=quotas,
-        concurrency=concurrency,
         reserved=reserved,
     )
     return Schedule(budget, begin + micros(quotas[0].reset if quotas else NOW), steps)
 
 
-def schedules(
-    doing: str, *, limits: int = 3, quotas: bool = False, slots: int = 0
-) -> st.SearchStrategy[Schedule]:
+def schedules(doing: str, *, limits: int = 3, quotas: bool = False) -> st.SearchStrategy[Schedule]:
     """Small budgets, so that a short schedule meets their ends, and steps of what *doing* names."""
     return st.builds(
         schedule_of,
         limits=st.lists(st.sampled_from(LIMITS), min_size=1 - quotas, max_size=limits),
         share=st.sampled_from(SHARES),
         quotas=st.sampled_from(QUOTAS if quotas else [()]),
-        concurrency=st.integers(0, slots),
         begin=st.sampled_from(BEGINS),
         steps=st.lists(step_of(KINDS[doing]), min_size=3, max_size=12),
     )
@@ -508,25 +471,25 @@ def test_quotas_are_kept_across_their_resets(lane: Lane, schedule: Schedule) -> 
 
 
 @schedule_settings
-@given(schedule=schedules("fail", limits=1, quotas=True, slots=3))
-def test_slots_and_outages_are_kept(lane: Lane, schedule: Schedule) -> None:
+@given(schedule=schedules("fail", limits=1, quotas=True))
+def test_outages_are_kept(lane: Lane, schedule: Schedule) -> None:
     """
-    Calls at once, vendors that ask to wait and vendors that are away: as the model says.
-    """
-    play(lane, schedule)
-
-
-@schedule_settings
-@given(schedule=schedules("lose", limits=1, slots=3))
-def test_slots_are_kept_by_a_lane_that_was_lost(lane: Lane, schedule: Schedule) -> None:
-    """
-    Calls under way hold their slots of a lane that forgot them, until they are over.
+    Vendors that ask to wait and vendors that are away: as the model says.
     """
     play(lane, schedule)
 
 
 @schedule_settings
-@given(schedule=schedules("edit", limits=2, quotas=True, slots=2))
+@given(schedule=schedules("lose", limits=1))
+def test_limits_are_kept_by_a_lane_that_was_lost(lane: Lane, schedule: Schedule) -> None:
+    """
+    A lane that forgot its calls, again and again, lets no more go than its limits allow.
+    """
+    play(lane, schedule)
+
+
+@schedule_settings
+@given(schedule=schedules("edit", limits=2, quotas=True))
 def test_an_edited_budget_counts_what_went_before(lane: Lane, schedule: Schedule) -> None:
     """
     Whatever rules come, go and come again, no window of a rule that holds has too many calls.
@@ -543,7 +506,7 @@ HELD = Schedule(
 
 @example(schedule=HELD)
 @schedule_settings
-@given(schedule=schedules("follow", limits=2, quotas=True, slots=2))
+@given(schedule=schedules("follow", limits=2, quotas=True))
 def test_a_look_ahead_comes_true(lane: Lane, schedule: Schedule) -> None:
     """
     Who takes each call at the moment that a look ahead names gets it at that moment.
@@ -559,14 +522,14 @@ def test_a_call_that_the_lane_forgot_counts_from_when_it_was_sent(lane: Lane) ->
     A worker that stood still for longer than the lane keeps its grant still spends a call.
     """
     lane.start(TWO, BEGINS[0])
-    asleep = lane.take(1, 0, "a")
+    asleep = lane.take(1, 0)
     assert asleep is not None
     lane.clock.now += 5_000_000
-    assert lane.take(1, 0, "b") is not None
+    assert lane.take(1, 0) is not None
 
     lane.ended(asleep, 5_000_000)
 
-    assert lane.take(1, 0, "c") is None
+    assert lane.take(1, 0) is None
 
 
 def test_a_call_from_before_a_flush_moves_no_other_call(lane: Lane) -> None:
@@ -574,15 +537,15 @@ def test_a_call_from_before_a_flush_moves_no_other_call(lane: Lane) -> None:
     A late call whose grant Redis lost counts from now, and the grants since stay where they are.
     """
     lane.start(TWO, BEGINS[0])
-    lost = lane.take(1, 0, "a")
+    lost = lane.take(1, 0)
     assert lost is not None
     lane.forget()
     lane.model = Model()
     lane.clock.now += 5_000_000
-    assert lane.take(1, 0, "b") is not None
+    assert lane.take(1, 0) is not None
 
     lane.ended(lost, 5_000_000)
-    answer = lane.limiter.take(SLUG, TWO, call="c")
+    answer = lane.limiter.take(SLUG, TWO)
 
     assert not answer.granted
     assert answer.wait == window(TWO.limits[0]) * MICRO
@@ -593,10 +556,10 @@ def test_a_call_of_any_rank_learns_of_the_whole_past(lane: Lane) -> None:
     An empty lane that a small share asks first is as full for critical calls as it was.
     """
     lane.start(replace(TWO, reserved=50), BEGINS[0])
-    for call in "ab":
-        assert lane.take(1, 0, call) is not None
+    for _ in range(2):
+        assert lane.take(1, 0) is not None
     lane.forget()
     lane.model = Model()
 
-    assert lane.take(1, 1, "c") is None
-    assert lane.take(1, 0, "d") is None
+    assert lane.take(1, 1) is None
+    assert lane.take(1, 0) is None

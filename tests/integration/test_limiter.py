@@ -21,7 +21,7 @@ from structlog.testing import capture_logs
 from soar.domain.budget import Budget, Limit, Quota
 from soar.domain.errors import RetryLater
 from soar.embedded import Servers
-from soar.limiter import BUSY, GUARD, HOLD, LEASE, OUTAGE, Admission, Breaker, Limiter
+from soar.limiter import GUARD, HOLD, LEASE, OUTAGE, Admission, Breaker, Limiter
 from soar.passes import Passes
 from soar.sentinel import connect
 
@@ -32,7 +32,6 @@ WINDOW = (MINUTE + FOUR.limits[0].slack).total_seconds()
 """So long a call of a minute's limit counts."""
 AFTER_LOSS = WINDOW + HOLD.total_seconds()
 """A call that was granted before a loss may still stand at the door."""
-ONE_AT_ONCE = Budget(concurrency=1)
 
 
 def each(seconds: float, calls: int = 1) -> Budget:
@@ -475,56 +474,6 @@ def test_a_report_that_no_call_takes_along_is_told_within_the_window(
     assert other.take(slug, budget).wait.total_seconds() == pytest.approx(left, abs=0.25)
 
 
-def test_a_call_under_way_keeps_others_out_until_it_is_over(limiter: Limiter, slug: str) -> None:
-    """
-    One at once: the second is told to come back soon, and goes when the first has ended.
-    """
-    first = limiter.take(slug, ONE_AT_ONCE, call="a")
-    refused = limiter.take(slug, ONE_AT_ONCE, call="b")
-    assert (refused.granted, refused.why, refused.wait) == (False, "concurrency", BUSY)
-    assert limiter.state(slug, ONE_AT_ONCE).busy == 1
-
-    limiter.ended(slug, ONE_AT_ONCE, first, sent=time.monotonic())
-
-    assert eventually(lambda: limiter.take(slug, ONE_AT_ONCE, call="b").granted)
-
-
-def test_the_end_of_a_call_is_told_at_once(
-    limiter: Limiter, client: redis.Redis, slug: str
-) -> None:
-    """
-    Where calls at once are counted, a slot comes back for other workers without a next call.
-    """
-    first = limiter.take(slug, ONE_AT_ONCE, call="a")
-    limiter.ended(slug, ONE_AT_ONCE, first, sent=time.monotonic())
-
-    other = Limiter(client, Past())
-    assert eventually(lambda: other.state(slug, ONE_AT_ONCE).busy == 0)
-
-
-def test_the_slot_of_a_dead_worker_is_taken_over_by_the_same_call(
-    limiter: Limiter, slug: str
-) -> None:
-    """
-    A call that is delivered again finds its own slot, which others still respect.
-    """
-    assert limiter.take(slug, ONE_AT_ONCE, call="a").granted
-    assert limiter.take(slug, ONE_AT_ONCE, call="a").granted
-
-    assert not limiter.take(slug, ONE_AT_ONCE, call="b").granted
-
-
-def test_a_refused_call_holds_no_slot(limiter: Limiter, slug: str) -> None:
-    """
-    Who waits for the budget is not under way.
-    """
-    budget = Budget(limits=each(60).limits, concurrency=2)
-    limiter.take(slug, budget, call="a")
-
-    assert limiter.take(slug, budget, call="b").why == "budget"
-    assert limiter.state(slug, budget).busy == 1
-
-
 def test_a_vendor_that_asks_to_wait_closes_its_lane(limiter: Limiter, slug: str) -> None:
     """
     The lane stays closed for as long as the vendor said; a shorter wish changes nothing.
@@ -635,17 +584,17 @@ def test_each_probe_that_fails_closes_for_twice_as_long(client: redis.Redis, slu
 
 def test_the_state_of_a_lane_says_what_is_spent(limiter: Limiter, slug: str) -> None:
     """
-    Of each limit and quota, in all and under way; a pace of our own is not shown.
+    Of each limit and quota; a pace of our own is not shown.
     """
     pace = Limit(calls=3, per=timedelta(seconds=45), pace=True)
-    budget = Budget(limits=(*FOUR.limits, pace), quotas=(daily(9),), concurrency=5)
+    budget = Budget(limits=(*FOUR.limits, pace), quotas=(daily(9),))
     limiter.take(slug, budget, call="a", cost=2)
     limiter.take(slug, budget, call="b")
 
     state = limiter.state(slug, budget)
 
     assert state.spent == ((budget.limits[0], 3), (budget.quotas[0], 3))
-    assert (state.grants, state.last_minute, state.busy) == (3, 3, 2)
+    assert (state.grants, state.last_minute) == (3, 3)
     assert state.asked > 2
     assert (state.failures, state.blocked, state.closed) == (0, NOW, NOW)
 

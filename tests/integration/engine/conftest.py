@@ -194,7 +194,7 @@ def _room(vendor: Vendor) -> types.ModuleType:
 class Bench:
     """Everything between a commit and its consequences, in the test's hands."""
 
-    house: House
+    house: House = field(repr=False)
     empty: Callable[[], None]
     vendor: Vendor = field(default_factory=Vendor)
     pending: list[Message] = field(default_factory=list)

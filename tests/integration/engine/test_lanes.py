@@ -8,7 +8,6 @@ Never: a wait that is real; time passes by ageing rows and emptying Redis.
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -20,7 +19,6 @@ from soar import timeline
 from soar.catalog import ActionSpec
 from soar.connector import Output, Params
 from soar.domain.budget import budget_of
-from soar.limiter import DOUBTFUL, LEASE
 
 if TYPE_CHECKING:
     from tests.integration.engine.conftest import Bench
@@ -360,32 +358,8 @@ def test_a_lane_whose_calls_at_once_are_all_taken_asks_nobody(bench: Bench) -> N
     assert bench.pump.limiter.asked == asked
 
     bench.record()
-    bench.shop.limiter.flush()
     bench.settle()
     assert went_well(bench, waits)
-
-
-@pytest.mark.parametrize("claimed", ["1 s", "1 min"])
-def test_a_call_under_way_keeps_its_place_after_redis_has_lost_everything(
-    bench: Bench, claimed: str
-) -> None:
-    """
-    Of one that was claimed just now nobody knows whether it asked: its place is soon free.
-    """
-    limit(bench, concurrency=1)
-    bench.start(LOOK_UP)
-    bench.deliver(bench.pending.pop(0))
-    bench.deliver(bench.pending.pop(0), ends="later")
-    bench.do(f"update app_run set claimed_at = now() - interval '{claimed}'")
-    redis = bench.house.limiter()._script.registered_client
-    redis.flushdb()
-
-    bench.play(LOOK_UP)
-
-    assert [row["status"] for row in bench.calls()] == ["running", "parked"]
-    assert bench.calls()[1]["message"] == "waits for concurrency"
-    left = redis.zscore("soar:lane:{sham}:busy", "1") / 1e6 - time.time()
-    assert left == pytest.approx((DOUBTFUL if claimed == "1 s" else LEASE).seconds, abs=10)
 
 
 def test_a_vendor_that_asks_everybody_to_wait_closes_the_lane_for_so_long(bench: Bench) -> None:

@@ -53,7 +53,7 @@ def test_an_asset_without_settings_has_no_limit() -> None:
     budget = budget_of({})
 
     assert budget == Budget()
-    assert budget.unlimited
+    assert budget.untimed
     assert budget.longest == timedelta(0)
 
 
@@ -78,7 +78,7 @@ def test_the_seed_form_is_calls_of_any_minute() -> None:
     budget = budget_of({"rate_limit": True, "max_requests_per_minute": 4})
 
     assert budget == Budget(limits=(FOUR,))
-    assert not budget.unlimited
+    assert not budget.untimed
 
 
 def test_calls_of_a_minute_need_no_other_word() -> None:
@@ -210,7 +210,7 @@ def test_only_calls_at_once_is_a_budget() -> None:
     budget = budget_of({"concurrency": MAX_CONCURRENCY})
 
     assert budget == Budget(concurrency=MAX_CONCURRENCY)
-    assert not budget.unlimited
+    assert budget.untimed
 
 
 def test_a_burst_paces_the_calls_of_a_limit() -> None:
@@ -605,4 +605,4 @@ def test_whatever_comes_in_is_a_budget_or_refused(configuration: dict[str, Any])
         assert all(1 <= x.calls <= MAX_QUOTA for x in each.quotas)
         assert len({x.period for x in each.quotas}) == len(each.quotas)
         assert each.longest <= DAY
-        assert each.unlimited == (not list(rules(each)) and not each.concurrency)
+        assert each.untimed == (not list(rules(each)))

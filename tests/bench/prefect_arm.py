@@ -1,9 +1,8 @@
 """
 Fan-outs of ten no-ops on Prefect, measured by its own interpreter.
 
-In: ``PREFECT_HOME`` (an empty folder) and ``PREFECT_API_DATABASE_CONNECTION_URL`` (PostgreSQL), how
-many flows a burst starts. Out: flows per second of the median burst, on the last line.
-Never: run by the product's interpreter, or against a server that is not its own.
+In: ``PREFECT_API_URL`` (a server that runs), how many flows a burst starts. Out: flows per second
+of the median burst, on the last line. Never: run by the product's interpreter.
 
     /path/of/prefect/bin/python tests/bench/prefect_arm.py 20
 """

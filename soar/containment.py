@@ -9,23 +9,23 @@ Never: a write to a vendor: an undo is a run of its own, through the asset's lan
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
-from threading import Event
 from typing import Any
 
 from soar.catalog import Catalog
 from soar.connector import Output
-from soar.domain.errors import ActionFailed, BadInput, Conflict, NotFound, SoarError
-from soar.domain.model import SEVERITY_RANK, Asset
+from soar.domain.errors import ActionFailed, BadInput, Conflict, NotFound, NotYet, SoarError
+from soar.domain.model import Asset
 from soar.engine.settling import Settling
 from soar.limiter import Limiter
+from soar.parking import NOTHING
 from soar.store.database import Database
 from soar.store.rows import Row
 from soar.store.work import Work
 from soar.tasks.base import VERIFY_REQUESTS
 from soar.tasks.binding import function_of, verify_of
-from soar.tasks.probe import probe
+from soar.tasks.probe import Question, probe
 from soar.tasks.write import IN_DOUBT
 from soar.vault import Vault
 
@@ -33,6 +33,8 @@ LONGEST = 365 * 24 * 60
 """Minutes that a lease may be renewed for."""
 BATCH = 1000
 """So many containments are read at once."""
+PATIENCE = timedelta(seconds=90)
+"""So long a question waits for a free call of its asset: a limit per minute has one by then."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -236,6 +238,9 @@ class Reconciliation:
     catalog: Catalog
     limiter: Limiter
     vault: Vault
+    patience: timedelta = PATIENCE
+    refused: set[str] = field(default_factory=set)
+    """Assets that had no free call for so long: what else stands there is not waited for."""
 
     def look(self, one: Contained) -> Finding:
         """Ask the vendor of one containment whether it stands, and write down what it says."""
@@ -283,16 +288,15 @@ class Reconciliation:
         verify = verify_of(function_of(spec)) if spec else None
         if verify is None:
             raise ActionFailed(f"{row['action']} cannot be verified at its vendor")
-        budget = asset.budget.for_rank(SEVERITY_RANK["low"])
-        call = f"reconcile-{row['id']}"
-        while True:
-            admission = self.limiter.take(
-                asset.slug, budget, call=call, cost=VERIFY_REQUESTS, edited=asset.updated_at
-            )
-            Event().wait(admission.wait.total_seconds())
-            if admission.granted:
-                break
+        question = Question(
+            name="reconcile",
+            function=verify,
+            cost=VERIFY_REQUESTS,
+            parameters=row["parameters"],
+            patience=NOTHING if asset.slug in self.refused else self.patience,
+        )
         try:
-            return probe(asset, self.vault, verify, row["parameters"])
-        finally:
-            self.limiter.ended(asset.slug, budget, admission, sent=None)
+            return probe(asset, question, self.vault, self.limiter)
+        except NotYet:
+            self.refused.add(asset.slug)
+            raise

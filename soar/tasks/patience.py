@@ -10,10 +10,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from random import Random
 
-from soar.connector import RetryLater
-from soar.domain.model import Claim
+from soar.connector import Notes, RetryLater
+from soar.domain.model import Asset, Claim
 from soar.domain.states import ParkedFor
+from soar.limiter import Admission, Limiter
 from soar.parking import NOTHING, backoff
 from soar.tasks.shop import Shop
 from soar.tasks.visit import Visit
@@ -40,20 +42,33 @@ def tell_lane(shop: Shop, visit: Visit, *, requests: int, answered: bool) -> Non
     """Tell the asset's lane when the call left, and what the vendor's headers say."""
     assert visit.admission
     assert visit.session
-    notes, slug = visit.session.notes, visit.asset.slug
+    notes = visit.session.notes
     one = requests == 1  # else the last request may have left just now
     shop.limiter.ended(
-        slug,
+        visit.asset.slug,
         visit.asset.budget,
         visit.admission,
         sent=notes.sent if one else None,
         answered=notes.answered if one else None,
     )
+    hear(shop.limiter, visit.asset, visit.admission, notes, answered=answered, wait=visit.wait)
+
+
+def hear(
+    limiter: Limiter,
+    asset: Asset,
+    admission: Admission,
+    notes: Notes,
+    *,
+    answered: bool,
+    wait: RetryLater | None,
+) -> None:
+    """Tell a lane what its vendor's headers say, and that it answers again, if it does."""
     if notes.wait:
-        shop.limiter.block(slug, notes.wait, edited=visit.asset.updated_at)
+        limiter.block(asset.slug, notes.wait, edited=asset.updated_at)
     heard = answered or notes.heard or notes.answered is not None
-    if visit.admission.shaky and heard and not (visit.wait and _is_no_end(visit.wait)):
-        shop.limiter.answered(slug)
+    if admission.shaky and heard and not (wait and _is_no_end(wait)):
+        limiter.answered(asset.slug)
 
 
 def _is_no_end(wait: RetryLater) -> bool:
@@ -73,8 +88,7 @@ def put_off(shop: Shop, claim: Claim, visit: Visit | None, wait: RetryLater) -> 
     if wait.all_calls and after:
         shop.limiter.block(claim.asset, after, edited=edited)
     elif wait.all_calls:
-        spans = [backoff(step, chance=shop.chance) for step in range(STEPS)]
-        delay = shop.limiter.put_off(claim.asset, spans, edited=edited)
+        delay = put_off_lane(shop.limiter, visit.asset, shop.chance)
     counts = after is None and not wait.all_calls
     return Wait(
         delay=delay,
@@ -83,6 +97,12 @@ def put_off(shop: Shop, claim: Claim, visit: Visit | None, wait: RetryLater) -> 
         costs=delay,
         over=_enough(shop, claim, wait, counts=counts),
     )
+
+
+def put_off_lane(limiter: Limiter, asset: Asset, chance: Random) -> timedelta:
+    """Keep a lane closed whose vendor asked to wait and named no time; return for how long."""
+    spans = [backoff(step, chance=chance) for step in range(STEPS)]
+    return limiter.put_off(asset.slug, spans, edited=asset.updated_at)
 
 
 def _enough(shop: Shop, claim: Claim, wait: RetryLater, *, counts: bool) -> str:

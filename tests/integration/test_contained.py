@@ -9,19 +9,23 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from soar import inventory
+from soar import containment, inventory
 from soar.bootstrap import House
 from soar.domain.model import Asset
 from soar.lab.server import LabServer, build
+from soar.lab.simulator import Fault
 from soar.lab.vendors.palo_alto import PaloAlto
+from soar.limiter import LaneState
 from soar.tasks.palo_alto import actions
-from soar.tasks.probe import probe
+from soar.tasks.probe import Question, probe
 from tests.integration.conftest import Soar
 from tests.integration.rest.stage import client_of, serving
+from tests.integration.waiting import add_calls
 
 CONTAIN = """
 with box as (insert into container (asset, source_id, name, label, severity)
@@ -100,7 +104,33 @@ def block(house: House, ip: str) -> None:
     """Block an address at the firewall itself."""
     with house.database.begin() as work:
         asset: Asset = work.assets.get("fw")
-    probe(asset, house.vault(), actions.block_ip, {"ip": ip})
+    write = Question(name="test", function=actions.block_ip, cost=1, parameters={"ip": ip})
+    probe(asset, write, house.vault(), house.limiter())
+
+
+def lane(house: House) -> LaneState:
+    """Return what the lane of the firewall knows."""
+    with house.database.begin() as work:
+        asset = work.assets.get("fw")
+    return house.limiter().state("fw", asset.budget, edited=asset.updated_at)
+
+
+def asking(house: House, *, seconds: float = 0.0) -> Callable[[], list[str]]:
+    """Return what asks the firewall of all that stands, and what it says or why it is not asked."""
+    reconciliation = containment.Reconciliation(
+        database=house.database,
+        catalog=house.catalog,
+        limiter=house.limiter(),
+        vault=house.vault(),
+        patience=timedelta(seconds=seconds),
+    )
+
+    def ask() -> list[str]:
+        with house.database.begin() as work:
+            standing = containment.contained(work, house.catalog)
+        return [found.problem or found.says for found in map(reconciliation.look, standing)]
+
+    return ask
 
 
 def listed(soar: Soar, *words: str) -> list[dict[str, Any]]:
@@ -272,3 +302,109 @@ def test_clients_read_the_ledger_page_by_page(house: House, contain: Contain) ->
 
     assert (page["count"], page["data"][0]["id"]) == (1, number)
     assert (one["action"], one["target"], one["vendor_ends"]) == ("block ip", "203.0.113.66", True)
+
+
+def test_a_question_counts_the_calls_that_an_emptied_lane_has_forgotten(
+    soar: Soar, house: House, lab: LabServer, contain: Contain
+) -> None:
+    """
+    It is none of them: eight were made, it takes two, and nine a minute are allowed.
+    """
+    contain("203.0.113.2", action="block ip", minutes=60)
+    soar("asset", "set", "fw", "rate_limit=9/minute")
+    calls = add_calls(house, "high", "high", asset="fw").calls
+    with house.database.begin() as work:
+        work.calls._do(
+            "update app_run set status = 'success', made = 4, claimed_at = now(), end_time = now(),"
+            " start_time = now() where id = any(:ids)",
+            ids=list(calls),
+        )
+    lab.lab.arrivals.clear()
+
+    assert asking(house)() == ["its budget (9/minute) is spent"]
+    assert lab.lab.log() == []
+
+
+def test_an_answer_opens_the_lane_of_a_vendor_that_was_away(house: House, contain: Contain) -> None:
+    """
+    That nothing stands is an answer.
+    """
+    contain("203.0.113.2", action="block ip", minutes=60)
+    limiter = house.limiter()
+    for _ in range(5):
+        limiter.no_answer("fw")
+    assert asking(house)() == ["its vendor does not answer"]
+    limiter._script.registered_client.hdel("soar:lane:{fw}", "closed")  # its time is over
+
+    assert asking(house)() == ["gone"]
+
+    assert (lane(house).failures, lane(house).closed) == (0, timedelta(0))
+
+
+def test_a_vendor_that_does_not_answer_a_question_is_told_to_its_lane(
+    soar: Soar, house: House, contain: Contain
+) -> None:
+    """
+    As a call's missing answer would be.
+    """
+    contain("203.0.113.2", action="block ip", minutes=60)
+    soar("asset", "set", "fw", "base_url=http://127.0.0.1:1")
+
+    assert asking(house)() == ["no connection to 127.0.0.1:1"]
+
+    assert lane(house).failures == 1
+
+
+def test_a_vendor_that_asks_a_question_to_wait_is_left_alone(
+    house: House, lab: LabServer, contain: Contain
+) -> None:
+    """
+    The next one is not asked.
+    """
+    contain("203.0.113.2", action="block ip", minutes=60)
+    contain("203.0.113.3", action="block ip", minutes=60)
+    lab.lab.faults.append(Fault(vendor="palo_alto", kind="status", value=429))
+
+    assert asking(house)()[1] == "its vendor asked to wait"
+
+    assert lane(house).blocked > timedelta(0)
+
+
+@pytest.mark.parametrize(
+    ("limit", "fourth"), [("7/second", "gone"), ("7/day", "its budget (7/day) is spent")]
+)
+def test_a_question_waits_for_its_turn_and_no_longer(
+    soar: Soar, house: House, contain: Contain, limit: str, fourth: str
+) -> None:
+    """
+    A limit per second has a call free at once, a spent day has none for hours.
+    """
+    for n in range(2, 6):
+        contain(f"203.0.113.{n}", action="block ip", minutes=60)
+    assert soar("asset", "set", "fw", f"rate_limit={limit}").exit_code == 0
+
+    assert asking(house, seconds=30)() == [*["gone"] * 3, fourth]
+
+
+def test_slots_that_stay_taken_are_waited_for_once(
+    soar: Soar, house: House, contain: Contain
+) -> None:
+    """
+    What else stands on that asset is asked only if a slot is free, and nobody's slot is taken.
+    """
+    contain("203.0.113.2", action="block ip", minutes=60)
+    soar("asset", "set", "fw", "concurrency=1")
+    with house.database.begin() as work:
+        budget = work.assets.get("fw").budget
+    house.limiter().take("fw", budget, call="another")
+    taken = "as many calls as may be at once are under way"
+    ask, began = asking(house, seconds=0.7), lane(house).asked
+
+    assert ask() == [taken]
+    tries = lane(house).asked - began
+    assert ask() == [taken]
+
+    assert tries > 3
+    assert lane(house).asked - began - tries == 2  # one look of its own, and this one
+    with house.database.begin() as work:
+        assert work.lanes.under_way(asset="fw") == {"fw": 1}

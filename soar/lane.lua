@@ -84,10 +84,15 @@ local function allowed(quota, at, cost, sim)
   end
 end
 
+-- Whether who asks is the one call that tries a closed lane: its place is kept for it.
+local function probes()
+  return (given.call or '') ~= '' and redis.call('HGET', LANE, 'prober') == given.call
+end
+
 -- When a lane that is closed opens: a vendor that asked to wait, or one that does not answer.
 local function opens()
   local at = math.max(number('blocked'), number('closed'))
-  if number('failures') >= given.failures then at = math.max(at, number('probe')) end
+  if number('failures') >= given.failures and not probes() then at = math.max(at, number('probe')) end
   return at
 end
 
@@ -120,6 +125,11 @@ local function late(reports)  -- calls that left their worker later than their g
   end
 end
 
+-- What kept the lane closed is over: who planned by it looks again.
+local function over(...)
+  if redis.call('HDEL', LANE, ...) > 0 then redis.call('PUBLISH', given.told, given.slug) end
+end
+
 if doing == 'end' then
   late(given.reports)
   return {}
@@ -127,16 +137,19 @@ elseif doing == 'block' then  -- the vendor asked to wait
   if now + given.span > number('blocked') then redis.call('HSET', LANE, 'blocked', text(now + given.span)) end
   return {}
 elseif doing == 'put off' then  -- it asked to wait and named no time: longer each time in a row
-  redis.call('HDEL', LANE, 'failures', 'closed', 'probe')
+  over('failures', 'closed', 'probe')
   local blocked = number('blocked')
   if blocked > now then return {text(blocked - now)} end  -- said to several calls at once
   local span = given.spans[math.min(redis.call('HINCRBY', LANE, 'put off', 1), #given.spans)]
   redis.call('HSET', LANE, 'blocked', text(now + span))
   return {text(span)}
+elseif doing == 'unasked' then  -- the call that was to try a closed lane has ended: another may
+  if probes() then over('probe', 'prober') end
+  return {}
 elseif doing == 'no answer' then
   if number('closed') > now then return {'closed'} end  -- one outage, seen by several calls
   local failures = redis.call('HINCRBY', LANE, 'failures', 1)
-  redis.call('HDEL', LANE, 'probe')
+  over('probe')
   if failures >= given.failures then
     local span = math.min(given.longest, given.closed * 2 ^ math.min(failures - given.failures, 20))
     redis.call('HSET', LANE, 'closed', text(now + span))
@@ -144,7 +157,7 @@ elseif doing == 'no answer' then
   end
   return {'open'}
 elseif doing == 'answer' then
-  redis.call('HDEL', LANE, 'failures', 'closed', 'probe', 'put off')
+  over('failures', 'closed', 'probe', 'put off')
   return {}
 end
 
@@ -226,7 +239,9 @@ if doing == 'take' then
     redis.call('HSET', LANE, quota.name .. ':begin', text(begin), quota.name .. ':spent', used)
   end
   local failures = number('failures')
-  if failures >= given.failures then redis.call('HSET', LANE, 'probe', text(at + given.lease)) end
+  if failures >= given.failures then
+    redis.call('HSET', LANE, 'probe', text(at + given.lease), 'prober', given.call)
+  end
   return {'yes', text(at - now), text(grant), text(failures + number('put off'))}
 elseif doing == 'look' then  -- when the next calls could go, if each goes at its first moment
   local times, sim = {}, {}

@@ -33,11 +33,11 @@ GUARD = timedelta(seconds=1)
 """Around the moment a quota begins anew nobody calls: clocks differ."""
 EDGES = 8
 """How many beginnings of a quota's periods the script is told: so far a look sees exactly."""
-LEASE = timedelta(seconds=180)
-"""So long is waited for the one call that tries a closed lane."""
+LEASE = timedelta(seconds=100)
+"""So long is waited for the one call that tries a closed lane: longer than any call takes."""
 BUSY = timedelta(milliseconds=200)
 CHANNEL = "soar:lanes"
-"""Where the script tells which lane had to refuse a call, for whoever planned that call."""
+"""Where the script tells which lane had to refuse a call, or opens, for whoever planned by it."""
 ON_THE_WAY, ON_THE_WAY_SHARE = 0.1, 0.25
 """Seconds, or share of the shortest window if more, in which what was sent reaches its vendor."""
 FLUSH_SHARE = 0.6  # of the shortest window: so soon Redis must know of a call that was late
@@ -115,8 +115,7 @@ class Limiter:
         self._client: Any = client
         self._script: Any = client.register_script(script)
         self._recent_calls, self._slots = recent_calls, slots
-        self._breaker = breaker or Breaker()
-        self._clock = clock
+        self._breaker, self._clock = breaker or Breaker(), clock
         self._reports = Reports()
         self._passes = passes or Passes()
         self._thread: threading.Thread | None = None
@@ -153,7 +152,7 @@ class Limiter:
         if budget.untimed and self._passes.use(slug, cost):
             return Admission(granted=True, wait=NOW, cost=cost, call=call, asked=asked)
         reports, also = self._reports.of(slug), self._passes.count(slug)
-        asking = {"cost": cost, "edited": _moment(edited), "reports": reports}
+        asking = {"cost": cost, "call": call, "edited": _moment(edited), "reports": reports}
         try:
             answer = self._ask(slug, budget, "take", **asking, also=[also.calls, _micro(also.ago)])
         except RetryLater:
@@ -247,8 +246,12 @@ class Limiter:
         """Note that the vendor answers again: the lane is open."""
         self._tell(slug, "answer")
 
+    def unasked(self, slug: str, admission: Admission) -> None:
+        """Note that a call has ended without having asked its vendor: another may try the lane."""
+        self._tell(slug, "unasked", call=admission.call)
+
     def refusals(self, tell: Callable[[str], None], stopped: threading.Event) -> None:
-        """Tell the asset of each call that was refused at the door, until *stopped*."""
+        """Tell the asset of each call that was refused at the door, or whose lane opens again."""
         while not stopped.is_set():
             try:
                 with self._client.pubsub(ignore_subscribe_messages=True) as channel:

@@ -63,12 +63,16 @@ def hear(
     answered: bool,
     wait: RetryLater | None,
 ) -> None:
-    """Tell a lane what its vendor's headers say, and that it answers again, if it does."""
+    """Tell a lane what its vendor's headers say, and whether it answers again, or was not asked."""
     if notes.wait:
         limiter.block(asset.slug, notes.wait, edited=asset.updated_at)
-    heard = answered or notes.heard or notes.answered is not None
-    if admission.shaky and heard and not (wait and _is_no_end(wait)):
+    if not admission.shaky:
+        return
+    no_end = wait is not None and _is_no_end(wait)
+    if not no_end and (answered or notes.heard or notes.answered is not None):
         limiter.answered(asset.slug)
+    elif not no_end and notes.sent is None:
+        limiter.unasked(asset.slug, admission)
 
 
 def _is_no_end(wait: RetryLater) -> bool:

@@ -98,6 +98,8 @@ class Model:
     blocked: int = 0
     closed: int = 0
     probe: int = 0
+    prober: str = ""
+    """The one call that tries the closed lane."""
 
     @property
     def shaky(self) -> bool:
@@ -162,9 +164,10 @@ class Model:
                 return False
         return True
 
-    def earliest(self, start: int, budget: Budget, cost: int) -> int:
+    def earliest(self, start: int, budget: Budget, cost: int, call: str = "") -> int:
         """Return the first moment at which a call may go."""
-        start = max(start, self.blocked, self.closed, self.probe if self.shaky else 0)
+        held = self.shaky and not (call and call == self.prober)
+        start = max(start, self.blocked, self.closed, self.probe if held else 0)
         start = max([start, *(g.seen for g in self.grants)])
         moments = {start}
         moments |= {g.by(x) + window(x) for g in self.grants for x in budget.limits}
@@ -189,20 +192,20 @@ class Model:
         if budget.limits:
             self.grants = [g for g in self.grants if g.seen > now - self.counts.keep]
 
-    def take(self, now: int, budget: Budget, cost: int) -> tuple[Admission, Grant]:
+    def take(self, now: int, budget: Budget, cost: int, call: str) -> tuple[Admission, Grant]:
         """Return what the lane must answer, and the grant if there is one."""
         self.hear(now)
         none = Grant(at=0, cost=0)
-        at = self.earliest(now, budget, cost)
+        at = self.earliest(now, budget, cost, call)
         wait = (at - now) * MICRO
         if wait > HOLD:
             return Admission(granted=False, wait=wait, why="budget"), none
         if self.shaky:
-            self.probe = at + micros(LEASE)
+            self.probe, self.prober = at + micros(LEASE), call
         shaky = self.failures > 0
         made = self.grant(at, budget, cost)
         self.count(now, budget, cost)
-        return Admission(granted=True, wait=wait, shaky=shaky, cost=cost), made
+        return Admission(granted=True, wait=wait, shaky=shaky, cost=cost, call=call), made
 
     def look(self, now: int, budget: Budget, count: int) -> list[timedelta]:
         """Return when the next calls go if each goes at its first moment."""
@@ -225,6 +228,11 @@ class Model:
             span = BREAKER.closed * 2 ** (self.failures - BREAKER.failures)
             self.closed = now + micros(min(span, BREAKER.longest))
         return self.shaky
+
+    def unasked(self, call: str) -> None:
+        """Let another call try the lane, if this one was to."""
+        if call == self.prober:
+            self.probe, self.prober = 0, ""
 
     def answered(self) -> None:
         """Open the lane."""

@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 
 from soar.domain.budget import Budget, Limit, Quota
 from soar.embedded import Servers
-from soar.limiter import GUARD, HOLD, LaneState, Limiter
+from soar.limiter import GUARD, HOLD, Admission, LaneState, Limiter
 from soar.passes import Passes
 from soar.sentinel import connect
 from tests.integration.lane_model import BREAKER, MICRO, Grant, Model, micros, period, window
@@ -153,13 +153,13 @@ class Lane:
         limits = (limit.calls for limit in budget.limits)
         return min(wanted, *limits, *(quota.calls for quota in budget.quotas), 3)
 
-    def take(self, wanted: int, rank: int) -> Grant | None:
+    def take(self, wanted: int, rank: int, call: str = "") -> Grant | None:
         """Take a call from both, compare the answers and return the grant."""
         budget = self.share(rank)
-        cost = self.cost(wanted, budget)
+        cost, call = self.cost(wanted, budget), call or str(len(self.history))
         self.asks(claimed=1)
-        expected, grant = self.model.take(self.clock.now, budget, cost)
-        answer = self.limiter.take(SLUG, budget, cost=cost, edited=self.edited)
+        expected, grant = self.model.take(self.clock.now, budget, cost, call)
+        answer = self.limiter.take(SLUG, budget, call=call, cost=cost, edited=self.edited)
         assert replace(answer, asked=0.0, grant=0) == expected
         if not answer.granted:
             return None
@@ -220,6 +220,22 @@ def do_end(lane: Lane, step: Step) -> None:
         lane.ended(known[step.n % len(known)], late)
         if step.rank % 2:
             lane.told()
+
+
+def do_again(lane: Lane, step: Step) -> None:
+    """A call asks again whose worker has died, or stood still since it was granted."""
+    known = [g.admission.call for g in lane.history[-3:] if g.admission is not None]
+    if known:
+        lane.take(1, step.rank, call=known[step.n % len(known)])
+
+
+def do_unasked(lane: Lane, step: Step) -> None:
+    """A call ends that has not asked its vendor."""
+    known = [g.admission.call for g in lane.history[-3:] if g.admission is not None]
+    if known:
+        call = known[step.n % len(known)]
+        lane.limiter.unasked(SLUG, Admission(granted=True, wait=NOW, call=call))
+        lane.model.unasked(call)
 
 
 def do_block(lane: Lane, step: Step) -> None:
@@ -317,6 +333,8 @@ def do_flush(lane: Lane, step: Step) -> None:
 
 DOING: dict[str, Callable[[Lane, Step], None]] = {
     "take": do_take,
+    "again": do_again,
+    "unasked": do_unasked,
     "end": do_end,
     "block": do_block,
     "no answer": do_no_answer,
@@ -382,7 +400,7 @@ KINDS = {
     "spend": ["take"] * 8 + ["end", "end", "look", "state", "flush"],
     "fail": ["take"] * 5
     + ["no answer"] * 3
-    + ["answered", "block", "reopen", "look", "state", "end"],
+    + ["again", "unasked", "answered", "block", "reopen", "look", "state", "end"],
     "lose": ["take"] * 5 + ["flush", "flush", "end", "look", "state"],
     "edit": ["take"] * 6 + ["edit"] * 3 + ["old take", "end", "end", "block", "look", "state"],
     "follow": ["take"] * 4 + ["follow", "follow", "end", "block", "no answer"],
@@ -470,6 +488,22 @@ def test_quotas_are_kept_across_their_resets(lane: Lane, schedule: Schedule) -> 
     play(lane, schedule)
 
 
+TRIED = Schedule(
+    Budget(limits=(Limit(calls=6, per=timedelta(seconds=1)),)),
+    BEGINS[0],
+    [
+        Step(0, "no answer", 1, 0),
+        Step(1_003_000, "take", 0, 0),
+        Step(1, "again", 0, 0),
+        Step(1, "take", 0, 0),
+        Step(1, "unasked", 0, 0),
+        Step(1, "take", 0, 0),
+        Step(1, "take", 0, 0),
+    ],
+)
+
+
+@example(schedule=TRIED)
 @schedule_settings
 @given(schedule=schedules("fail", limits=1, quotas=True))
 def test_outages_are_kept(lane: Lane, schedule: Schedule) -> None:

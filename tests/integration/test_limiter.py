@@ -18,6 +18,8 @@ import pytest
 import redis
 from structlog.testing import capture_logs
 
+from soar.catalog import MOST_SECONDS
+from soar.deadline import GRACE
 from soar.domain.budget import Budget, Limit, Quota
 from soar.domain.errors import RetryLater
 from soar.embedded import Servers
@@ -562,6 +564,13 @@ def test_a_probe_that_is_answered_opens_the_lane(client: redis.Redis, slug: str)
     others = [limiter.take(slug, FOUR) for _ in range(4)]
     assert [one.granted for one in others] == [True, True, True, False]
     assert not any(one.shaky for one in others)
+
+
+def test_a_probe_s_place_lasts_longer_than_any_call() -> None:
+    """
+    Its time limit, and until one that hangs is given up; what has no place by then is over.
+    """
+    assert MOST_SECONDS + GRACE < LEASE.total_seconds() < MOST_SECONDS + 2 * GRACE
 
 
 def test_each_probe_that_fails_closes_for_twice_as_long(client: redis.Redis, slug: str) -> None:

@@ -8,6 +8,9 @@ Never: a wait of real time; the longest of each is taken, and Redis forgets it.
 from __future__ import annotations
 
 import random
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +18,9 @@ import pytest
 
 from soar.domain.budget import budget_of
 from soar.domain.errors import RetryLater
-from soar.limiter import OUTAGE
+from soar.limiter import CHANNEL, OUTAGE
+from soar.pump import ACTIVE
+from tests.integration.test_limiter import eventually
 
 if TYPE_CHECKING:
     from tests.integration.engine.conftest import Bench, Row
@@ -280,3 +285,126 @@ def test_a_lane_whose_redis_is_away_lets_the_call_come_back_soon(
     bench.play(LOOK_UP)
 
     assert (call(bench)["status"], call(bench)["waited"]) == ("parked", OUTAGE)
+
+
+@contextmanager
+def listening(bench: Bench) -> Iterator[None]:
+    """Let the pump hear of lanes as it does in truth."""
+    stopped = threading.Event()
+    thread = threading.Thread(target=bench.pump.listen, args=(stopped,))
+    thread.start()
+    client = bench.house.limiter()._script.registered_client
+    eventually(lambda: client.pubsub_numsub(CHANNEL)[0][1])
+    try:
+        yield
+    finally:
+        stopped.set()
+        thread.join()
+
+
+def wait_in_a_lane_that_closed(bench: Bench, *, runs: int) -> None:
+    """Let the calls of so many runs wait in a lane that its vendor's silence has closed."""
+    for _ in range(5):
+        bench.shop.limiter.no_answer("sham")
+    for _ in range(runs):
+        bench.play(LOOK_UP)
+    assert bench.open_runs() == [*range(1, runs + 1)]
+    bench.house.limiter()._script.registered_client.hdel(LANE, "closed")
+    bench.pump.lanes.clear()
+
+
+def look_meanwhile(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the pump look once more while its vendor works on an answer."""
+    answer = bench.vendor.answer
+
+    def slowly(*words: Any) -> Any:
+        threading.Event().wait(2 * ACTIVE)
+        bench.pump.turn()
+        return answer(*words)
+
+    monkeypatch.setattr(bench.vendor, "answer", slowly)
+
+
+def goes(bench: Bench, within: float = 5.0) -> None:
+    """Let the pump turn and workers work until no run is open."""
+
+    def ended() -> bool:
+        bench.pump.turn()
+        bench.deliver_all()
+        return not bench.open_runs()
+
+    eventually(ended, within=within)
+
+
+def test_a_lane_goes_on_as_soon_as_its_probe_is_answered(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    The pump has looked meanwhile, and planned to wait for the probe.
+    """
+    wait_in_a_lane_that_closed(bench, runs=3)
+    look_meanwhile(bench, monkeypatch)
+
+    with listening(bench):
+        goes(bench)
+
+    assert bench.notes() == ["done"] * 3
+
+
+def test_the_next_probe_is_planned_as_soon_as_one_is_not_answered(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    The lane is closed for a minute now: that counts, and not how long the probe might have taken.
+    """
+    wait_in_a_lane_that_closed(bench, runs=2)
+    look_meanwhile(bench, monkeypatch)
+    moods(bench, "no answer")
+
+    def planned() -> bool:
+        bench.pump.turn()
+        plan = bench.pump.lanes["sham"].plan
+        return bool(plan) and 58 < plan[0] - bench.pump.clock() < 60
+
+    with listening(bench):
+        bench.pump.turn()
+        bench.deliver_all()
+        eventually(planned)
+
+
+def test_a_probe_that_ends_without_having_asked_makes_room_for_the_next(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    Nobody waits for a call that is over.
+    """
+    wait_in_a_lane_that_closed(bench, runs=3)
+    look_meanwhile(bench, monkeypatch)
+    moods(bench, "not asked")
+
+    with listening(bench):
+        goes(bench)
+
+    assert bench.notes() == ["done", "done", "the parameter is no address"]
+
+
+def test_a_probe_whose_worker_died_is_made_again_by_another(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    Its place is its own: it does not wait for itself.
+    """
+    wait_in_a_lane_that_closed(bench, runs=2)
+    moods(bench, "died before")
+    with monkeypatch.context() as patched:
+        patched.setattr(bench.shop.limiter, "unasked", lambda *_: None)  # the dead tell nobody
+        patched.setattr(bench.vendor, "answers", lambda *_: False)
+        bench.pump.turn()
+        bench.deliver_all()
+    assert opens_in(bench) > 90
+
+    bench.sweep()
+    with listening(bench):
+        goes(bench)
+
+    assert bench.notes() == ["done", "done"]

@@ -100,6 +100,8 @@ class AppSpec:
     version: str
     settings: tuple[FieldSpec, ...]
     actions: tuple[ActionSpec, ...]
+    also: tuple[str, ...] = ()
+    """What playbooks from elsewhere call it."""
 
     def action(self, name: str) -> ActionSpec | None:
         """Return the action of that name, in any case and spacing."""
@@ -107,8 +109,9 @@ class AppSpec:
         return next((spec for spec in self.actions if spec.name == wanted), None)
 
     def is_called(self, name: str) -> bool:
-        """Tell whether a name is its slug, display name or product, in any case."""
-        return name.strip().lower() in {self.slug, self.name.lower(), self.product.lower()}
+        """Tell whether a name is one of its own, in any case and spacing."""
+        names = (self.slug, self.name, self.product, *self.also)
+        return " ".join(name.lower().split()) in map(str.lower, names)
 
     @property
     def secrets(self) -> frozenset[str]:
@@ -128,7 +131,7 @@ class Catalog:
         return tuple(spec for app in self.apps for spec in app.actions)
 
     def app(self, name: str) -> AppSpec:
-        """Find an app by its slug, display name or product, in any case."""
+        """Find an app by one of its names, in any case."""
         for app in self.apps:
             if app.is_called(name):
                 return app
@@ -211,6 +214,7 @@ def parse(slug: str, text: str) -> AppSpec:
         version=app["version"],
         settings=_fields(raw.get("asset", {})),
         actions=tuple(_action(slug, entry) for entry in raw.get("action", ())),
+        also=tuple(app.get("also", ())),
     )
 
 

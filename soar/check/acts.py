@@ -14,7 +14,7 @@ from soar.check.findings import ERROR, INFO, WARNING, Text, argument, constant, 
 from soar.engine import program
 
 ASKS = ("prompt", "prompt2", "task")
-PLACES = {"action": 0, "assets": 2, "reviewer": 5}
+PLACES = {"action": 0, "assets": 2, "tags": 3, "reviewer": 5, "asset_type": 9, "app": 10}
 """The arguments of an act by their places."""
 Given = Mapping[str, ast.expr | None]
 STARTS = ("act", "act_together", "custom_function", "playbook", *ASKS)
@@ -36,6 +36,11 @@ def look(text: Text) -> None:
 def _act(text: Text, act: ast.expr, given: Given, gated: set[str]) -> None:
     _action(text, act, given, gated)
     _assets(text, act, given)
+    _app(text, act, given)
+    for choice in ("tags", "asset_type"):
+        if _says_something(text.value(given.get(choice))):
+            sentence = f"assets have no {choice} here: the act fails; name its assets"
+            text.say(act, WARNING, choice, sentence)
 
 
 def _together(text: Text, call: ast.Call) -> Iterator[tuple[ast.expr, Given]]:
@@ -92,6 +97,29 @@ def _assets(text: Text, call: ast.expr, given: Given) -> None:
         if slug not in text.known.assets:
             sentence = f"there is no asset {slug!r}: add it with `soar asset add`"
             text.say(call, WARNING, "unknown asset", sentence)
+
+
+def _app(text: Text, act: ast.expr, given: Given) -> None:
+    """Say which app is named that does not offer the action, and which ones do."""
+    node = text.value(given.get("app"))
+    if isinstance(node, ast.Dict):
+        keys = [constant(key) for key in node.keys]
+        node = dict(zip(keys, node.values, strict=True)).get("name")
+    app, action = constant(node), constant(given.get("action"))
+    if not app or action is None or text.known.offering is None:
+        return
+    able = tuple(text.known.offering(action))
+    if able and not any(spec.is_called(app) for spec in able):
+        names = ", ".join(spec.name for spec in able)
+        sentence = f"no app {app!r} offers the action {action!r}: it fails; those that do: {names}"
+        text.say(act, WARNING, "unknown app", sentence)
+
+
+def _says_something(node: ast.expr | None) -> bool:
+    """Tell whether an argument is more than None or nothing, as far as it stands there."""
+    if isinstance(node, ast.List | ast.Tuple | ast.Set):
+        return bool(node.elts)
+    return isinstance(node, ast.Constant) and bool(node.value)
 
 
 def _others(text: Text, kind: str, known: frozenset[str] | None) -> None:

@@ -7,9 +7,11 @@ In: nothing. Out: values. Never: a finding without a line, or without a word on 
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
+
+from soar.catalog import AppSpec
 
 ERROR, WARNING, INFO = "error", "warning", "info"
 LEVELS = (ERROR, WARNING, INFO)
@@ -35,6 +37,8 @@ class Known:
     assets: frozenset[str] | None = None
     playbooks: frozenset[str] | None = None
     functions: frozenset[str] | None = None
+    offering: Callable[[str], Iterable[AppSpec]] | None = None
+    """The apps that offer an action."""
     datapath: Callable[[str], object] | None = None
     """Reads a datapath, or raises a sentence with the position."""
 

@@ -37,6 +37,7 @@ def known(
         assets=None if assets is None else frozenset(assets),
         playbooks=None if playbooks is None else frozenset(playbooks),
         functions=None if functions is None else frozenset(functions),
+        offering=catalog.offering,
         datapath=datapath.find,
     )
 

@@ -85,6 +85,15 @@ def test_every_credential_of_an_asset_is_marked_secret(app: AppSpec) -> None:
     assert open_ones == []
 
 
+def test_no_name_is_that_of_two_apps() -> None:
+    """
+    A playbook that names an app means one.
+    """
+    for app in APPS:
+        names = (app.slug, app.name, app.product, *app.also)
+        assert [other.slug for other in APPS if any(map(other.is_called, names))] == [app.slug]
+
+
 @every_app
 def test_every_app_can_be_tested(app: AppSpec) -> None:
     """

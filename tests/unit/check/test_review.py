@@ -41,6 +41,32 @@ def test_a_playbook_in_order_has_no_findings() -> None:
 
 
 @pytest.mark.parametrize(
+    "more",
+    [
+        "app='VirusTotal'",
+        "app={'name': 'virustotal  v3'}",
+        "app=None, tags=None, asset_type=None",
+        "app={}, tags=[], asset_type=''",
+        "app=container['app'], tags=container['tags']",
+    ],
+)
+def test_an_app_that_is_here_or_nobody_knows_yet_is_no_finding(more: str) -> None:
+    """
+    By any of its names; nor is what chooses nothing.
+    """
+    assert said(f"phantom.act('ip reputation', {more})") == []
+
+
+def test_the_names_that_splunk_s_playbooks_use_are_known() -> None:
+    """
+    Splunk's app for Active Directory is called LDAP.
+    """
+    for name in ("LDAP", "AD LDAP", "Microsoft AD LDAP"):
+        act = f"phantom.act('get user attributes', app={{'name': {name!r}}})"
+        assert said(act) == []
+
+
+@pytest.mark.parametrize(
     ("source", "line"), [("def on_start(c)\n    pass", 1), ("if 1:\n    print 'of Python 2'", 2)]
 )
 def test_a_syntax_error_is_found_at_its_line(source: str, line: int) -> None:
@@ -70,6 +96,19 @@ def test_a_syntax_error_is_found_at_its_line(source: str, line: int) -> None:
             (5, "info", "no gate"),
         ),
         ("phantom.act_together([{'action': 'no such'}])", (4, "warning", "unknown action")),
+        (
+            "phantom.debug()\nphantom.act('ip reputation', app={'name': 'GreyNoise'})",
+            (5, "warning", "unknown app"),
+        ),
+        ("phantom.act('ip reputation', app='LDAP')", (4, "warning", "unknown app")),
+        ("app = 'nobody'\nphantom.act('ip reputation', app=app)", (5, "warning", "unknown app")),
+        (
+            "phantom.act_together([{'action': 'ip reputation', 'app': 'nobody'}])",
+            (4, "warning", "unknown app"),
+        ),
+        ("phantom.act('ip reputation', tags=['prod'])", (4, "warning", "tags")),
+        ("phantom.act('ip reputation', None, None, 'prod')", (4, "warning", "tags")),
+        ("phantom.act('ip reputation', asset_type='fw')", (4, "warning", "asset_type")),
         (
             "paths = ['artifact:*.cef.a']\npaths = ['artifact:*.cef..x']\n"
             "phantom.format(container, 'x', paths)",

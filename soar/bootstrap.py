@@ -33,10 +33,11 @@ from soar.signing import Signer, load_signer, load_verifier
 from soar.store.database import Database
 from soar.store.patience import patiently
 from soar.store.slots import Slots
-from soar.telemetry import configure
+from soar.telemetry import configure, log
 from soar.vault import Vault
 
 if TYPE_CHECKING:
+    from soar.catalog import Catalog
     from soar.engine.clock import Clock
     from soar.ingest.stream import StreamReader
     from soar.notify.courier import Courier
@@ -154,6 +155,7 @@ def for_actions(settings: Settings) -> House:
         verifier=load_verifier(settings.verify_key_file),
         owner="",
     )
+    _tell_of_short_limits(settings, made.catalog)
     bind(made.app, made.catalog, shop)
     consume_assets(made.app)
     notice_stalls(made.app, settings)
@@ -163,6 +165,19 @@ def for_actions(settings: Settings) -> House:
     lease = settings.worker_lease_seconds
     _be_present(Presence(made.database, "actions", seconds=lease, making=shop.making), shop)
     return made
+
+
+def _tell_of_short_limits(settings: Settings, catalog: Catalog) -> None:
+    """Say aloud that calls are ended earlier than their actions may take."""
+    most = settings.most_call_seconds
+    short = sorted({spec.name for spec in catalog.actions if spec.timeout > most})
+    if short:
+        log.warning(
+            "call_limits_shortened",
+            reason=f"SOAR_VISIBILITY_TIMEOUT is {settings.visibility_timeout}: each call is ended"
+            f" after {most:g} s, though some actions may take longer; 180 gives all their time",
+            actions=short,
+        )
 
 
 def _leave_when_hung(settings: Settings) -> None:

@@ -88,6 +88,7 @@ def call_shape(row: Row) -> Shape:
         "shadow": row["shadow"],
         "parked_for": row["parked_for"],
         "approval": row["approval_id"],
+        "breaker": row["breaker_id"],
         "truncated": row["attachment_id"] is not None,
         "attachment": row["attachment_id"],
         "create_time": shapes.stamp(row["create_time"]),

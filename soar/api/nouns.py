@@ -221,8 +221,8 @@ CALLS = Listing(
     source=f"app_run x{_WITH_RUN}",
     columns="x.id, x.action_run_id, x.run_id, x.container_id, x.app, x.app_version, x.action,"
     f" x.asset, {CALL_STATUS} as status, x.message, x.summary, x.effect, x.parked_for, x.due_at,"
-    " x.crashes, x.shadow, x.approval_id, x.attachment_id, x.create_time, x.start_time, x.end_time,"
-    " r.run_as",
+    " x.crashes, x.shadow, x.approval_id, x.breaker_id, x.attachment_id, x.create_time,"
+    " x.start_time, x.end_time, r.run_as",
     heavy="x.data, x.parameters, x.context",
     fields={
         **_OF_CONTAINER,
@@ -230,7 +230,8 @@ CALLS = Listing(
         **columns_of(
             "int", id="x.id", action_run="x.action_run_id", action_run_id="x.action_run_id"
         ),
-        **columns_of("int", approval="x.approval_id", attachment="x.attachment_id"),
+        **columns_of("int", approval="x.approval_id", breaker="x.breaker_id"),
+        **columns_of("int", attachment="x.attachment_id"),
         **columns_of("bool", truncated="(x.attachment_id is not null)", shadow="x.shadow"),
         **columns_of(
             "text",

@@ -12,7 +12,9 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 import pytest
+from structlog.testing import capture_logs
 
+from soar import bootstrap
 from soar.bus import departure
 from soar.connector import ActionContext, Output, Params
 from soar.deadline import WATCH
@@ -191,6 +193,29 @@ def test_no_limit_is_longer_than_half_the_visibility_timeout(bench: Bench) -> No
     raw = {"app": "virustotal", "asset_name": "vt", "configuration": {"action_timeout": 81}}
     with bench.database.begin() as work, pytest.raises(BadInput, match="action_timeout"):
         save(work, raw, catalog=bench.house.catalog, vault=bench.house.vault())
+
+
+@pytest.mark.parametrize(("seconds", "said"), [(180, []), (170, ["75 s"]), (160, ["70 s"])])
+def test_a_visibility_timeout_that_shortens_limits_is_told_at_the_start(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, seconds: int, said: list[str]
+) -> None:
+    """
+    The sentence says after how long calls are ended, and which actions may take longer.
+    """
+    for name in ("configure", "consume_assets", "notice_stalls", "_leave_when_hung", "_be_present"):
+        monkeypatch.setattr(bootstrap, name, lambda *_, **__: None)
+    settings = bench.settings.model_copy(
+        update={"visibility_timeout": seconds, "block_seconds": 30.0}
+    )
+
+    with capture_logs() as lines:
+        bootstrap.for_actions(settings).database.close()
+
+    told = [line for line in lines if line["event"] == "call_limits_shortened"]
+    assert [text in line["reason"] for line, text in zip(told, said, strict=True)] == [True] * len(
+        said
+    )
+    assert all("create ticket" in line["actions"] for line in told)
 
 
 def test_the_exit_code_is_one_that_supervisors_take_for_a_failure() -> None:

@@ -165,6 +165,7 @@ def test_actions_and_their_calls(house: House, analyst: Client) -> None:
         work.runs.add_action_run(
             run_id=run_id, container_id=container, kind="group", action="", name="group"
         )
+        work.calls._do("update app_run set approval_id = 7, breaker_id = 9 where id = :id", id=call)
         return act, call
 
     act, call = stored(house, write)
@@ -177,5 +178,7 @@ def test_actions_and_their_calls(house: House, analyst: Client) -> None:
     assert "result_data" not in shown[0]
     single = analyst.get(f"/rest/app_run/{call}").json()
     assert single["result_data"][0]["parameter"] == {"ip": "1.2.3.4", "context": {"guid": "g"}}
+    assert (single["approval"], single["breaker"]) == (7, 9)
+    assert analyst.ids("/rest/app_run", _filter_breaker=9) == [call]
     assert single["exception_occured"] is single["exception_occurred"] is False
     assert analyst.get("/rest/app_run", include_expensive=1).json()["data"][0]["result_data"]

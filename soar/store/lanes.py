@@ -32,7 +32,9 @@ MOVED = """
         select id from playbook_run where container_id = :id and not shadow))
       and c.status in ('pending', 'parked', 'running')
       and case when :rank < :was then c.severity_rank > :rank
-          else c.severity_rank = :was and c.severity_rank > 0 end
+          else c.severity_rank = :was and (:was > 0 or c.lookup is not null)
+            and not exists (select 1 from app_run f where f.follows = c.id and f.status = 'parked'
+              and f.container_id <> :id and f.severity_rank < :rank) end
       for update skip locked),
     lent as (
       select l.id, l.run_id, l.asset, l.lane_turn from app_run l
@@ -49,8 +51,9 @@ MOVED = """
     from placed where c.id = placed.id
 """
 """Moves the calls of a container that have not ended to the lane of its new severity, behind the
-head there; what a raised one follows lends it its place. A row does not say whether it is urgent:
-what goes as critical is never lowered. Calls of candidates stay low."""
+head there; what a raised one follows lends it its place, and keeps it. A row does not say whether
+it is urgent; a lookup that may be shared never is, so of what goes as critical only such are
+lowered. Calls of candidates stay low."""
 _UNSETTLED = """(effect = 'sent' and exists (
       select 1 from effect e where e.app_run_id = app_run.id and e.ended_at is null))
 """

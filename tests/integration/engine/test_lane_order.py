@@ -99,6 +99,13 @@ def test_a_run_begins_at_the_head_of_the_lane_once_its_calls_have_ended(bench: B
     assert turns(bench, run_id) == [*range(6, 36), 6, 7]
 
 
+BOTH = IMPORT + (
+    "def on_start(container):\n"
+    "    targets = [{'target': '4'}, {'target': '5'}]\n"
+    "    phantom.act('ip reputation', parameters=targets, assets=['sham'])\n"
+    "    phantom.act('block', parameters=[{'target': '7'}], assets=['sham'])\n"
+)
+
 RAISE = IMPORT + (
     "def on_start(container):\n"
     "    phantom.act('look up', parameters=[{'target': 'a'}, {'target': 'b'}], assets=['sham'])\n"
@@ -170,6 +177,24 @@ def test_a_lowered_severity_lets_others_go_first_but_not_before_what_is_urgent(
     change_severity(bench, urgent, "low")
 
     assert (ranks(bench, run_id), ranks(bench, urgent)) == ([3], [0])
+
+
+def test_a_container_that_is_critical_no_more_takes_its_lookups_down(bench: Bench) -> None:
+    """
+    Not its containment, and not a lookup for which another critical container waits.
+    """
+    limit(bench, max_requests_per_minute=1)
+    many(bench, 2)
+    run_id = bench.start(BOTH)
+    other = bench.start(BOTH.replace("'5'", "'6'").replace("'7'", "'8'"))
+    bench.do("update container set severity = 'critical' where id > 1")
+    bench.deliver_all()
+    before = ranks(bench, run_id)
+
+    change_severity(bench, run_id, "low")
+
+    assert (before, ranks(bench, run_id)) == ([0] * 3, [0, 3, 0])
+    assert ranks(bench, other) == [0] * 3
 
 
 def test_calls_of_a_candidate_stay_low_whatever_becomes_of_the_severity(bench: Bench) -> None:

@@ -18,6 +18,7 @@ from starlette.responses import JSONResponse, Response
 from soar.access import NotAuthenticated, Throttled
 from soar.domain.errors import BadInput, Conflict, IllegalMove, NotAllowed, NotFound, SoarError
 from soar.store.deeds import LOCKED
+from soar.store.errors import OUT_OF_RANGE
 from soar.store.listing import is_unreachable
 from soar.telemetry import log
 
@@ -70,6 +71,8 @@ def told(error: Exception, where: str) -> tuple[int, str]:
         return status, str(error)
     if getattr(getattr(error, "orig", None), "pgcode", "") == LOCKED:
         return 409, "somebody else is changing this just now; a block that asks holds its own run"
+    if isinstance(error, OUT_OF_RANGE):
+        return 400, "a number is larger, or a text longer, than can be kept"
     if is_unreachable(error):
         return 503, "the database cannot be reached"
     frame = traceback.extract_tb(error.__traceback__)[-1]

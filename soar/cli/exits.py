@@ -130,7 +130,7 @@ def _server(error: Exception) -> str | None:
     if isinstance(error, errors.NoSuchRevision):
         return f"the schema cannot be moved: {error}"
     if isinstance(error, errors.OUT_OF_RANGE):
-        return "a number is larger than any id"
+        return "a number is larger than any id, or a text longer than can be kept"
     if isinstance(error, redis.RedisError):
         return "Redis does not answer or refuses this user: check SOAR_REDIS_URL"
     return None

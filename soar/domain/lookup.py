@@ -15,6 +15,9 @@ from typing import Any
 from soar.domain.gate import digest
 from soar.domain.model import Asset
 
+LONGEST_TARGET = 500
+"""Letters of a target that stand in the ledger as they are: it is part of an index, whose rows are
+bounded."""
 CASELESS = frozenset({"domain", "host name", "user name", "hash", "md5", "sha1", "sha256", "email"})
 
 
@@ -45,8 +48,15 @@ def target(
     for name in names:
         value = parameters.get(name)
         if value not in (None, ""):
-            return f"{name}={_normal(value, frozenset(contains.get(name, ())))}"
+            return f"{name}={_named(_normal(value, frozenset(contains.get(name, ()))))}"
     return None
+
+
+def _named(text: str) -> str:
+    """Return what names a target: a very long one its head and its digest."""
+    if len(text) <= LONGEST_TARGET:
+        return text
+    return f"{text[:200]}…{digest(text.encode('utf-8', 'replace').decode())}"
 
 
 def _normal(value: Any, kinds: frozenset[str]) -> str:

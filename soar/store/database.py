@@ -21,6 +21,7 @@ from sqlalchemy.exc import ArgumentError, DisconnectionError
 from sqlalchemy.pool import Pool, QueuePool
 
 from soar.store import transaction
+from soar.store.errors import as_it_is
 from soar.store.prepared import Prepared
 from soar.store.rows import bound
 from soar.store.work import Message, Work
@@ -122,10 +123,13 @@ class Database:
     ) -> list[tuple[Any, ...]]:
         connection, prepared = self._plain()
         with connection.cursor() as cursor:
-            if prepare:
-                prepared.often(cursor, statement, bound(values))
-            else:
-                cursor.execute(statement, bound(values))
+            try:
+                if prepare:
+                    prepared.often(cursor, statement, bound(values))
+                else:
+                    cursor.execute(statement, bound(values))
+            except psycopg2.OperationalError as error:
+                raise as_it_is(error) from None
             return list(cursor.fetchall()) if cursor.description else []
 
     def _plain(self) -> tuple[Any, Prepared]:

@@ -22,6 +22,7 @@ from sqlalchemy.dialects.postgresql.psycopg2 import dialect
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import Pool
 
+from soar.store.errors import as_it_is
 from soar.store.prepared import Hot, Prepared, Written
 
 Lost = Callable[[Pool], None]
@@ -143,6 +144,7 @@ class Transaction:
             raise self._known(error, statement, cursor) from error
 
     def _known(self, error: psycopg2.Error, statement: str, cursor: Any) -> BaseException:
+        error = as_it_is(error)
         gone = DIALECT.is_disconnect(error, self._connection.dbapi_connection, cursor)
         if isinstance(error, psycopg2.NotSupportedError):
             # A migration has changed what a prepared statement returns: for good, as it is.

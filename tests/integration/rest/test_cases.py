@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import random
 from typing import Any
 
 import pytest
@@ -65,6 +66,18 @@ def test_what_is_wrong_with_a_list_is_said(analyst: Client, reader: Client) -> N
     assert told(analyst.post("/rest/decided_list/none", {"content": []}))[0] == 404
     assert told(reader.post("/rest/decided_list", {"name": "m"}))[0] == 403
     assert told(reader.delete("/rest/decided_list/1"))[0] == 403
+
+
+def test_a_name_that_no_index_takes_is_refused(analyst: Client) -> None:
+    """
+    It is the client's to shorten: the database is not away, and nothing is a bug.
+    """
+    name = "".join(map(chr, random.Random(1).choices(range(0x4E00, 0x9FA5), k=2000)))
+    pin = {"container_id": add_container(analyst), "message": "m", "name": name}
+
+    assert told(analyst.post("/rest/container_pin", pin)) == (
+        *(400, "a number is larger, or a text longer, than can be kept"),
+    )
 
 
 def test_notes_comments_and_pins_are_written_and_changed(analyst: Client) -> None:

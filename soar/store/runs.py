@@ -23,6 +23,18 @@ FEW = 50
 """So many runs wait for a moment only, if an engine hears of them at all."""
 MOST_RUNG = 200
 """Runs on their way to an engine for a second time, all together."""
+CANCELLED = """
+    with recursive family(id) as (
+      select cast(:id as bigint)
+      union
+      select c.id from playbook_run c join action_run a on a.id = c.parent_action_run_id
+      join family f on f.id = a.run_id)
+    update playbook_run r set status = 'cancelled', end_time = now(), update_time = now(),
+    error = case when r.error = '' then :message else r.error end
+    from family where r.id = family.id and r.status = any(:from) returning r.id
+"""
+"""Asked until it finds nobody: a block that it waited for may have called a playbook, which it
+cannot see yet. A run that is cancelled calls none any more."""
 
 
 class Runs(Queries):
@@ -158,22 +170,11 @@ class Runs(Queries):
 
         Once whoever is marking a call of theirs has done so, none of them is sent any more.
         """
-        rows = self._all(
-            """
-            with recursive family(id) as (
-              select cast(:id as bigint)
-              union
-              select c.id from playbook_run c join action_run a on a.id = c.parent_action_run_id
-              join family f on f.id = a.run_id)
-            update playbook_run r set status = 'cancelled', end_time = now(), update_time = now(),
-            error = case when r.error = '' then :message else r.error end
-            from family where r.id = family.id and r.status = any(:from) returning r.id
-            """,
-            id=run_id,
-            message=storable(message),
-            **{"from": sources(RUN_MOVES, RunStatus.CANCELLED)},
-        )
-        ids = sorted(row["id"] for row in rows)
+        values = {"message": storable(message), "from": sources(RUN_MOVES, RunStatus.CANCELLED)}
+        ids: list[int] = []
+        while rows := self._all(CANCELLED, id=run_id, **values):
+            ids += [row["id"] for row in rows]
+        ids.sort()
         self._do(CANCELLING, ids=ids)
         return ids
 

@@ -7,12 +7,15 @@ Never: an effect after a cancellation that was not under way before it.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from soar.cancellation import cancel
 from soar.domain.errors import Conflict
+from soar.engine import writing
+from tests.integration.engine.test_cancel_writes import wait_for_locks
 
 if TYPE_CHECKING:
     from tests.integration.engine.conftest import Bench
@@ -122,6 +125,32 @@ def test_a_parent_takes_its_children_along(bench: Bench) -> None:
 
     assert stop(bench, parent) == [parent, parent + 1]
     assert bench.questions() == []
+    assert bench.open_runs() == []
+
+
+def test_a_child_that_is_called_while_its_parent_is_cancelled_is_cancelled_too(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    A cancellation waits for the block that the run is in, and finds what that has begun.
+    """
+    parent = bench.start(PARENT, child=ISOLATE)
+    write = writing.write
+    with ThreadPoolExecutor(1) as pool:
+        stopping: list[Future[list[int]]] = []
+
+        def cancelled_meanwhile(*asked: Any) -> None:
+            stopping.append(pool.submit(stop, bench, parent))
+            wait_for_locks(bench)
+            write(*asked)
+
+        monkeypatch.setattr(writing, "write", cancelled_meanwhile)
+        bench.deliver(bench.pending.pop(0))
+        monkeypatch.undo()
+
+        assert stopping[0].result(timeout=60) == [parent, parent + 1]
+    bench.deliver_all()
+    assert bench.calls() == []
     assert bench.open_runs() == []
 
 

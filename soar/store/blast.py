@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from soar.domain.blast import LONGEST
-from soar.store.effects import CLAIMABLE_EFFECT, GOES_ON, NOT_CANCELLED
+from soar.store.effects import CLAIMABLE_EFFECT, GOES_ON, NOT_CANCELLED, ONE_WAY, REVERSED
 from soar.store.rows import Queries, Row, storable
 from soar.store.shadow import MARKING, SHADOWED
 
@@ -51,11 +51,12 @@ _WHOSE = "coalesce((select t.name from tenant t where t.id = call.tenant_id), ''
 LET_GO = f"""
     {NOT_CANCELLED.format(id="%(id)s")};
     {MARKING};
+    {ONE_WAY};
     {_LOCKED};
     with {_ROOM},
     marked as (
         update app_run c set effect = 'sent' from call where c.id = call.id and {_OURS}
-        and not %(held)s
+        and not %(held)s and not {REVERSED}
         and not exists (select 1 from full_up) and exists (
           select 1 from effect e where e.app_run_id = c.id and {CLAIMABLE_EFFECT})
         returning c.id),

@@ -220,14 +220,19 @@ class Calls(Queries):
         )
 
     def wake_followers(self) -> list[Row]:
-        """Make the calls pending that follow one which has ended without telling them."""
+        """
+        Make the calls pending that follow one which has ended without telling them.
+
+        Who would do the reverse of what is unknown does not wait for the person who is asked.
+        """
         return self._wake(
             """
             id = any(array(
               select w.id from app_run w left join app_run l on l.id = w.follows
               where w.follows is not null and w.status = 'parked'
               and w.parked_for in ('lookup', 'effect')
-              and coalesce(l.status, 'gone') not in ('pending', 'running', 'parked') limit 500
+              and (coalesce(l.status, 'gone') not in ('pending', 'running', 'parked')
+                or (l.action <> w.action and l.effect = 'unknown')) limit 500
               for update of w skip locked))
             """
         )

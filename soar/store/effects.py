@@ -19,7 +19,17 @@ _LIVE = """
 _LEFT = f"e.status <> 'confirmed' and not {_LIVE}"
 """Whoever held the intent has ended without an effect, or not knowing whether there is one."""
 
-_FOLLOWS = "held.app_run_id <> c.id and held.status <> 'confirmed'"
+_REVERSE = """
+    effect o join app_run l on l.id = o.app_run_id and l.status in ('pending', 'running', 'parked')
+    where o.asset = {m}.asset and o.target = {m}.target and o.intent = 'standing'
+    and {m}.intent = 'standing' and o.ended_at is null and o.status = 'sent'
+"""
+"""What was sent and takes back what *m* is to do, while nobody knows its end: done at once both
+would stand as whichever ends later, and one that is verified would be found undone, and done again.
+"""
+
+_TURNED = "reverse.call is not null and (held.app_run_id <> c.id or held.status = 'claimed')"
+_FOLLOWS = f"((held.app_run_id <> c.id and held.status <> 'confirmed') or ({_TURNED}))"
 
 CLAIM_WRITE = f"""
     with call as (
@@ -39,17 +49,22 @@ CLAIM_WRITE = f"""
           app_run_id = case when {_LEFT} then excluded.app_run_id else e.app_run_id end,
           run_id = case when {_LEFT} then excluded.run_id else e.run_id end,
           container_id = case when {_LEFT} then excluded.container_id else e.container_id end
-        returning e.*)
+        returning e.*),
+    reverse as (
+        select o.app_run_id as call, 'run ' || o.run_id || ' is doing the reverse' as said
+        from call cross join {_REVERSE.format(m="call")} and o.action = %(undo)s and not shadowed)
     update app_run c set {TAKEN}, shadow = call.shadowed,
     status = case when {_FOLLOWS} then 'parked' else 'running' end,
     parked_for = case when {_FOLLOWS} then 'effect' end,
-    follows = case when {_FOLLOWS} then held.app_run_id end,
+    follows = case when {_FOLLOWS} then coalesce(reverse.call, held.app_run_id) end,
     owner = case when {_FOLLOWS} then null else %(owner)s end,
-    message = case when {_FOLLOWS} then 'run ' || held.run_id || ' is doing the same: waits for it'
+    message = case when {_FOLLOWS}
+              then coalesce(reverse.said, 'run ' || held.run_id || ' is doing the same')
+                || ': waits for it'
               else c.message end,
     effect = case when held.app_run_id = c.id and held.status in ('sent', 'unknown') then 'sent'
              else c.effect end
-    from call left join held on true where c.id = call.id
+    from call left join held on true left join reverse on true where c.id = call.id
     returning {CLAIMED}, c.follows, null,
     case when held.app_run_id <> c.id and held.status = 'confirmed' then to_jsonb(held) end,
     c.breaker_id, case when %(containment)s then (
@@ -58,9 +73,10 @@ CLAIM_WRITE = f"""
     exists (select 1 from policy p where p.asset in ('*', c.asset) and p.action in ('*', c.action)),
     c.shadow
 """
-"""Claims a write together with its intent. Another call that holds the intent is followed; an
-effect that stands comes back with the claim; one that was left unknown is this call's to settle.
-A call in shadow takes none; one that may have been sent already is asked about first, as ever."""
+"""Claims a write together with its intent. Another call that holds the intent is followed, and so
+is one that was sent and does the reverse, unless this one was sent before it; an effect that stands
+comes back with the claim; one that was left unknown is this call's to settle. A call in shadow
+takes none; one that may have been sent already is asked about first, as ever."""
 
 CLAIMABLE_EFFECT = "e.ended_at is null and e.status in ('claimed', 'sent', 'unknown')"
 
@@ -83,18 +99,36 @@ GOES_ON = """
             and r.status in ('queued', 'running'))
 """
 
+ONE_WAY = """
+    select pg_advisory_xact_lock(20029, hashtext(e.asset || ' ' || e.target)) from effect e
+    where e.app_run_id = %(id)s and e.undo <> '' and e.intent = 'standing' and e.ended_at is null
+"""
+"""Of two calls that take each other back one is marked first, and the other sees that."""
+
+REVERSED = f"""
+    exists (select 1 from effect m cross join {_REVERSE.format(m="m")} and o.action = m.undo
+            and m.app_run_id = c.id and m.ended_at is null and m.status <> 'sent')
+"""
+
 MARK_SENT = f"""
     {NOT_CANCELLED.format(id="%(id)s")};
     {MARKING};
+    {ONE_WAY};
     with marked as (
         update app_run c set effect = 'sent' where c.id = %(id)s and c.status = 'running'
         and c.attempt = %(attempt)s and c.effect in ('none', 'sent') and exists (
           select 1 from effect e where e.app_run_id = c.id and {CLAIMABLE_EFFECT})
-        and {GOES_ON} and not {SHADOWED} returning c.id)
+        and {GOES_ON} and not {SHADOWED} and not {REVERSED} returning c.id)
     update effect e set status = 'sent', sent_at = now() from marked
     where e.app_run_id = marked.id and {CLAIMABLE_EFFECT} returning e.id
 """
-"""Three statements in one message: see :data:`soar.store.shadow.MARKING`."""
+"""Several statements in one message: see :data:`soar.store.shadow.MARKING`."""
+
+TURNED = f"""
+    select c.id from app_run c where c.id = %(id)s and c.status = 'running'
+    and c.attempt = %(attempt)s and {REVERSED}
+"""
+"""Finds a claimed call whose reverse was sent since."""
 
 STOPPED = f"""
     select c.id from app_run c where c.id = %(id)s and c.status = 'running'

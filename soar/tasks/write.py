@@ -115,9 +115,11 @@ class Write:
             self.unsent()
 
     def unsent(self) -> NoReturn:
-        """Leave a call that could not be marked: in shadow or cancelled since, or not ours."""
+        """Leave what could not be marked: in shadow, cancelled or reversed since, or not ours."""
         self.stop_in_shadow()
         self.stop_cancelled()
+        if self.database.run(effects.TURNED, self._key):
+            raise RetryLater("another run is doing the reverse", after=SETTLING)
         raise Withdrawn
 
     def stop_in_shadow(self) -> None:

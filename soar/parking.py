@@ -38,13 +38,14 @@ def park(
     writes: bool = False,
     answered: bool = False,
     unsent: bool = False,
+    lost: bool = False,
 ) -> bool:
     """
     Park a claimed call for *wait*; *counts* makes it one of its tries.
 
     *costs*: so much of its patience is used up: its vendor lets it wait. *made*: so many requests
     its vendor may have got. *writes*: the ledger hears that an intent is only planned again, and
-    whether the vendor has *answered*; *unsent*: with that, it counts as never sent.
+    whether the vendor has *answered*, or its answer was *lost*; *unsent*: it counts as never sent.
     """
     return bool(
         database.run(
@@ -60,6 +61,7 @@ def park(
                 "made": made,
                 "answered": answered,
                 "unsent": unsent,
+                "lost": lost,
             },
         )
     )

@@ -213,12 +213,14 @@ PARK_WRITE = f"""
     with parked as ({PARKED} returning id),
     planned as (update effect e
         set status = case when e.status = 'claimed' or %(unsent)s then 'planned' else e.status end,
-        sent_at = case when %(answered)s then null else e.sent_at end from parked
+        sent_at = case when %(answered)s then null when %(lost)s then now() else e.sent_at end
+        from parked
         where e.app_run_id = parked.id and e.ended_at is null and e.status in ('claimed', 'sent'))
     select id from parked
 """
 """Parks a write. Where its vendor has *answered* that it must wait, no request is on its way; one
-that cannot be verified is as good as *unsent* then."""
+that cannot be verified is as good as *unsent* then. Where the answer was *lost* the last of its
+requests may have left just now."""
 
 SHARE = """
     update effect e set checked_at = now(), expires_at = case

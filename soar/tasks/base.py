@@ -192,6 +192,7 @@ class ActionTask(Task):  # type: ignore[type-arg]
         costs: timedelta = NOTHING,
         made: int = 0,
         answered: bool = False,
+        lost: bool = False,
     ) -> Withdrawn:
         park(
             self.shop.database,
@@ -205,6 +206,7 @@ class ActionTask(Task):  # type: ignore[type-arg]
             writes=not self.spec.read_only,
             answered=answered,
             unsent=answered and type(self).verify is None,
+            lost=lost,
         )
         return Withdrawn()
 
@@ -328,6 +330,7 @@ class ActionTask(Task):  # type: ignore[type-arg]
             counts=True,
             costs=VERIFY_AFTER,
             made=visit.made,
+            lost=True,
         )
 
     def given_up(self, visit: Visit, why: str) -> Outcome | None:

@@ -254,6 +254,26 @@ class TestOneIntent:
         assert bench.vendor.done == {("fence", "4"): 1}
         assert bench.calls()[0]["status"] == "success"
 
+    def test_a_slow_call_is_in_doubt_from_its_end(self, bench: Bench) -> None:
+        """
+        Its last request may have left long after the first.
+        """
+        answer = bench.vendor.answer
+
+        def slowly(name: str, params: Params) -> Output:
+            bench.do("update effect set sent_at = now() - interval '1 min'")
+            return answer(name, params)
+
+        bench.vendor.answer = slowly  # type: ignore[method-assign]
+        bench.vendor.moods[("fence", "4")] = ["unsent"]
+        bench.play(act("fence"))
+        bench.do("update app_run set due_at = now()")
+        bench.sweep.wake_calls()
+        bench.deliver_all()
+
+        assert not bench.vendor.done
+        assert bench.calls()[0]["message"] == "it may still be on its way: will be verified"
+
     def test_a_vendor_that_answers_that_it_is_busy_is_asked_again_without_doubt(
         self, bench: Bench
     ) -> None:

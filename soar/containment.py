@@ -284,7 +284,10 @@ class Reconciliation:
     def _ask(self, asset: Asset, row: Mapping[str, Any]) -> Output | None:
         if asset.closed:
             raise ActionFailed(asset.closed)
-        spec = self.catalog.app(asset.app).action(row["action"])
+        app = self.catalog.app(asset.app)
+        if app.slug != row["app"]:
+            raise ActionFailed(f"it was made by {row['app']}; {asset.slug!r} is of {app.slug} now")
+        spec = app.action(row["action"])
         verify = verify_of(function_of(spec)) if spec else None
         if verify is None:
             raise ActionFailed(f"{row['action']} cannot be verified at its vendor")

@@ -86,6 +86,7 @@ class Settling:
             action=effect["undo"],
             name=effect["undo"],
             assets=(effect["asset"],),
+            app=effect["app"],
             parameters=(self._undo_parameters(effect),),
         )
         at = self._desk(work, run_id)

@@ -66,7 +66,8 @@ CLAIM_WRITE = f"""
              else c.effect end
     from call left join held on true left join reverse on true where c.id = call.id
     returning {CLAIMED}, c.follows, null,
-    case when held.app_run_id <> c.id and held.status = 'confirmed' then to_jsonb(held) end,
+    case when held.app_run_id <> c.id and held.status = 'confirmed' then to_jsonb(held)
+      || (select jsonb_build_object('app', l.app) from app_run l where l.id = held.app_run_id) end,
     c.breaker_id, case when %(containment)s then (
       select jsonb_agg(r) from blast_rule r where r.asset in ('*', c.asset)) end,
     coalesce(extract(epoch from now() - held.sent_at)::float8, 'infinity'),

@@ -57,16 +57,20 @@ class Write:
         """Ask the vendor whether another run's effect still stands; if not, it is ours to make."""
         if self.claim.standing is None or not self.claim.wanted:
             return None
+        run, app = self.claim.run_id, self.claim.standing["app"]
+        if app != self.spec.app:
+            self._take_over(f"its asset was of {app}: run {run} did it by {self.spec.app} as well")
+            return None
         if self.verify is None:
             return Output(message="it was confirmed then")
         found = self.verify(context, params)
         if found is None:
-            self._take_over(self.claim.standing["id"])
+            self._take_over(f"found gone by run {run}")
         return found
 
-    def _take_over(self, effect_id: int) -> None:
-        why = f"found gone by run {self.claim.run_id}"
-        values = {**self._key, "number": effect_id, "why": why}
+    def _take_over(self, why: str) -> None:
+        assert self.claim.standing
+        values = {**self._key, "number": self.claim.standing["id"], "why": why}
         if not self.database.run(effects.TAKE_OVER, values):
             raise RetryLater("another run is doing the same", after=SETTLING)
 

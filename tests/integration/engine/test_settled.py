@@ -8,12 +8,14 @@ Never: a containment at the vendor that the ledger does not list once nothing is
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from soar import containment, health
+from soar.catalog import Catalog
 from soar.connector import Output
 from soar.domain.errors import Conflict, NotFound
 from soar.store.rows import Row
@@ -456,3 +458,55 @@ class TestSharing:
         shared = bench.calls()[1]
         assert "its vendor ends it at 2999-01-02 03:04:05 UTC" in shared["message"]
         assert shared["summary"]["vendor_ends_at"] == "2999-01-02T03:04:05Z"
+
+
+class TestAnotherApp:
+    """An asset that was saved again under another app is another vendor's."""
+
+    @staticmethod
+    def fenced_by_another(bench: Bench) -> None:
+        """Fence by an app that the asset is not of any more."""
+        bench.play(act("fence"))
+        bench.do("update app_run set app = 'other'")
+
+    def test_its_vendor_is_not_asked_what_another_did(self, bench: Bench) -> None:
+        """
+        It would say that nothing stands.
+        """
+        self.fenced_by_another(bench)
+        bench.vendor.stands.clear()
+
+        assert look(bench) == [("not asked", "it was made by other; 'sham' is of sham now")]
+        assert effects(bench) == STANDING
+
+    def test_its_vendor_does_not_undo_what_another_did(self, bench: Bench) -> None:
+        """
+        The undo fails in its run, and the containment stays in the list.
+        """
+        (sham,) = CATALOG.apps
+        others = tuple(replace(spec, app="other") for spec in sham.actions)
+        both = Catalog(apps=(sham, replace(sham, slug="other", name="Other", actions=others)))
+        settling = replace(bench.sweep.settling, catalog=both)
+        self.fenced_by_another(bench)
+
+        with bench.database.begin() as work:
+            containment.undo(work, settling, 1, by="ada")
+        let_pass(bench)
+
+        assert "none of the assets 'sham' is of the app 'other'" in bench.log()
+        assert bench.vendor.done == {("fence", "4"): 1}
+        assert [c.status for c in listed(bench)] == ["confirmed"]
+
+    def test_who_wants_the_same_does_it_there_as_well(self, bench: Bench) -> None:
+        """
+        What the other vendor did is neither asked for nor shared; why it ended says so.
+        """
+        self.fenced_by_another(bench)
+
+        bench.play(act("fence", note="another wish"))
+
+        assert bench.vendor.done == {("fence", "4"): 2}
+        assert bench.rows("select ended_because from effect order by id") == [
+            {"ended_because": "its asset was of other: run 2 did it by sham as well"},
+            {"ended_because": ""},
+        ]

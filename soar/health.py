@@ -25,6 +25,7 @@ from soar.oidc.provider import Provider
 from soar.settings import ALERT_GROUP, Settings
 from soar.store import migrate
 from soar.store.claims import CALL_SECONDS
+from soar.store.election import SILENT_SECONDS
 from soar.store.work import Work
 
 MOST = 50
@@ -192,9 +193,13 @@ def _schema(work: Work) -> Iterator[Finding]:
 
 
 def _servers(work: Work, settings: Settings) -> Iterator[Finding]:
-    if not work.overdue.has_clock():
+    silent = work.overdue.silent_clock()
+    if silent is None or silent > SILENT_SECONDS:
+        still = f": the elected one stands still for {silent:.0f} s" if silent else ""
         yield _of_server(
-            "no clock", "no process sweeps or pumps", "start `soar worker beat`; it recovers all"
+            "no clock",
+            f"no process sweeps or pumps{still}",
+            "start `soar worker beat`; it recovers all",
         )
     used, most = work.overdue.connections()
     if used > 0.9 * most:

@@ -165,18 +165,19 @@ class Overdue(Queries):
             )
         )
 
-    def has_clock(self) -> bool:
-        """Tell whether some process holds the election of the clock."""
-        return bool(
-            self._value(
-                """
-                select exists (select 1 from pg_locks where locktype = 'advisory' and granted
-                and classid = 0 and objid = :lock and objsubid = 1
-                and database = (select oid from pg_database where datname = current_database()))
-                """,
-                lock=CLOCK,
-            )
+    def silent_clock(self) -> float | None:
+        """Return how many seconds ago the elected clock was heard; None where none is elected."""
+        found = self._value(
+            """
+            select extract(epoch from clock_timestamp() - coalesce(a.state_change, now()))
+            from pg_locks l left join pg_stat_activity a on a.pid = l.pid
+            where l.locktype = 'advisory' and l.granted
+            and l.classid = 0 and l.objid = :lock and l.objsubid = 1
+            and l.database = (select oid from pg_database where datname = current_database())
+            """,
+            lock=CLOCK,
         )
+        return None if found is None else float(found)
 
     def revision(self) -> str:
         """Return the revision of the schema."""

@@ -269,6 +269,25 @@ def test_an_elected_clock_is_seen(bench: Bench) -> None:
         assert "no clock" not in {f.kind for f in health.findings(work, bench.settings)}
 
 
+def test_a_clock_that_stands_still_is_none(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    Its process is frozen and keeps its connection: the lock alone says nothing.
+    """
+    monkeypatch.setattr(health, "SILENT_SECONDS", 0.05)
+    election = Election(bench.settings.database_url.get_secret_value())
+    election.stand()
+    try:
+        time.sleep(0.1)
+        with bench.database.begin() as work:
+            (silent,) = [f for f in health.findings(work, bench.settings) if f.kind == "no clock"]
+            assert "the elected one stands still for 0 s" in silent.detail
+            monkeypatch.setattr(health, "SILENT_SECONDS", 30.0)
+            election.stand()
+            assert "no clock" not in {f.kind for f in health.findings(work, bench.settings)}
+    finally:
+        election.resign()
+
+
 def test_a_redis_that_is_away_is_found(bench: Bench) -> None:
     """
     The doctor answers all the same.

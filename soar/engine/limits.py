@@ -14,6 +14,7 @@ from typing import Self
 
 from soar.store.database import Database
 from soar.store.errors import UNREACHABLE
+from soar.store.patience import patiently
 
 MOST_DEATHS = 3
 """So many processes may a block take with it before it is set aside."""
@@ -54,7 +55,7 @@ class Brace:
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if self.taken and isinstance(error, UNREACHABLE):
-            self.database.run(UNBRACE, {"run": self.run_id})
+            patiently(lambda: self.database.run(UNBRACE, {"run": self.run_id}))
 
 
 YOUNG = 20_000

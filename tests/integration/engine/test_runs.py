@@ -7,10 +7,12 @@ In: playbooks, good and bad. Out: nothing. Never: a run that stays open because 
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import psycopg2
 import pytest
 
+from soar.engine import limits, writing
 from soar.store.work import Work
 
 if TYPE_CHECKING:
@@ -299,3 +301,32 @@ def test_a_run_between_two_blocks_goes_on_with_the_text_it_began_with(bench: Ben
     assert bench.notes() == ["old"]
     bench.play(text)
     assert sorted(bench.notes()) == ["new", "old"]
+
+
+def test_a_database_that_restarts_is_no_death_of_a_block(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    It is still away when the note that the block began is to be taken back.
+    """
+    run_id = bench.start(block("phantom.comment(comment='done')"))
+    run, away = bench.database.run, [True, True]
+
+    def restarting(statement: str, values: Any) -> Any:
+        if statement == limits.UNBRACE and away:
+            away.pop()
+            raise psycopg2.OperationalError("the server is starting up")
+        return run(statement, values)
+
+    def cut(*_: Any) -> None:
+        raise psycopg2.OperationalError("the server closed the connection")
+
+    monkeypatch.setattr(bench.database, "run", restarting)
+    with monkeypatch.context() as restart:
+        restart.setattr(writing, "write", cut)
+        with pytest.raises(psycopg2.OperationalError):
+            bench.engine.start_run(run_id)
+
+    assert bench.rows("select tries from block_try") == [{"tries": 0}]
+    bench.settle()
+    assert bench.notes() == ["done"]

@@ -16,8 +16,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from soar.connector import Output, Params
 from soar.store.slots import Slots
 from tests.integration.engine.test_lanes import LOOK_UP, MANY, limit, went_well
+from tests.integration.engine.test_ledger import act
+from tests.integration.engine.test_settled import look
 
 if TYPE_CHECKING:
     from tests.integration.engine.conftest import Bench
@@ -244,3 +247,27 @@ def test_a_call_that_finds_no_slot_asks_redis_nothing(bench: Bench, busy: int) -
     bench.play(LOOK_UP)
 
     assert bench.shop.limiter.asked == asked
+
+
+def test_two_reconciliations_at_once_take_a_slot_each(bench: Bench) -> None:
+    """
+    They ask about the same containment: one waits until the other has its answer.
+    """
+    limit(bench, concurrency=1)
+    bench.play(act("fence"))
+    verify, going, most = bench.vendor.verify, 0, 0
+
+    def slowly(name: str, params: Params) -> Output | None:
+        nonlocal going, most
+        going += 1
+        most = max(most, going)
+        threading.Event().wait(0.3)
+        going -= 1
+        return verify(name, params)
+
+    bench.vendor.verify = slowly  # type: ignore[method-assign]
+    with ThreadPoolExecutor(2) as pool:
+        told = [pool.submit(look, bench) for _ in range(2)]
+
+    assert [t.result()[0][0] for t in told] == ["stands", "stands"]
+    assert most == 1

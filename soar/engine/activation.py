@@ -14,7 +14,7 @@ from typing import Any
 
 from soar.domain.commands import Command
 from soar.engine.one_process import LeftProcess, alone
-from soar.engine.program import MissingBlock, Program, explain, place
+from soar.engine.program import MissingBlock, Program, explain, message_of, place
 from soar.engine.stopwatch import BlockTooLong, is_interrupt, within
 from soar.phantom.desk import Desk, View, seated
 
@@ -63,8 +63,8 @@ def evaluate(
         return done
     try:
         json.dumps(done.value)
-    except (TypeError, ValueError, RecursionError) as error:
-        return replace(done, value=None, error=f"{program} returned no JSON: {error}")
+    except Exception as error:  # whatever its class does while it is read
+        return replace(done, value=None, error=f"{program} returned no JSON: {message_of(error)}")
     return done
 
 

@@ -65,6 +65,7 @@ IMMUTABLE = (
     ast.expr_context,
 )
 """What a module-level value is made of that no block can change."""
+LONGEST_MESSAGE = 10_000
 LOAD_SECONDS = 20.0
 """So long the module level of a playbook may run."""
 PLAYBOOK, FUNCTION = "playbook", "custom function"
@@ -324,7 +325,15 @@ def _is_pure_module(module: str) -> bool:
 
 def explain(error: BaseException, name: str) -> str:
     """Say in one line what went wrong and where in the playbook."""
-    return f"{place(error, name)}{type(error).__name__}: {error}"
+    return f"{place(error, name)}{type(error).__name__}: {message_of(error)}"
+
+
+def message_of(error: BaseException) -> str:
+    """Return the message of an error, cut; a number may be too long for one, or a value broken."""
+    try:
+        return str(error)[:LONGEST_MESSAGE]
+    except Exception:
+        return "(its message cannot be written)"
 
 
 def place(error: BaseException, name: str) -> str:

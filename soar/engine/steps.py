@@ -43,7 +43,7 @@ from soar.settings import Settings
 from soar.store.database import Database
 from soar.store.errors import REFUSED, UNREACHABLE
 from soar.store.moves import Standing
-from soar.store.rows import Row, as_json
+from soar.store.rows import NotStorable, Row, as_json, storable
 from soar.store.work import Work
 from soar.telemetry import log
 
@@ -197,6 +197,7 @@ class Engine:
         with self._lent(work, run, f"function:{call_id}") as reader:
             view, seconds = self._view(reader, work, run, told), self.settings.block_seconds
             done = evaluate(program, call["name"], call["parameters"], view, seconds=seconds)
+            done = _keepable(program, done)
             _, error = self._write(work, run, program, view, call["block"], done)
         data = None if error else done.value
         work.functions.ended(call_id, succeeded=not error, message=error, data=data)
@@ -340,6 +341,14 @@ class Engine:
         elif work.runs.end_join(parent, succeeded=not error, message=error):
             work.send_task(RESUME_RUN, work.runs.action_run(parent)["run_id"], parent)
         return True
+
+
+def _keepable(program: Program, done: Activation) -> Activation:
+    """Return how a function ended, with a result that its row can hold, or the reason why not."""
+    try:
+        return replace(done, value=storable(done.value))
+    except NotStorable as error:
+        return replace(done, value=None, error=f"{program} returned no JSON: {error}")
 
 
 def _why(error: Exception) -> str:

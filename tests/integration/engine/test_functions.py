@@ -102,6 +102,29 @@ def test_a_message_that_comes_twice_calls_no_function_twice(bench: Bench) -> Non
     assert bench.notes() == NOTES
 
 
+@pytest.mark.parametrize(
+    ("returned", "why"),
+    [
+        ("__import__('functools').reduce(lambda a, _: [a], range(150), 1)", "is nested more than"),
+        ("['x' * 10_000_000] * 7", "is larger than 64 MiB"),
+        ("type('Broken', (dict,), {'items': lambda _: 1 / 0})(a=1)", "division by zero"),
+    ],
+    ids=["deep", "large", "broken"],
+)
+def test_a_result_that_cannot_be_kept_fails_its_call(bench: Bench, returned: str, why: str) -> None:
+    """
+    At once, with a sentence: no process is broken, and nothing is tried again.
+    """
+    bring(bench, "double", f"def double(number=None, **kwargs):\n    return {returned}\n")
+
+    bench.play(PARENT)
+
+    made = calls(bench)
+    assert [c["succeeded"] for c in made] == [False] * 3
+    assert made[0]["message"].startswith("custom function 'local/double' returned no JSON: ")
+    assert why in made[0]["message"]
+
+
 class Killed(BaseException):
     """The process of an engine is gone."""
 

@@ -35,6 +35,7 @@ def block(body: str) -> str:
         ("import sys\nsys.exit(3)\n", "cannot be loaded: line 2: SystemExit: 3"),
         (IMPORT, "callback 'on_start' does not exist"),
         (block("1 / 0"), "block 'on_start' failed: line 4: ZeroDivisionError"),
+        (block("raise ValueError(10**5000)"), "ValueError: (its message cannot be written)"),
         (block("raise SystemExit"), "block 'on_start' failed: line 4: SystemExit"),
         (block("phantom.fly()"), "phantom.fly is not known"),
         (block("phantom.act('look up', {'target': '1'}, callback='gone')"), "callback 'gone' does"),

@@ -100,6 +100,9 @@ RULES: Mapping[str, Rule] = {
         allowed=0, then="correct the playbook; its run goes on without the block", severity=WARNING
     ),
     "asset closed": Rule(allowed=0, then="correct it, then `soar asset enable`", severity=WARNING),
+    "asset gone": Rule(
+        allowed=0, then="add an asset of that name, or cancel its run", severity=WARNING
+    ),
     "notice unsent": Rule(
         allowed=NOTICE_SECONDS, then="the sweep rings for it again; `soar worker actions` sends it"
     ),

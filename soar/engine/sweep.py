@@ -174,10 +174,13 @@ class Sweep:
             work.blast.forget()
 
     def ring_lost_bells(self) -> None:
-        """Ring again for what nobody claimed, delivered, or called as a custom function."""
+        """Ring again for what nobody claimed, delivered or called; end what nobody can hear."""
         with self.database.begin() as work:
             for body in messages(work.calls.unheard(seconds=UNHEARD_SECONDS)):
                 work.send("member", body)
+            for join in work.lanes.end_homeless(seconds=UNHEARD_SECONDS):
+                if join["remaining"] <= 0:
+                    work.send_task(RESUME_RUN, join["run_id"], join["id"])
             lost = work.runs.lost_bells(seconds=BELL_SECONDS)
             for run_id, join_id in [*lost, *work.functions.unheard(seconds=BELL_SECONDS)]:
                 work.send_task(RESUME_RUN, run_id, join_id)

@@ -138,6 +138,13 @@ HEARTBEAT = """
     on conflict (owner) do update set expires_at = excluded.expires_at returning now()
 """
 
+HOMELESS = """
+    select c.id from app_run c where c.id = %(id)s and c.status = 'running'
+    and c.attempt = %(attempt)s and c.effect = 'none'
+    and not exists (select 1 from asset a where a.slug = c.asset)
+"""
+"""Finds a claimed call that was not sent and whose asset was deleted: nothing will wake it."""
+
 FORGOTTEN = """
     update app_run set status = 'pending', owner = null, rung_at = now() - interval '1 day'
     where status = 'running' and owner = %(owner)s and claimed_at < %(as_of)s

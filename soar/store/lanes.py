@@ -216,6 +216,26 @@ class Lanes(Queries):
             message=storable(message),
         )
 
+    def end_homeless(self, *, seconds: int) -> list[Row]:
+        """Fail what is on its way to assets that are gone; what was kept for them is not."""
+        return self._all(
+            f"""
+            with ended as (
+              update app_run set status = 'failed', end_time = now(),
+              message = format('there is no asset ''%s'' any more', asset)
+              where id = any(array(
+                select id from app_run where status = 'pending' and not {_UNSETTLED}
+                and rung_at < now() - make_interval(secs => :s)
+                and not exists (select 1 from asset a where a.slug = app_run.asset)
+                order by id limit 500 for update skip locked)) returning join_id),
+            counted as (select join_id, count(*) as n from ended group by join_id)
+            update action_run j set remaining = remaining - n,
+            end_time = case when remaining - n <= 0 then now() else end_time end
+            from counted where j.id = counted.join_id returning j.id, j.run_id, j.remaining
+            """,
+            s=seconds,
+        )
+
     def keep(self, asset: str, message: str) -> int:
         """Park every call that is on its way to an asset; returns how many wait for it now."""
         self._do(

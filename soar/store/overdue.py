@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from soar.store.claims import IN_LANE
 from soar.store.election import CLOCK
 from soar.store.rows import Queries, Row
 
@@ -43,7 +44,7 @@ KINDS: Mapping[str, str] = {
     "call due": """
         select c.id, c.due_at as since, format('%s on %s', c.action, c.asset) as detail
         from app_run c where c.status = 'parked' and c.parked_for = 'schedule'
-        and c.due_at <= now()
+        and c.due_at <= now() and exists (select 1 from asset a where a.slug = c.asset)
     """,
     "follower left": """
         select c.id, coalesce(l.end_time, c.create_time) as since,
@@ -132,6 +133,23 @@ KINDS: Mapping[str, str] = {
           case when a.disabled then 'disabled' else 'broken' end) as detail
         from asset a where (a.disabled or a.broken <> '') and exists (select 1 from app_run c
           where c.asset = a.slug and c.status = 'parked' and c.parked_for = 'budget')
+    """,
+    "asset gone": f"""
+        with recursive lane(asset) as (
+          (select asset from app_run where {IN_LANE} order by asset limit 1)
+          union all
+          select (select r.asset from app_run r where r.{IN_LANE.replace("and ", "and r.")}
+                  and r.asset > lane.asset order by r.asset limit 1)
+          from lane where lane.asset is not null),
+        waits as (
+          select c.* from lane cross join lateral (
+            select id, asset, action, lane_since as since from app_run
+            where asset = lane.asset and {IN_LANE} order by lane_since limit 1) c
+          union all
+          select id, asset, action, due_at as since from app_run
+          where status = 'parked' and parked_for = 'schedule' and due_at <= now())
+        select w.id, w.since, format('%s waits for asset %s', w.action, w.asset) as detail
+        from waits w where not exists (select 1 from asset a where a.slug = w.asset)
     """,
     "no worker": """
         select 0 as id, min(c.create_time) as since, 'actions' as detail from (

@@ -35,7 +35,7 @@ from soar.domain.states import Effect, ParkedFor
 from soar.domain.verdict import judge
 from soar.parking import NOTHING, park
 from soar.store import effects
-from soar.store.claims import CLAIM_LOOKUP, CLAIM_READ, claim_of
+from soar.store.claims import CLAIM_LOOKUP, CLAIM_READ, HOMELESS, claim_of
 from soar.store.errors import UNREACHABLE
 from soar.store.patience import patiently
 from soar.store.rows import as_json
@@ -306,6 +306,8 @@ class ActionTask(Task):  # type: ignore[type-arg]
         wait = patience.put_off(self.shop, claim, visit, put_off)
         if wait.over:
             return self._outcome(claim, visit, failed=wait.over)
+        if self.shop.database.run(HOMELESS, {"id": claim.id, "attempt": claim.attempt}):
+            return self._outcome(claim, visit, failed=f"there is no asset {claim.asset!r} any more")
         raise self._park(
             claim,
             wait.reason,

@@ -52,12 +52,17 @@ _END_LOOKUP = """
         from ended where w.follows = %(id)s and w.status = 'parked' and w.parked_for = 'lookup'
         returning w.join_id),
     counted as (select join_id, count(*) as n from (
-        select join_id from ended union all select join_id from followed) x group by join_id)
+        select join_id from ended union all select join_id from followed) x group by join_id),
+    ordered as materialized (
+        select j.id from action_run j where j.id = any(array(select join_id from counted))
+        and (select count(*) from counted) > 1 order by j.id for update)
     update action_run j set remaining = remaining - n,
     end_time = case when remaining <= n then now() else end_time end
-    from counted where j.id = counted.join_id returning j.remaining, j.run_id, j.id
+    from counted where j.id = counted.join_id and (select count(*) from ordered) >= 0
+    returning j.remaining, j.run_id, j.id
 """
-"""Ends a lookup and those that follow it, found by its number and so by their index. Its flight
+"""Ends a lookup and those that follow it, found by its number and so by their index. Joins are
+taken in their order: two lookups that the same runs wait for do not wait for each other. Its flight
 stays for a while: a claim that began before this end, and cannot see its answer yet, finds it there
 and follows; the sweep wakes it."""
 

@@ -8,6 +8,7 @@ Never: a join that fires twice, or one that never does.
 from __future__ import annotations
 
 import random
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
@@ -154,3 +155,48 @@ def test_an_act_a_prompt_and_a_function_of_one_name_are_two_kinds(bench: Bench) 
     bench.settle()
 
     assert bench.notes() == ["local/rep: False True", "look up: False True", "prompt: True True"]
+
+
+SHUFFLED = """
+import random
+import phantom.rules as phantom
+
+
+def on_start(container):
+    chance = random.Random({seed})
+    targets = [str(number) for number in chance.sample(range(24), 8 + {seed} % 16)]
+    phantom.act("ip reputation", parameters=[{{"target": t}} for t in targets], callback=done)
+
+
+def done(action=None, success=None, container=None, results=None, handle=None):
+    phantom.comment(comment="heard")
+"""
+
+
+def test_joins_that_end_together_are_taken_in_one_order(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    Lookups for which the same runs wait do not each hold a join that another one wants: PostgreSQL
+    breaks no deadlock between their ends.
+    """
+    bench.do("update asset set configuration = '{}'")
+    for seed in range(25):
+        bench.start(SHUFFLED.format(seed=seed))
+    for _ in range(25):
+        bench.deliver(bench.pending.pop(0))
+    random.Random(3).shuffle(bench.pending)
+    while bench.pending:
+        bench.deliver(bench.pending.pop(0), ends="later")
+    broken: list[bool] = []
+    monkeypatch.setattr(bench.database, "_close_plain", lambda: broken.append(True))
+
+    with ThreadPoolExecutor(12) as pool:
+        list(pool.map(lambda made: bench.end(*made), bench.unrecorded))
+
+    assert len(bench.unrecorded) == 24
+    bench.unrecorded.clear()
+    monkeypatch.undo()
+    bench.deliver_all()
+    assert not broken
+    assert bench.notes() == ["heard"] * 25

@@ -77,12 +77,13 @@ def kill_worker(house: House) -> Drilled:
         name = f"drill_{uuid.uuid4().hex[:8]}"
         container, run = _begin(house, name, url)
         try:
-            call = _until(lambda: _claimed(house, run, 1), "no action worker took the call")
+            call = _until(lambda: _claimed(house, run), "no action worker took the call")
             pid = _safe_to_kill(house, call)
             os.kill(pid, signal.SIGKILL)
             began = time.monotonic()
             held.set()
-            _until(lambda: _claimed(house, run, 2), "its call was not claimed again")
+            before = int(call["attempt"])
+            _until(lambda: _claimed(house, run, before), "its call was not claimed again")
             again = time.monotonic() - began
             _until(lambda: _ended(house, run), "its run did not end")
             done = time.monotonic() - began
@@ -171,10 +172,11 @@ def _until(look: Callable[[], Any], otherwise: str) -> Any:
     raise Conflict(f"{otherwise} within {PATIENCE:g} s: see `soar doctor`")
 
 
-def _claimed(house: House, run: int, attempt: int) -> dict[str, Any] | None:
+def _claimed(house: House, run: int, before: int = 0) -> dict[str, Any] | None:
+    """Return the drill's call once a worker has it, at a later attempt than *before*."""
     with house.database.begin() as work:
         calls = work.calls.of_run(run)
-    started = [c for c in calls if c["attempt"] >= attempt and c["status"] != "pending"]
+    started = [c for c in calls if c["attempt"] > before and c["owner"]]
     return started[0] if started else None
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 import redis
 
+from soar import drill
 from soar.connector import BadCredentials, Output, Params
 from soar.domain.errors import RetryLater
 from tests.integration.engine.test_lanes import limit, many, next_calls
@@ -367,3 +368,26 @@ def test_calls_that_one_answer_lets_go_are_sent_in_their_order(bench: Bench) -> 
     bench.answer(bench.questions()[0]["id"])
 
     assert [m.body["app_run_id"] for m in bench.pending if m.kind == "member"] == [3, 1, 2]
+
+
+def test_a_drill_waits_until_a_worker_holds_its_call(bench: Bench) -> None:
+    """
+    One that was put off is nobody's; that it was claimed before says nothing of what a kill costs.
+    """
+    bench.vendor.moods[("look up", "4")] = ["later"]
+    run_id = bench.play(LOOK_UP)
+    assert bench.calls()[0]["status"] == "parked"
+    assert drill._claimed(bench.house, run_id) is None
+
+    bench.age()
+    bench.sweep()
+    bench.deliver(bench.pending.pop(0), ends="never")
+    held = drill._claimed(bench.house, run_id)
+    assert held is not None
+    assert drill._claimed(bench.house, run_id, held["attempt"]) is None
+
+    bench.sweep()
+    bench.deliver_all()
+    again = drill._claimed(bench.house, run_id, held["attempt"])
+    assert again is not None
+    assert again["attempt"] == held["attempt"] + 1

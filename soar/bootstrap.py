@@ -111,6 +111,13 @@ def house(
     return House(settings=settings, database=database, app=app, catalog=catalogs.load())
 
 
+def _served(made: House) -> House:
+    """Let a process that stands still in a transaction hold up others only for a while."""
+    longest_task, _ = guard.time_limits(made.settings)
+    made.database.idle_seconds = longest_task + guard.HARD_MARGIN
+    return made
+
+
 def for_engine(settings: Settings) -> House:
     """Make a process that runs playbooks, sweeps and writes reports. It holds no key."""
     from soar import report
@@ -118,7 +125,7 @@ def for_engine(settings: Settings) -> House:
     from soar.engine.program import lend_alias
     from soar.engine.steps import Engine
 
-    made = house(settings, chord=chords.ring)
+    made = _served(house(settings, chord=chords.ring))
     lend_alias()
     signals.worker_process_init.connect(
         lambda **_: limits.bound_memory(settings.engine_memory_mb), weak=False
@@ -145,7 +152,7 @@ def for_actions(settings: Settings) -> House:
 
     if settings.verify_key_file is None:
         raise BadInput("SOAR_VERIFY_KEY_FILE", "is not set: action workers check approvals with it")
-    made = house(settings, doorbells=True)
+    made = _served(house(settings, doorbells=True))
     shop = Shop(
         database=made.database,
         catalog=made.catalog,
@@ -205,7 +212,7 @@ def for_ingest(settings: Settings, consumer: str) -> StreamReader:
     """Make a process that reads the alert stream."""
     from soar.ingest.stream import StreamReader
 
-    made = house(settings)
+    made = _served(house(settings))
     client = sentinel.connect(settings.redis_url.get_secret_value())
     return StreamReader(
         database=made.database,
@@ -223,9 +230,10 @@ def for_clock(settings: Settings) -> Clock:
     from soar.engine.clock import Clock
     from soar.engine.settling import Settling
     from soar.engine.sweep import Sweep
-    from soar.store.election import Election
+    from soar.store.election import SILENT_SECONDS, Election
 
     made = house(settings, chord=chords.ring)
+    made.database.idle_seconds = SILENT_SECONDS
     relay = Relay(made.app, made.database, chord=chords.ring)
     return Clock(
         election=Election(settings.database_url.get_secret_value()),
@@ -248,7 +256,7 @@ def for_watching(settings: Settings) -> Celery:
 
 def for_http(settings: Settings) -> House:
     """Make a process that people and clients talk to: no answer waits for the broker."""
-    made = house(settings)
+    made = _served(house(settings))
     made.database.publish = Afterwards(made.database.publish)
     return made
 

@@ -29,7 +29,7 @@ KINDS: Mapping[str, str] = {
     "call unclaimed": """
         select c.id, coalesce(c.rung_at, c.create_time) as since,
           format('%s on %s, rung %s times', c.action, c.asset, c.rings + 1) as detail
-        from app_run c where c.status = 'pending' and c.lane_since is null
+        from app_run c where c.status = 'pending'
     """,
     "worker died": f"""
         select c.id, coalesce((select w.expires_at from worker w where w.owner = c.owner),

@@ -269,6 +269,16 @@ def test_an_elected_clock_is_seen(bench: Bench) -> None:
         assert "no clock" not in {f.kind for f in health.findings(work, bench.settings)}
 
 
+def test_a_call_that_its_lane_let_go_and_nobody_claims_is_found(bench: Bench) -> None:
+    """
+    It waits for a worker as any other does.
+    """
+    unclaimed(bench)
+    bench.do("update app_run set lane_since = now() - interval '1 hour'")
+
+    assert kinds(bench) == {"call unclaimed"}
+
+
 def test_a_clock_that_stands_still_is_none(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     """
     Its process is frozen and keeps its connection: the lock alone says nothing.

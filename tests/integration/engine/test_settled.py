@@ -7,6 +7,7 @@ Never: a containment at the vendor that the ledger does not list once nothing is
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -16,7 +17,7 @@ import pytest
 
 from soar import containment, health
 from soar.catalog import Catalog
-from soar.connector import Output
+from soar.connector import Output, Params
 from soar.domain.errors import Conflict, NotFound
 from soar.store.rows import Row
 from tests.integration.engine.conftest import CATALOG
@@ -458,6 +459,28 @@ class TestSharing:
         shared = bench.calls()[1]
         assert "its vendor ends it at 2999-01-02 03:04:05 UTC" in shared["message"]
         assert shared["summary"]["vendor_ends_at"] == "2999-01-02T03:04:05Z"
+
+
+def test_a_reconciliation_tells_the_lane_at_once_that_it_was_slow(bench: Bench) -> None:
+    """
+    Its process may end now: what it would tell later nobody would hear.
+    """
+    bench.do("""update asset set configuration = '{"rate_limit": "100/second"}'""")
+    bench.play(act("fence"))
+    verify = bench.vendor.verify
+
+    def slowly(name: str, params: Params) -> Output | None:
+        threading.Event().wait(1.2)
+        return verify(name, params)
+
+    bench.vendor.verify = slowly  # type: ignore[method-assign]
+    limiter = bench.house.limiter()
+    asking = containment.Reconciliation(
+        database=bench.database, catalog=CATALOG, limiter=limiter, vault=bench.house.vault()
+    )
+
+    assert asking.look(listed(bench)[0]).says == "stands"
+    assert limiter._reports.all() == {}
 
 
 class TestAnotherApp:

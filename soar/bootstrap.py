@@ -125,7 +125,7 @@ def for_engine(settings: Settings) -> House:
     from soar.engine.program import lend_alias
     from soar.engine.steps import Engine
 
-    made = _served(house(settings, chord=chords.ring))
+    made = _served(house(settings, chord=chords.ring, doorbells=True))
     lend_alias()
     signals.worker_process_init.connect(
         lambda **_: limits.bound_memory(settings.engine_memory_mb), weak=False

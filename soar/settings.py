@@ -84,7 +84,7 @@ class Settings(BaseSettings):
 
     @property
     def most_call_seconds(self) -> float:
-        """Longest time limit of a call: ended well before its message is delivered again."""
+        """Longest time limit of a call: ended well before half of the visibility timeout."""
         return max(1.0, self.visibility_timeout / 2 - 10)
 
     def vault_key_list(self) -> list[Secret]:

@@ -85,8 +85,9 @@ def create(settings: Settings, *, database: Any = None, doorbells: bool = False)
     """
     Make the app of this process; *database* is where its result backend joins chords.
 
-    *doorbells* is for a process that only takes messages which the sweep sends again: what it
-    has under way is not noted in Redis as well. It stands in PostgreSQL, as a claimed call.
+    *doorbells* is for a process that only takes messages which the sweep sends again: what it has
+    under way is not noted in Redis as well. It stands in PostgreSQL: a claimed call, or what is
+    due in a run.
     """
     app = App("soar", set_as_current=False)
     app.conf.update(_configuration(settings))

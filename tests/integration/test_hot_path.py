@@ -5,6 +5,7 @@ connections. And that each saving gives way where it must.
 
 from __future__ import annotations
 
+import json
 import time
 from typing import Any
 
@@ -68,14 +69,33 @@ def test_a_batch_that_raises_sends_nothing(house: House, broker: redis.Redis) ->
 
 def test_a_worker_that_only_takes_bells_notes_nothing_in_redis(house: House) -> None:
     """
-    An action worker's messages are claimed rows; the engine's are noted, as reports need it.
+    An action worker's messages are claimed rows; the engine's are runs and joins that are due.
     """
-    options = [
-        bus.create(house.settings, doorbells=bells).conf.broker_transport_options["ack_emulation"]
-        for bells in (True, False)
-    ]
+    apps = [bus.create(house.settings, doorbells=bells) for bells in (True, False)]
 
-    assert options == [False, True]
+    noted = [app.conf.broker_transport_options["ack_emulation"] for app in (*apps, house.app)]
+    assert noted == [False, True, False]
+
+
+def test_an_engine_that_stops_in_order_puts_back_what_it_has_not_done(
+    house: House, broker: redis.Redis
+) -> None:
+    """
+    While it has a message under way Redis knows nothing of it; once it is closed, all of it.
+    """
+    send_task(house.app, BELL)
+    sent, heard = broker.lrange("engine", 0, -1), []
+
+    with house.app.connection_for_read() as connection:
+        bells = Consumer(
+            connection, [Queue("engine", durable=True)], callbacks=[lambda *m: heard.append(m)]
+        )
+        bells.consume()
+        connection.drain_events(timeout=20)
+        assert (len(heard), broker.keys("unacked*"), broker.llen("engine")) == (1, [], 0)
+
+    (back,) = broker.lrange("engine", 0, -1)
+    assert json.loads(back)["body"] == json.loads(sent[0])["body"]
 
 
 @pytest.mark.parametrize("loss", ["the connection", "the loop", "the transport"])

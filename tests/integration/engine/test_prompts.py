@@ -160,6 +160,22 @@ def test_timeline_and_report_show_every_answer(bench: Bench) -> None:
     assert 'Response: "1: Yes; 2: it beacons; 3: 80"' in text
 
 
+def test_a_report_whose_message_is_lost_is_composed_by_whoever_reads_it(bench: Bench) -> None:
+    """
+    It says the same as the one that would have been written; then that one is kept.
+    """
+    bench.play(THREE)
+    bench.answer(only(bench)["id"], "", responses=SAID)
+    bench.deliver_all()  # all but the message of the report
+
+    with bench.database.begin() as work:
+        assert work.reads.report(1) is None
+        read = report.read(work, 1)
+        assert report.write(work, 1) == read
+        assert work.reads.report(1) is not None
+        assert report.read(work, 1) == read
+
+
 @pytest.mark.parametrize(
     ("body", "sentence"),
     [

@@ -356,7 +356,7 @@ class ActionContext:
     asset: AssetConfig
     http: VendorSession
     key: str
-    """The same text on every delivery of this call: run, action and parameters. Put it where
+    """The same text on every delivery of this call: run, call, a write's parameters. Put it where
     the vendor keeps one (correlation_id, a comment's marker) and look for it before a write."""
     container_id: int = 0
     container_name: str = ""

@@ -7,9 +7,11 @@ Never: a call that ends twice, or one whose claim somebody else holds.
 
 from __future__ import annotations
 
+import json
+from functools import lru_cache
 from typing import Any
 
-from soar.domain.model import Claim
+from soar.domain.model import Asset, Claim
 from soar.store.assets import asset_of
 
 CALL_SECONDS = 180
@@ -48,7 +50,7 @@ the table looked like when this was planned."""
 
 _TENANT = "(select k.tenant_id from container k where k.id = c.container_id)"
 _HELD = f"""
-    (select row_to_json(x) from (
+    (select row_to_json(x)::text from (
       select a.*, case when a.tenants <> '{{}}' then {_TENANT} end as called_for
       from asset a where a.slug = c.asset) x)
 """
@@ -144,6 +146,8 @@ HOMELESS = """
     and not exists (select 1 from asset a where a.slug = c.asset)
 """
 """Finds a claimed call that was not sent and whose asset was deleted: nothing will wake it."""
+MOST_ROWS = 1_000
+"""So many texts of asset rows a process keeps with what it has read from them, secrets sealed."""
 
 FORGOTTEN = """
     update app_run set status = 'pending', owner = null, rung_at = now() - interval '1 day'
@@ -185,6 +189,14 @@ def claim_of(row: tuple[Any, ...]) -> Claim:
     )
     values = dict(zip(names, row, strict=False))  # what follows told the server how to commit
     values["shadow"] = bool(values["shadow"])
-    values["tenant"] = values["held"] and values["held"]["called_for"]
-    values["held"] = asset_of(values["held"]) if values["held"] else None
+    values["held"], values["tenant"] = _held(values["held"])
     return Claim(**values)
+
+
+@lru_cache(maxsize=MOST_ROWS)
+def _held(text: str | None) -> tuple[Asset | None, int | None]:
+    """Return the asset of a row and the tenant it is called for: read once while it says so."""
+    if text is None:
+        return None, None
+    row = json.loads(text)
+    return asset_of(row), row["called_for"]

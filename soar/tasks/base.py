@@ -241,14 +241,18 @@ class ActionTask(Task):  # type: ignore[type-arg]
         desk = self.shop.desk(visit.asset)
         desk.session.notes.clear(self.shop.fence())
         visit.session = desk.session
-        key = f"soar-{claim.run_id}-{claim.id}-{digest(dict(claim.parameters))[:12]}"
         return ActionContext(
             asset=desk.config,
             http=desk.session,
-            key=key,
+            key=self._key(claim),
             container_id=claim.container_id,
             state=desk.state,
         )
+
+    def _key(self, claim: Claim) -> str:
+        """Return the name of a call on all its deliveries; a vendor may keep that of a write."""
+        key = f"soar-{claim.run_id}-{claim.id}"
+        return key if self.spec.read_only else f"{key}-{digest(dict(claim.parameters))[:12]}"
 
     def _call(self, visit: Visit, context: ActionContext, params: Params) -> Outcome:
         claim, output, write, stands = visit.claim, None, self._write(visit.claim), False

@@ -14,6 +14,9 @@ import redis
 
 from soar import drill
 from soar.connector import BadCredentials, Output, Params
+
+
+from soar.connector import ActionContext, BadCredentials, Output, Params
 from soar.domain.errors import RetryLater
 from tests.integration.engine.test_lanes import limit, many, next_calls
 
@@ -391,3 +394,59 @@ def test_a_drill_waits_until_a_worker_holds_its_call(bench: Bench) -> None:
     again = drill._claimed(bench.house, run_id, held["attempt"])
     assert again is not None
     assert again["attempt"] == held["attempt"] + 1
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        """update asset set configuration = configuration || '{"note": "new"}'""",
+        "update asset set disabled = true",
+        "update asset set broken = 'the vendor refused the key'",
+        "update asset set tenants = '{1}'",
+        "delete from asset",
+    ],
+)
+def test_what_an_asset_row_says_is_heard_by_the_very_next_claim(bench: Bench, edit: str) -> None:
+    """
+    Whether its moment of edit moves or not; while the row says the same, it is read once.
+    """
+    many(bench, 3)
+    bench.do("update app_run set status = 'pending', parked_for = null, owner = null")
+    task = bench.house.app.tasks["soar.tasks.sham.look_up"]
+    first, second, third = (row["id"] for row in bench.calls())
+
+    before, same = task._claim(first).held, task._claim(second).held
+    bench.do(edit)
+    after = task._claim(third).held
+
+    with bench.database.begin() as work:
+        now = {asset.slug: asset for asset in work.assets.all()}
+    assert same is before
+    assert after == now.get("sham") != before
+
+
+@pytest.mark.parametrize(("source", "parts"), [(LOOK_UP, 3), (BLOCK, 4)])
+def test_a_call_has_one_key_on_all_its_deliveries(bench: Bench, source: str, parts: int) -> None:
+    """
+    Run and call tell it apart; a write's says also what it asks for, as a vendor may keep it.
+    """
+    bench.start(source)
+    bench.deliver(bench.pending.pop())
+    bell, keys = bench.pending[0], []
+    task = bench.house.app.tasks[bell.body["task"]]
+
+    def note(context: ActionContext, _: Params) -> Output:
+        keys.append(context.key)
+        raise RetryLater("come back")
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(type(task), "function", staticmethod(note))
+        for _ in range(2):
+            bench.call(bell.body)
+            bench.do("update app_run set status = 'pending', parked_for = null")
+
+    (row,) = bench.calls()
+    assert len(keys) == 2
+    assert len({*keys}) == 1
+    assert keys[0].split("-")[:3] == ["soar", str(row["run_id"]), str(row["id"])]
+    assert len(keys[0].split("-")) == parts

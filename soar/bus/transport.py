@@ -6,7 +6,7 @@ Never: another order, another acknowledgement, or a message that is sent before 
 
 kombu makes a client object for each message that it sends, receives and acknowledges; ours are
 kept. It adds its sockets to the event loop at every turn of it; ours are added once. What is
-published inside :func:`together` leaves in one round trip when the context ends.
+published inside :func:`together`, and the event of each, leaves in one round trip when it ends.
 """
 
 from __future__ import annotations
@@ -44,7 +44,22 @@ class Channel(stock.Channel):  # type: ignore[misc]
             super()._put(queue, message, **kwargs)
             return
         priority = self._get_message_priority(message, reverse=False)
-        held.append((self, self._q_for_pri(queue, priority), dumps(message)))
+        held.append((self, "lpush", self._q_for_pri(queue, priority), dumps(message)))
+
+    def _put_fanout(
+        self, exchange: str, message: dict[str, Any], routing_key: str, **kwargs: Any
+    ) -> None:
+        """Publish an event, or hold it back until the batch of its message is sent."""
+        held = getattr(_thread, "held", None)
+        if held is None or "_publish_batch" in kwargs:
+            super()._put_fanout(exchange, message, routing_key, **kwargs)
+            return
+        for topic in self._get_publish_topics(exchange, routing_key):
+            held.append((self, "publish", topic, dumps(message)))
+
+
+Held = tuple[Channel, str, str, str]
+"""What waits for its batch: a channel, a command, a list or topic, and the text of a message."""
 
 
 class Poller(stock.MultiChannelPoller):  # type: ignore[misc]
@@ -89,7 +104,7 @@ def together() -> Iterator[None]:
     if getattr(_thread, "held", None) is not None:
         yield
         return
-    held: list[tuple[Channel, str, str]] = []
+    held: list[Held] = []
     _thread.held = held
     try:
         yield
@@ -102,8 +117,8 @@ def together() -> Iterator[None]:
             _send(held)
 
 
-def _send(held: list[tuple[Channel, str, str]]) -> None:
+def _send(held: list[Held]) -> None:
     with held[0][0].conn_or_acquire() as client, client.pipeline(transaction=False) as pipe:
-        for _, key, text in held:
-            pipe.lpush(key, text)
+        for _, command, key, text in held:
+            getattr(pipe, command)(key, text)
         pipe.execute()

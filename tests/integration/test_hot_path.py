@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import time
+from base64 import b64decode
 from typing import Any
 
 import pytest
@@ -65,6 +66,31 @@ def test_a_batch_that_raises_sends_nothing(house: House, broker: redis.Redis) ->
 
     send_task(house.app, BELL)
     assert broker.llen("engine") == 1
+
+
+def test_the_event_of_a_message_leaves_with_its_batch(house: House, broker: redis.Redis) -> None:
+    """
+    Flower hears that a message was sent when it was, and nothing of one that never left.
+    """
+    house.app.conf.task_send_sent_event = True
+    heard = broker.pubsub(ignore_subscribe_messages=True)
+    heard.psubscribe("*celeryev*")
+    while not broker.pubsub_numpat():
+        pass
+
+    with pytest.raises(ZeroDivisionError):
+        _send_and_fail(house)
+    with together():
+        send_task(house.app, {**BELL, "id": "start_run-2"})
+        send_task(house.app, {**BELL, "id": "start_run-3"})
+        broker.publish("celeryev/first", "the batch is still open")
+
+    heard.get_message()  # that it has subscribed
+    told = [heard.get_message(timeout=20)["data"].decode() for _ in range(3)]
+    assert told[0] == "the batch is still open"
+    bodies = [json.loads(b64decode(json.loads(text)["body"])) for text in told[1:]]
+    assert [body["uuid"] for body in bodies] == ["start_run-2", "start_run-3"]
+    heard.close()
 
 
 def test_a_worker_that_only_takes_bells_notes_nothing_in_redis(house: House) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 from celery import Celery, Signature
 
 from soar import sentinel
+from soar.bus.events import send_together
 from soar.bus.guard import refuse_long_wait, time_limits
 from soar.settings import Settings
 from soar.store.notices import NOTIFY_QUEUE as NOTIFY_QUEUE
@@ -93,6 +94,7 @@ def create(settings: Settings, *, database: Any = None, doorbells: bool = False)
     app.conf.update(_configuration(settings))
     app.conf.broker_transport_options["ack_emulation"] = not doorbells
     app.soar_database = database
+    send_together(app)
     return app
 
 

@@ -146,6 +146,7 @@ HOMELESS = """
     and not exists (select 1 from asset a where a.slug = c.asset)
 """
 """Finds a claimed call that was not sent and whose asset was deleted: nothing will wake it."""
+
 MOST_ROWS = 1_000
 """So many texts of asset rows a process keeps with what it has read from them, secrets sealed."""
 

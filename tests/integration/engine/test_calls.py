@@ -13,9 +13,6 @@ import pytest
 import redis
 
 from soar import drill
-from soar.connector import BadCredentials, Output, Params
-
-
 from soar.connector import ActionContext, BadCredentials, Output, Params
 from soar.domain.errors import RetryLater
 from tests.integration.engine.test_lanes import limit, many, next_calls

@@ -17,7 +17,7 @@ from tests.chaos import show
 from tests.chaos.audit import audit
 from tests.chaos.conductor import Conductor
 from tests.chaos.ground import running
-from tests.chaos.plan import KINDS, make
+from tests.chaos.plan import KINDS, STORIES, make
 
 PER_FAULT = 10
 """Alerts for each fault, unless said otherwise."""
@@ -29,6 +29,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--runs", type=int, default=200)
     parser.add_argument("--faults", type=int, default=None)
+    parser.add_argument(
+        "--stories", nargs="+", choices=list(STORIES), default=list(STORIES), help="tell only these"
+    )
     parser.add_argument("--json", action="store_true", help="print the outcome as JSON")
     parser.add_argument("--logs", type=Path, help="keep the logs of all processes in this folder")
     return parser.parse_args()
@@ -40,7 +43,7 @@ def main() -> int:
     faults = asked.faults
     if faults is None:
         faults = max(len(KINDS), asked.runs // PER_FAULT)
-    plan = make(asked.seed, runs=asked.runs, strikes=faults)
+    plan = make(asked.seed, runs=asked.runs, strikes=faults, stories=asked.stories)
     with show.progress(plan, quiet=asked.json) as tell, running(plan) as ground:
         try:
             ended = Conductor(plan=plan, ground=ground, tell=tell).run()

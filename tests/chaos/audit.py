@@ -13,8 +13,9 @@ from itertools import pairwise
 from typing import Any
 
 from soar.store.suspects import ACCUSED
-from tests.chaos.facts import Facts, Row
-from tests.chaos.ground import LIMIT, SECONDS
+from tests.chaos.facts import UNDO, Facts, Row
+from tests.chaos.ground import FEW, FEW_SECONDS, LIMIT, SECONDS
+from tests.chaos.plan import Alert
 
 STANDSTILL = 90.0
 """Seconds: three times what one loss may cost (an emptied Redis: 30 s)."""
@@ -23,7 +24,11 @@ WRITES: Mapping[str, tuple[str, str]] = {
     "block ip": ("block", "ip"),
     "create ticket": ("ticket", "short_description"),
     "quarantine device": ("contain", "hostname"),
+    "unquarantine device": ("release", "hostname"),
 }
+CONTAINMENTS = ("block ip", "quarantine device")
+ENDING = ("lease", "undo")
+"""What becomes of an alert whose isolation is taken back."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,13 +49,17 @@ def audit(facts: Facts, *, limit: int = LIMIT) -> list[Breach]:
         callbacks_hear_once,
         effects_happen_once,
         writes_are_not_repeated,
+        shared_effects_are_one,
+        what_ends_is_taken_back_once,
+        the_cancelled_do_nothing_more,
         the_ledger_agrees,
+        the_vendors_agree,
         nobody_acts_unasked,
         nothing_is_left,
         nothing_stands_still,
     )
     found = [breach for rule in rules for breach in rule(facts)]
-    return found + list(lanes_hold(facts, limit))
+    return [*found, *lanes_hold(facts, limit), *few_are_at_once(facts)]
 
 
 def alerts_become_cases(facts: Facts) -> Iterator[Breach]:
@@ -72,26 +81,32 @@ def playbooks_run_once(facts: Facts) -> Iterator[Breach]:
     below: dict[int, Counter[str]] = defaultdict(Counter)
     for run in facts.runs:
         (below if run["parent"] else found)[run["container_id"]][run["playbook"]] += 1
-    numbers = {c["source_id"]: c["id"] for c in facts.containers}
+    numbers = _numbers(facts)
     for alert in facts.alerts:
         number = numbers.get(alert.source_id)
         if number is None:
             continue
+        if alert.fate in ENDING:
+            del found[number][UNDO]
         for expected, got in ((alert.playbooks, found), (alert.children, below)):
-            for name in {*expected, *got[number]}:
+            for name in sorted({*expected, *got[number]}):
                 wanted, there = expected.count(name), got[number][name]
-                if wanted != there:
+                unborn = got is below and not there and alert.source_id in facts.cancelled
+                if wanted != there and not unborn:
                     what = "run lost" if there < wanted else "run doubled"
                     detail = f"{name}: {there} runs, not {wanted}"
                     yield _breach(what, f"container {number} ({alert.source_id})", detail)
 
 
 def runs_end(facts: Facts) -> Iterator[Breach]:
-    """Every run ends, and ends well: nothing in the plan may make one fail."""
+    """Every run ends, and ends well unless it is cancelled: nothing else may make one fail."""
+    cancelled = _cancelled(facts)
     for run in facts.runs:
         where = f"run {run['id']} ({run['playbook']})"
         if run["status"] not in ENDED:
             yield _breach("run unfinished", where, run["status"])
+        elif run["status"] == "cancelled" and run["container_id"] in cancelled:
+            continue
         elif run["status"] != "success":
             yield _breach("run failed", where, f"{run['status']}: {run['error']}")
 
@@ -108,25 +123,27 @@ def callbacks_hear_once(facts: Facts) -> Iterator[Breach]:
         if "join" in said:
             heard[said["join"]].append(said)
         finishes[number] += bool(said.get("finish"))
-    names = {run["id"]: run["playbook"] for run in facts.runs}
+    runs = {run["id"]: run for run in facts.runs}
     for join in facts.joins:
-        yield from _join(join, sorted(members[join["id"]]), heard[join["id"]], names)
+        run = runs.get(join["run_id"], {"playbook": "", "status": ""})
+        yield from _join(join, sorted(members[join["id"]]), heard[join["id"]], run)
     for run in facts.runs:
-        if run["playbook"] == "chaos_parent" and finishes[run["id"]] != 1:
+        least = run["status"] != "cancelled"
+        if run["playbook"] == "chaos_parent" and not least <= finishes[run["id"]] <= 1:
             detail = f"called {finishes[run['id']]} times"
             yield _breach("on_finish not once", f"run {run['id']}", detail)
 
 
 def _join(
-    join: Row, rows: list[list[Any]], heard: list[Mapping[str, Any]], names: Mapping[int, str]
+    join: Row, rows: list[list[Any]], heard: list[Mapping[str, Any]], run: Row
 ) -> Iterator[Breach]:
     where = f"run {join['run_id']}, join {join['id']} ({join['name']})"
     if not join["delivered"]:
         yield _breach("callback never called", where, f"{join['remaining']} results missing")
         return
-    if not (join["callback"] and names.get(join["run_id"], "").startswith("chaos_")):
+    if not (join["callback"] and run["playbook"].startswith("chaos_")):
         return
-    if len(heard) != 1:
+    if len(heard) != 1 and (heard[1:] or run["status"] != "cancelled"):
         yield _breach("callback not once", where, f"called {len(heard)} times")
     for said in heard:
         if "members" in said and said["members"] != rows:
@@ -141,20 +158,43 @@ def _set(members: list[list[Any]]) -> str:
 
 def effects_happen_once(facts: Facts) -> Iterator[Breach]:
     """Every intended effect happened exactly once, or its call says that it is unknown."""
-    numbers = {c["source_id"]: c["id"] for c in facts.containers}
-    calls = _writes(facts)
+    numbers, calls = _numbers(facts), _writes(facts)
     wanted: set[tuple[str, str]] = set()
     for alert in facts.alerts:
         if alert.source_id not in numbers:
             continue
-        for want in alert.wants:
-            key = (want.kind, want.target)
-            if want.kind != "contain" or alert.allowed:
+        for key in _intended(facts, alert):
+            if key not in wanted:
                 wanted.add(key)
-                yield from _wanted(facts, key, calls[key])
+                needed = alert.source_id not in facts.cancelled
+                yield from _wanted(facts, key, calls[key], needed=needed)
     for key in facts.effects.keys() | facts.requests.keys():
         if key not in wanted and facts.effects[key]:
             yield _breach("effect unasked", f"{key[0]} {key[1]}", f"{facts.effects[key]} times")
+
+
+def _intended(facts: Facts, alert: Alert) -> Iterator[tuple[str, str]]:
+    """Return what an alert is to effect; what was isolated for a time only is released."""
+    for want in alert.wants:
+        if want.kind != "contain" or alert.allowed:
+            yield want.kind, want.target
+        if (
+            want.kind == "contain"
+            and alert.fate in ENDING
+            and facts.effects["contain", want.target]
+        ):
+            yield "release", want.target
+
+
+def _numbers(facts: Facts) -> dict[str, int]:
+    """Return the container of each alert."""
+    return {c["source_id"]: c["id"] for c in facts.containers}
+
+
+def _cancelled(facts: Facts) -> dict[int, float]:
+    """Return the containers whose run was cancelled, and when."""
+    numbers = _numbers(facts)
+    return {numbers[source]: at for source, at in facts.cancelled.items() if source in numbers}
 
 
 def _writes(facts: Facts) -> dict[tuple[str, str], list[Row]]:
@@ -172,15 +212,18 @@ def target_of(value: Any) -> str:
     return str(value).removeprefix("Phishing - ")
 
 
-def _wanted(facts: Facts, key: tuple[str, str], calls: list[Row]) -> Iterator[Breach]:
+def _wanted(
+    facts: Facts, key: tuple[str, str], calls: list[Row], *, needed: bool
+) -> Iterator[Breach]:
     where, count = f"{key[0]} {key[1]}", facts.effects[key]
     said = _said(calls)
     unknown = any(c["effect"] == "unknown" for c in calls)
     if count > 1:
         yield _breach("effect doubled", where, f"{count} times; {said}")
-    if not calls:
+    needed = needed or any(c["effect"] == "confirmed" for c in calls)
+    if needed and not calls:
         yield _breach("intent lost", where, "no call was made for it")
-    elif count == 0 and not unknown and not any(map(_is_set_aside, calls)):
+    elif needed and count == 0 and not unknown and not any(map(_is_set_aside, calls)):
         yield _breach("effect missing", where, said)
     elif count == 1 and not unknown and not any(c["effect"] == "confirmed" for c in calls):
         yield _breach("effect denied", where, f"it happened, and the rows say: {said}")
@@ -213,24 +256,109 @@ def writes_are_not_repeated(facts: Facts) -> Iterator[Breach]:
                 yield _breach("write repeated", f"{kind} {target}", detail)
 
 
+def shared_effects_are_one(facts: Facts) -> Iterator[Breach]:
+    """What two runs want is one effect: one call made it, the others name that call."""
+    wanting = Counter(w.target for a in facts.alerts for w in a.wants if w.kind == "contain")
+    calls, rows = _writes(facts), _isolations(facts)
+    for target in (t for t, n in wanting.items() if n > 1):
+        mine, where = calls["contain", target], f"contain {target}"
+        makers = {c["id"] for c in mine if c["effect"] == "confirmed"}
+        for call in mine:
+            shares = call["status"] == "success" and call["reused_from"] in makers
+            if not (call["id"] in makers or shares or _is_set_aside(call)):
+                yield _breach("effect not shared", where, _said([call]))
+        standing = [row for row in rows[target.lower()] if row["status"] != "failed"]
+        if makers and len(standing) != 1:
+            yield _breach("effect not shared", where, f"the ledger has {len(standing)} rows")
+
+
+def _isolations(facts: Facts) -> dict[str, list[Row]]:
+    """Return the ledger's rows of isolations by their host, as the ledger spells it."""
+    found: dict[str, list[Row]] = defaultdict(list)
+    for row in facts.ledger:
+        if row["action"] == "quarantine device":
+            found[row["target"].partition("=")[2]].append(row)
+    return found
+
+
+def what_ends_is_taken_back_once(facts: Facts) -> Iterator[Breach]:
+    """A lease that is over, and what somebody takes back, is released once and has ended."""
+    calls, rows = _writes(facts), _isolations(facts)
+    hosts = [w.target for a in facts.alerts if a.fate in ENDING for w in a.wants]
+    for host in hosts:
+        where = f"contain {host}"
+        if ("contain", host) in facts.stands:
+            yield _breach("not taken back", where, _said(calls["release", host]) or "no undo")
+        if any(not row["ended"] for row in rows[host.lower()]):
+            yield _breach("not ended", where, "it stands in the ledger")
+        done = [c for c in calls["release", host] if c["status"] == "success"]
+        if len(done) > 1:
+            yield _breach("taken back twice", where, _said(done))
+
+
+def the_cancelled_do_nothing_more(facts: Facts) -> Iterator[Breach]:
+    """Once a cancel is committed, its run asks for nothing more, and sends nothing."""
+    cancelled = _cancelled(facts)
+    calls = {call["id"]: call for call in facts.calls if call["container_id"] in cancelled}
+    for call in calls.values():
+        late = call["asked_at"] - cancelled[call["container_id"]]
+        if late > 0:
+            yield _breach("asked after its cancel", f"call {call['id']}", f"{late:.2f} s later")
+    for row in facts.ledger:
+        if row["app_run_id"] in calls and row["sent_at"]:
+            late = row["sent_at"] - cancelled[calls[row["app_run_id"]]["container_id"]]
+            if late > 0:
+                where = f"call {row['app_run_id']} ({row['action']})"
+                yield _breach("sent after its cancel", where, f"{late:.2f} s later")
+    for key, mine in _writes(facts).items():
+        sent = any(row["sent_at"] for row in facts.ledger if row["app_run_id"] in _ids(mine))
+        if facts.requests[key] and not sent and _ids(mine) <= calls.keys():
+            yield _breach("sent unnoted", f"{key[0]} {key[1]}", _said(mine))
+
+
+def _ids(calls: list[Row]) -> set[int]:
+    return {call["id"] for call in calls}
+
+
+def the_vendors_agree(facts: Facts) -> Iterator[Breach]:
+    """What is contained at the vendors stands in the ledger once, and nothing else does."""
+    standing: Counter[tuple[str, str]] = Counter()
+    doubted: set[tuple[str, str]] = set()
+    for row in facts.ledger:
+        if row["action"] in CONTAINMENTS and not row["ended"]:
+            key = (WRITES[row["action"]][0], row["target"].partition("=")[2])
+            standing[key] += row["status"] == "confirmed"
+            if row["status"] == "unknown":
+                doubted.add(key)
+    stands = Counter({(kind, target.lower()): 1 for kind, target in facts.stands})
+    for key in sorted({*standing, *stands} - doubted):
+        if standing[key] != stands[key]:
+            at_vendor = "stands" if stands[key] else "does not stand"
+            detail = f"it {at_vendor} at its vendor, and {standing[key]} times in the ledger"
+            yield _breach("vendor differs", f"{key[0]} {key[1]}", detail)
+
+
 def nobody_acts_unasked(facts: Facts) -> Iterator[Breach]:
-    """No high-impact effect without a person's answer, given before."""
-    numbers = {c["source_id"]: c["id"] for c in facts.containers}
+    """No high-impact effect without a person's answer, given before; one is enough if shared."""
+    numbers = _numbers(facts)
     answers = {
         a["container_id"]: a
         for a in facts.approvals
         if a["status"] == "answered" and a["kind"] != "effect"
     }
+    given: dict[str, list[Row]] = defaultdict(list)
+    hosts = {w.target for a in facts.alerts for w in a.wants if w.kind == "contain"}
     for alert in facts.alerts:
+        answer = answers.get(numbers.get(alert.source_id, 0))
         for want in alert.wants:
-            if want.kind != "contain" or want.target not in facts.contained_at:
-                continue
-            answer = answers.get(numbers.get(alert.source_id, 0))
-            if answer is None or not alert.allowed:
-                detail = "nobody answered" if answer is None else f"answer {answer['answer']!r}"
-                yield _breach("acted without approval", want.target, detail)
-            elif facts.contained_at[want.target] < answer["at"]:
-                yield _breach("acted before approval", want.target, f"answer {answer['answer']!r}")
+            if answer and alert.allowed:
+                given[want.target].append(answer)
+    for host in sorted(hosts & facts.contained_at.keys()):
+        if not given[host]:
+            yield _breach("acted without approval", host, "nobody allowed it")
+        elif facts.contained_at[host] < min(answer["at"] for answer in given[host]):
+            said = ", ".join(repr(answer["answer"]) for answer in given[host])
+            yield _breach("acted before approval", host, f"answer {said}")
 
 
 def nothing_is_left(facts: Facts) -> Iterator[Breach]:
@@ -268,6 +396,16 @@ def lanes_hold(facts: Facts, limit: int) -> Iterator[Breach]:
         if last - first + 1 > limit:
             detail = f"{last - first + 1} calls within {SECONDS} s, limit {limit}"
             yield _breach("lane over its limit", f"call {last + 1} of the asset", detail)
+            return
+
+
+def few_are_at_once(facts: Facts) -> Iterator[Breach]:
+    """No more calls than the asset allows are under way: each is, as long as the lab takes."""
+    arrivals = sorted(facts.few)
+    for first, nth in zip(arrivals, arrivals[FEW:], strict=False):
+        if nth - first < FEW_SECONDS:
+            detail = f"{FEW + 1} calls within {nth - first:.3f} s, each takes {FEW_SECONDS} s"
+            yield _breach("too many at once", "asset few", detail)
             return
 
 

@@ -27,6 +27,7 @@ from tests.chaos.audit import WRITES, target_of
 from tests.chaos.facts import Facts
 from tests.chaos.ground import Ground
 from tests.chaos.monkey import Done, Monkey
+from tests.chaos.operator import Operator
 from tests.chaos.plan import SOURCE, Alert, Plan
 from tests.chaos.sender import Sender
 
@@ -53,7 +54,8 @@ MOVED = """
 """
 RESTING = """
     select (select count(*) from outbox) + (select count(*) from flight)
-      + (select count(*) from app_run where status in ('pending', 'running', 'parked')) as n
+      + (select count(*) from app_run where status in ('pending', 'running', 'parked'))
+      + (select count(*) from playbook_run where status in ('queued', 'running')) as n
 """
 
 WAITING = """
@@ -139,6 +141,7 @@ class Conductor:
     def __post_init__(self) -> None:
         self._sender = Sender(self.ground)
         self._monkey = Monkey(self.ground, random.Random(self.plan.seed))
+        self._operator = Operator(plan=self.plan, ground=self.ground)
         self._alerts = {a.source_id: a for a in self.plan.alerts}
 
     def run(self) -> Ended:
@@ -172,6 +175,7 @@ class Conductor:
         for alert in left[: max(0, self.at_once - (sent - len(self.ended)))]:
             self._sender.send(alert)
             left.remove(alert)
+        self._operator.step(len(self.ended))
         self._answer()
         time.sleep(BEAT)
 
@@ -186,6 +190,8 @@ class Conductor:
         for asked in self.ground.rows(ASKED):
             if asked["kind"] == "effect" and asked["action"] is None:
                 continue  # its call has moved on meanwhile
+            if asked["kind"] != "effect" and self._operator.waits_for(asked["source_id"]):
+                continue
             if asked["kind"] == "effect":
                 choice = self._seen(asked["action"], asked["parameters"])
             else:
@@ -220,15 +226,27 @@ class Conductor:
     def _settle(self, pulse: Pulse) -> None:
         """Wait until what follows the ends of runs has ended as well."""
         self._monkey.rest()
-        while self.ground.rows(RESTING)[0]["n"] and self._alive(pulse):
+        while self._is_at_work() and self._alive(pulse):
             self.ground.tend()
+            self._answer()
             self._witness(pulse.quiet())
             time.sleep(BEAT)
+
+    def _is_at_work(self) -> bool:
+        """Tell whether anything goes on, or is left for the operator to end."""
+        busy = bool(self.ground.rows(RESTING)[0]["n"])
+        return not self._operator.close() or busy
 
     def _over(self, pulse: Pulse, seconds: float) -> Ended:
         done, beats = self._monkey.done, pulse.beats
         return Ended(
-            facts=facts.read(self.ground, self.plan.alerts, self._sender.swallowed),
+            facts=facts.read(
+                self.ground,
+                self.plan.alerts,
+                swallowed=self._sender.swallowed,
+                cancelled=self._operator.cancelled,
+                compared=self._operator.compared,
+            ),
             done=done,
             recoveries=[pulse.after(d.at) for d in done],
             longest_quiet=max((b - a for a, b in itertools.pairwise(beats)), default=0.0),

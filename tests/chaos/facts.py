@@ -16,6 +16,8 @@ from tests.chaos.ground import Ground
 from tests.chaos.plan import SOURCE, Alert
 
 Row = dict[str, Any]
+UNDO = "soar_undo"
+"""The playbook whose runs take containments back."""
 
 CONTAINERS = "select id, source_id from container where asset = %s"
 RUNS = """
@@ -29,9 +31,13 @@ JOINS = """
 """
 CALLS = """
     select id, join_id, run_id, container_id, action, asset, parameters, status, parked_for,
-      message, effect, approval_id, attempt, crashes from app_run
+      message, effect, approval_id, attempt, crashes, reused_from,
+      extract(epoch from create_time)::float as asked_at from app_run
 """
-LEDGER = "select app_run_id, action, target, status from effect"
+LEDGER = """
+    select app_run_id, action, target, status, ended_at is not null as ended, ended_because,
+      extract(epoch from sent_at)::float as sent_at from effect
+"""
 FLIGHTS = """
     select count(*) as n from flight f join app_run c on c.id = f.app_run_id
     where c.status in ('pending', 'running', 'parked')
@@ -41,24 +47,31 @@ APPROVALS = """
     select id, run_id, container_id, kind, status, answer,
       extract(epoch from close_time)::float as at from approval
 """
-STILL = """
-    with happened (container_id, at, what) as (
-      select container_id, t.at, p.name || t.what from playbook_run r
+STILL = f"""
+    with happened (container_id, run_id, at, what) as (
+      select container_id, r.id, t.at, p.name || t.what from playbook_run r
         join playbook p on p.id = r.playbook_id, lateral (values
         (r.create_time, ' queued'), (r.start_time, ' started'), (r.end_time, ' ended')) t(at, what)
-      union all select container_id, t.at, name || t.what from action_run a, lateral (values
+      union all select container_id, run_id, t.at, name || t.what from action_run a, lateral (values
         (a.create_time, ' asked'), (a.end_time, ' joined'), (a.delivered_at, ' told')) t(at, what)
-      union all select container_id, t.at, action || t.what from app_run c, lateral (values
+      union all select container_id, run_id, t.at, action || t.what from app_run c, lateral (values
         (c.start_time, ' first claimed'), (c.claimed_at, ' claimed'), (c.end_time, ' ended'))
         t(at, what)
-      union all select container_id, close_time, 'question answered' from approval),
+      union all select container_id, run_id, close_time, 'question answered' from approval
+      union all select container_id, undo_run_id, expires_at, 'lease over' from effect
+        where undo_run_id is not null and undo_tries = 1),
+    undos as (
+      select r.id from playbook_run r join playbook p on p.id = r.playbook_id
+      where p.name = '{UNDO}'),
     gaps as (
       select container_id, what as until, lag(what) over w as since,
         extract(epoch from at - lag(at) over w)::float as gap
-      from happened where at is not null window w as (partition by container_id order by at))
+      from happened h left join undos u on u.id = h.run_id where at is not null
+      window w as (partition by container_id, u.id order by at))
     select * from gaps where gap is not null order by gap desc limit 5
 """
-"""Where cases stood still longest: between which two things that happened."""
+"""Where cases stood still longest: between which two things that happened. A run that takes a
+containment back comes when it is wanted, so it is looked at by itself."""
 
 
 @dataclass(kw_only=True)
@@ -94,13 +107,25 @@ class Facts:
     """Where cases stood still longest."""
     limited: list[float] = field(default_factory=list)
     """When calls of the limited asset arrived at the lab."""
+    few: list[float] = field(default_factory=list)
+    """When calls of the asset of few at once arrived at the lab."""
+    stands: set[tuple[str, str]] = field(default_factory=set)
+    """(kind, target): what is contained at the lab in the end."""
+    cancelled: dict[str, float] = field(default_factory=dict)
+    """Alert whose run was cancelled: when that was committed, at the latest."""
+    compared: Counter[str] = field(default_factory=Counter)
+    """What vendors said of containments while faults went on, and how often."""
 
 
 KIND_OF_VENDOR = {"servicenow": "ticket", "palo_alto": "block", "crowdstrike": "contain"}
 
 
-def read(ground: Ground, alerts: tuple[Alert, ...], swallowed: list[str]) -> Facts:
-    """Read everything, once nothing moves any more."""
+NORMAL = "normal"
+ACTIONS_OF_FALCON = {"contain": "contain", "lift_containment": "release"}
+
+
+def read(ground: Ground, alerts: tuple[Alert, ...], **seen: Any) -> Facts:
+    """Read everything, once nothing moves any more; *seen* is what the harness itself knows."""
     facts = Facts(
         alerts=alerts,
         containers=ground.rows(CONTAINERS, SOURCE),
@@ -114,7 +139,7 @@ def read(ground: Ground, alerts: tuple[Alert, ...], swallowed: list[str]) -> Fac
         flights=ground.rows(FLIGHTS)[0]["n"],
         still=ground.rows(STILL),
         dead=_dead(ground),
-        swallowed=swallowed,
+        **seen,
     )
     ask_the_lab(ground, facts)
     return facts
@@ -139,6 +164,8 @@ def ask_the_lab(ground: Ground, facts: Facts) -> None:
                 facts.contained_at.setdefault(found[1], arrival["at"])
         if ".limited.example" in arrival["path"]:
             facts.limited.append(arrival["at"])
+        if ".few.example" in arrival["path"]:
+            facts.few.append(arrival["at"])
     for fault in ground.lab.http.lab.faults:
         if fault.kind == "reset" and fault.times == 0:
             facts.turned_away[KIND_OF_VENDOR[fault.vendor]] += 1
@@ -152,8 +179,13 @@ def look_at_the_lab(ground: Ground, facts: Facts) -> None:
         facts.effects["ticket", target] += 1
     for ip, count in state["palo_alto"]["registrations"].items():
         facts.effects["block", ip] = count
-    for host, count in state["crowdstrike"]["contain_calls"].items():
+    falcon = state["crowdstrike"]
+    for host, count in falcon["contain_calls"].items():
         facts.effects["contain", host] = count
+    for host, count in falcon["lift_calls"].items():
+        facts.effects["release", host] = count
+    facts.stands |= {("block", ip) for ip in state["palo_alto"]["blocked_ips"]}
+    facts.stands |= {("contain", h) for h, is_now in falcon["devices"].items() if is_now != NORMAL}
 
 
 def asked(arrival: Row, names: Mapping[str, str]) -> tuple[str, str] | None:
@@ -165,7 +197,8 @@ def asked(arrival: Row, names: Mapping[str, str]) -> tuple[str, str] | None:
     if arrival["vendor"] == "servicenow" and arrival["method"] == "POST":
         return "ticket", json.loads(body)["short_description"].removeprefix("Phishing - ")
     if arrival["vendor"] == "crowdstrike" and path.endswith("/devices-actions/v2"):
-        return "contain", names[json.loads(body)["ids"][0]]
+        kind = ACTIONS_OF_FALCON[arrival["query"]["action_name"]]
+        return kind, names[json.loads(body)["ids"][0]]
     if arrival["vendor"] == "palo_alto" and "user-id" in body:
         entry = fromstring(parse_qs(body)["cmd"][0]).find("payload/register/entry")
         return ("block", entry.attrib["ip"]) if entry is not None else None

@@ -45,7 +45,13 @@ ROLES = ("engine", "actions-1", "actions-2", "beat-1", "beat-2", "ingest")
 LEASE = 5
 LIMIT, SECONDS = 80, 4
 """Calls of the asset ``limited``. A quarter of the window may pass on the way to the lab."""
+FEW, FEW_SECONDS = 3, 0.3
+"""Calls of the asset ``few`` at once, and how long the lab takes for each of them."""
 KEY = "chaos-key"
+LIMITED: Mapping[str, Mapping[str, Any]] = {
+    "limited": {"rate_limit": f"{LIMIT}/{SECONDS} seconds"},
+    "few": {"concurrency": FEW},
+}
 WIDE = {"kind": "limit", "limit": "100000/hour", "per": "asset"}
 """A chaos run isolates more hosts in an hour than anybody should."""
 PATIENCE = 90.0
@@ -54,6 +60,7 @@ SLOW = (
     Fault(vendor="servicenow", kind="late_answer", method="POST", value=0.5),
     Fault(vendor="palo_alto", kind="latency", body="user-id", value=0.5),
     Fault(vendor="crowdstrike", kind="late_answer", path="/devices-actions/", value=0.5),
+    Fault(vendor="virustotal", kind="latency", path=".few.example", value=FEW_SECONDS),
     Fault(vendor="virustotal", kind="latency", value=0.05),
 )
 """Vendors take their time, before or after the effect: then a fault meets calls on their way."""
@@ -217,17 +224,10 @@ def prepare(ground: Ground, plan: Plan) -> None:
     furnish(house, ground.lab, ground.folder / "lab")
     _acquaint(ground, plan)
     with house.database.begin() as work:
-        raw = {
-            "app": "virustotal",
-            "asset_name": "limited",
-            "configuration": {
-                "api_key": KEY,
-                "base_url": ground.lab.http.url,
-                "rate_limit": f"{LIMIT}/{SECONDS} seconds",
-                "reuse_results": False,
-            },
-        }
-        inventory.save(work, raw, catalog=house.catalog, vault=house.vault())
+        for name, limit in LIMITED.items():
+            key = {"api_key": KEY, "base_url": ground.lab.http.url, "reuse_results": False}
+            raw = {"app": "virustotal", "asset_name": name, "configuration": {**key, **limit}}
+            inventory.save(work, raw, catalog=house.catalog, vault=house.vault())
         blast.add(work, WIDE, catalog=house.catalog, by="chaos")
         for file in sorted(PLAYBOOKS.glob("*.py")):
             library.save(work, library.read(file))
@@ -243,13 +243,12 @@ def _acquaint(ground: Ground, plan: Plan) -> None:
     virustotal, falcon = ground.simulator("virustotal"), ground.simulator("crowdstrike")
     for quota in (KEY, virustotal.world.keys["virustotal"]):
         virustotal.quotas[quota] = Quota(per_minute=1_000_000)
-    for alert in plan.alerts:
-        for want in alert.wants:
-            if want.kind == "contain":
-                number = f"{alert.number:032x}"
-                falcon.add_host(Host(device_id=number, hostname=want.target, local_ip="10.0.0.9"))
-            elif want.kind == "block":
-                virustotal.world.addresses[want.target] = _malicious(want.target)
+    for number, want in enumerate(dict.fromkeys(w for a in plan.alerts for w in a.wants)):
+        if want.kind == "contain":
+            device = f"{number:032x}"
+            falcon.add_host(Host(device_id=device, hostname=want.target, local_ip="10.0.0.9"))
+        elif want.kind == "block":
+            virustotal.world.addresses[want.target] = _malicious(want.target)
 
 
 def _malicious(ip: str) -> Address:

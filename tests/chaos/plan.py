@@ -17,6 +17,14 @@ ISOLATE, WATCH = "Isolate Host", "Monitor Only"
 APPROVE, DENY = "Approve", "Deny"
 SHARED_DOMAINS = 12
 """So many domains are asked about by everybody: their lookups share calls."""
+LEASE_MINUTES = 1
+"""The shortest lease that there is."""
+SOON, LATE = "soon", "late"
+"""When a lease ends: as soon as it has begun, or after a minute, if that does not take too long."""
+MOMENTS = ("queued", "called", "asked", "answered", "sent")
+"""When a run is cancelled: once it is there, calls, asks, has an answer, or has sent a write."""
+COMPARE_EVERY = 12
+"""So many alerts are about as many as end between two comparisons of ledger and vendors."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,6 +52,11 @@ class Alert:
     """What the analyst says to whatever is asked about this alert."""
     twice: bool = False
     """Whether its source sends it twice."""
+    fate: str = ""
+    """What becomes of it besides: its isolation ends with a *lease*, or somebody takes it back
+    (*undo*); or its run is cancelled (*cancel*)."""
+    moment: str = ""
+    """When that happens: see ``MOMENTS`` for a run that is cancelled, ``SOON`` for a lease."""
 
     @property
     def source_id(self) -> str:
@@ -84,6 +97,8 @@ class Plan:
     seed: int
     alerts: tuple[Alert, ...]
     strikes: tuple[Strike, ...]
+    compares: tuple[int, ...] = ()
+    """After how many ended alerts what is contained is compared with the vendors."""
 
     @property
     def runs(self) -> int:
@@ -99,8 +114,12 @@ STORIES: Mapping[str, int] = {
     "triage": 8,
     "parent": 12,
     "both": 6,
+    "shared": 6,
+    "lease": 6,
+    "undone": 6,
+    "cancelled": 8,
 }
-"""How often each story is told, in parts of a hundred."""
+"""How often each story is told, compared with the others."""
 
 WRITERS = ("servicenow", "palo_alto", "crowdstrike")
 KINDS: tuple[Mapping[str, Any], ...] = (
@@ -143,11 +162,15 @@ def make(
     alerts: list[Alert] = []
     told = 0
     while told < runs:
-        alert = _alert(chance, seed, len(alerts) + 1, _story(chance, stories))
-        alerts.append(alert)
-        told += len(alert.playbooks)
+        found = _alerts(chance, seed, len(alerts) + 1, _story(chance, stories))
+        alerts += found
+        told += sum(len(alert.playbooks) for alert in found)
     script = _script(chance, len(alerts), strikes, kinds)
-    return Plan(seed=seed, alerts=tuple(alerts), strikes=script)
+    compares = tuple(
+        first + chance.randrange(COMPARE_EVERY)
+        for first in range(1, len(alerts) - COMPARE_EVERY, COMPARE_EVERY)
+    )
+    return Plan(seed=seed, alerts=tuple(alerts), strikes=script, compares=compares)
 
 
 def _story(chance: random.Random, stories: Sequence[str]) -> str:
@@ -192,31 +215,68 @@ TOLD: Mapping[str, Story] = {
 }
 
 
-def _alert(chance: random.Random, seed: int, number: int, name: str) -> Alert:
-    story, title = TOLD[name], f"chaos {seed} alert {number:06}"
-    block, host = f"2001:db8:{seed % 65536:x}::{number:x}", f"HOST-{seed}-{number:06}"
+LIKE: Mapping[str, tuple[str, ...]] = {
+    "shared": ("stages", "containment"),
+    "lease": ("stages",),
+    "undone": ("stages", "containment"),
+    "cancelled": ("mixed", "stages", "containment", "triage", "parent"),
+}
+"""Stories that begin as another one does; what becomes of them is another matter."""
+FATES = {"lease": "lease", "undone": "undo", "cancelled": "cancel"}
+MEETS: Mapping[str, tuple[str, ...]] = {
+    "mixed": ("queued", "called", "sent"),
+    "parent": ("queued", "called"),
+}
+"""Which moments a story has, if not all of them."""
+
+
+def _alerts(chance: random.Random, seed: int, number: int, name: str) -> list[Alert]:
+    """Return the alert of a story; two that name the same host, for an effect that is shared."""
+    first = _alert(chance, seed, number, name)
+    if name != "shared":
+        return [first]
+    return [first, _alert(chance, seed, number + 1, name, host=first.cef["host"])]
+
+
+def _alert(chance: random.Random, seed: int, number: int, name: str, *, host: str = "") -> Alert:
+    as_told = chance.choice(LIKE.get(name, (name,)))
+    story, title = TOLD[as_told], f"chaos {seed} alert {number:06}"
+    block, host = f"2001:db8:{seed % 65536:x}::{number:x}", host or f"HOST-{seed}-{number:06}"
     targets = {"ticket": title, "block": block, "contain": host}
-    asked = {
-        "domains": _domains(chance, number),
-        "limited": [f"n{number}.limited.example"] if chance.random() < 0.5 else [],
-        "addresses": [f"198.51.100.{chance.randrange(1, 255)}"],
-        "block": block,
-        "host": host,
-        "sourceHostName": host,
-    }
     triage = {"type": "ip", "value": block, "sourceHostName": host}
     return Alert(
         number=number,
         story=name,
         name=title,
-        label="phishing" if name == "triage" else f"chaos-{name}",
-        cef=triage if name == "triage" else asked,
+        label="phishing" if as_told == "triage" else f"chaos-{as_told}",
+        cef=triage if as_told == "triage" else _asked(chance, name, number, block, host),
         playbooks=story.playbooks,
         children=story.children,
         wants=tuple(Want(kind=kind, target=targets[kind]) for kind in story.wants),
-        allowed=chance.random() < 0.7,
+        allowed=chance.random() < 0.7 or name in ("shared", "cancelled"),
         twice=chance.random() < 0.1,
+        fate=FATES.get(name, ""),
+        moment=_moment(chance, name, as_told),
     )
+
+
+def _asked(chance: random.Random, name: str, number: int, block: str, host: str) -> dict[str, Any]:
+    asked = {
+        "domains": _domains(chance, number),
+        "limited": [f"n{number}.limited.example"] if chance.random() < 0.5 else [],
+        "few": [f"f{i}.n{number}.few.example" for i in range(chance.randrange(3))],
+        "addresses": [f"198.51.100.{chance.randrange(1, 255)}"],
+        "block": block,
+        "host": host,
+        "sourceHostName": host,
+    }
+    return {**asked, "lease": LEASE_MINUTES} if name == "lease" else asked
+
+
+def _moment(chance: random.Random, name: str, as_told: str) -> str:
+    if name == "cancelled":
+        return chance.choice(MEETS.get(as_told, MOMENTS))
+    return chance.choice((SOON, LATE)) if name == "lease" else ""
 
 
 def _domains(chance: random.Random, number: int) -> list[str]:

@@ -81,6 +81,7 @@ def _numbers(plan: Plan, ended: Ended) -> list[str]:
         f" {found['faults']} faults in {found['seconds']} s;"
         f" {found['sent_again']} alerts sent again; restarts: {restarts}",
         f"effects at the lab: {found['effects']}; unknown: {found['unknown']}",
+        f"runs cancelled: {found['cancelled']}; what vendors said meanwhile: {found['compared']}",
         f"worst time from a fault to the next progress: {found['worst_recovery']} s;"
         f" longest silence: {found['longest_quiet']} s",
         f"cases stood still longest for {'; '.join(found['still'][:3])}",
@@ -103,6 +104,8 @@ def figures(plan: Plan, ended: Ended) -> dict[str, Any]:
         "seconds": round(ended.seconds, 1),
         "sent_again": ended.repeats,
         "effects": dict(Counter(kind for kind, _ in facts.effects.elements())),
+        "cancelled": sum(r["status"] == "cancelled" for r in facts.runs),
+        "compared": dict(facts.compared),
         "unknown": sum(c["effect"] == "unknown" for c in facts.calls),
         "worst_recovery": round(max(recovered), 1),
         "longest_quiet": round(ended.longest_quiet, 1),

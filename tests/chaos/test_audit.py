@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.chaos.audit import audit
-from tests.chaos.facts import Facts
+from tests.chaos.facts import UNDO, Facts
 from tests.chaos.plan import Alert, Want
 
 HOST, TICKET = Want(kind="contain", target="H-1"), Want(kind="ticket", target="chaos 1")
@@ -52,6 +52,22 @@ def call(number: int, action: str, **parameters: str) -> dict[str, Any]:
         "effect": "none" if "reputation" in action else "confirmed",
         "approval_id": None,
         "attempt": 1,
+        "reused_from": None,
+        "asked_at": 100.0,
+    }
+
+
+def entry(number: int, action: str, target: str, **values: Any) -> dict[str, Any]:
+    """Return a row of the ledger: what a call did stands."""
+    return {
+        "app_run_id": number,
+        "action": action,
+        "target": target,
+        "status": "confirmed",
+        "ended": False,
+        "ended_because": "",
+        "sent_at": 101.0,
+        **values,
     }
 
 
@@ -95,8 +111,8 @@ def right() -> Facts:
         joins=[join],
         calls=calls,
         ledger=[
-            {"app_run_id": 2, "action": "quarantine device", "status": "confirmed"},
-            {"app_run_id": 3, "action": "create ticket", "status": "confirmed"},
+            entry(2, "quarantine device", "hostname=h-1"),
+            entry(3, "create ticket", ""),
         ],
         heard=[
             (1, {"join": 1, "members": [[n, "success", "done"] for n in (1, 2, 3)]}),
@@ -117,7 +133,55 @@ def right() -> Facts:
         requests=Counter({("contain", "H-1"): 1, ("ticket", "chaos 1"): 1}),
         contained_at={"H-1": 101.0},
         limited=[i * 0.1 for i in range(100)],
+        few=[i * 0.11 for i in range(100)],
+        stands={("contain", "H-1")},
     )
+
+
+def alert(number: int, host: str, **values: Any) -> Alert:
+    """Return an alert whose playbook isolates a host."""
+    return Alert(
+        number=number,
+        story="x",
+        name=f"chaos {number}",
+        label="x",
+        cef={},
+        playbooks=("chaos_stages",),
+        wants=(Want(kind="contain", target=host),),
+        **values,
+    )
+
+
+def more() -> Facts:
+    """Return right facts of an effect that two share, one that is taken back, a cancelled run."""
+    facts = right()
+    told = (alert(3, "H-3"), alert(4, "H-3"), alert(5, "H-5", fate="lease"))
+    facts.alerts += (*told, alert(6, "H-6", fate="cancel", moment="sent"))
+    for number in (3, 4, 5, 6):
+        facts.containers.append({"id": number, "source_id": f"alert-{number:06}"})
+        facts.runs.append(run(number, number, "chaos_stages"))
+        facts.approvals.append({**facts.approvals[0], "id": number, "container_id": number})
+        own = call(10 + number, "quarantine device", hostname=told[0].wants[0].target)
+        facts.calls.append({**own, "run_id": number, "container_id": number, "join_id": number})
+    _set(facts.calls, 4, effect="none", reused_from=13)
+    _set(facts.calls, 5, parameters={"hostname": "H-5"})
+    _set(facts.calls, 6, parameters={"hostname": "H-6"})
+    undo = call(20, "unquarantine device", hostname="H-5")
+    facts.calls.append({**undo, "run_id": 7, "container_id": 5, "join_id": 7, "asked_at": 200.0})
+    facts.runs.append(run(7, 5, UNDO))
+    _set(facts.runs, 5, status="cancelled")
+    facts.cancelled["alert-000006"] = 102.0
+    facts.ledger += [
+        entry(13, "quarantine device", "hostname=h-3"),
+        entry(15, "quarantine device", "hostname=h-5", ended=True, ended_because="undone"),
+        entry(16, "quarantine device", "hostname=h-6"),
+        entry(20, "unquarantine device", "hostname=h-5", sent_at=201.0),
+    ]
+    for key in (("contain", "H-3"), ("contain", "H-5"), ("contain", "H-6"), ("release", "H-5")):
+        facts.effects[key] = facts.requests[key] = 1
+    facts.contained_at.update({"H-3": 101.0, "H-5": 101.0, "H-6": 101.0})
+    facts.stands |= {("contain", "H-3"), ("contain", "H-6")}
+    return facts
 
 
 def _set(rows: list[Any], index: int, **values: Any) -> None:
@@ -129,6 +193,7 @@ def test_facts_as_they_should_be_have_no_breach() -> None:
     What was promised and happened is no breach.
     """
     assert audit(right()) == []
+    assert audit(more()) == []
 
 
 WRONG: dict[str, tuple[str, Callable[[Facts], Any]]] = {
@@ -222,6 +287,164 @@ WRONG: dict[str, tuple[str, Callable[[Facts], Any]]] = {
         lambda f: f.limited.extend([5.0 + i * 0.01 for i in range(60)]),
     ),
 }
+
+
+def _find(rows: list[Any], name: str, value: Any) -> Any:
+    return next(row for row in rows if row[name] == value)
+
+
+WRONG_ENDINGS: dict[str, tuple[str, Callable[[Facts], Any]]] = {
+    "a host that two isolated twice": (
+        "effect doubled",
+        lambda f: f.effects.update([("contain", "H-3")]),
+    ),
+    "a shared isolation that a call does not name": (
+        "effect not shared",
+        lambda f: _find(f.calls, "id", 14).update(reused_from=None),
+    ),
+    "a shared isolation that failed for one": (
+        "effect not shared",
+        lambda f: _find(f.calls, "id", 14).update(status="failed"),
+    ),
+    "a shared isolation with two rows": (
+        "effect not shared",
+        lambda f: f.ledger.append(entry(14, "quarantine device", "hostname=h-3", ended=True)),
+    ),
+    "an isolation that nobody but one allowed, who came late": (
+        "acted before approval",
+        lambda f: (f.approvals.pop(1), f.contained_at.update({"H-3": 99.0})),
+    ),
+    "a lease that was not undone": (
+        "effect missing",
+        lambda f: f.effects.pop(("release", "H-5")),
+    ),
+    "a lease that nobody wanted to undo": (
+        "intent lost",
+        lambda f: f.calls.remove(_find(f.calls, "id", 20)),
+    ),
+    "a lease that was undone twice": (
+        "effect doubled",
+        lambda f: f.effects.update([("release", "H-5")]),
+    ),
+    "two undos that say that they did it": (
+        "taken back twice",
+        lambda f: f.calls.append({**_find(f.calls, "id", 20), "id": 21, "effect": "none"}),
+    ),
+    "a host that stays isolated after its lease": (
+        "not taken back",
+        lambda f: f.stands.add(("contain", "H-5")),
+    ),
+    "a lease that does not end in the ledger": (
+        "not ended",
+        lambda f: _find(f.ledger, "app_run_id", 15).update(ended=False),
+    ),
+    "a release that was sent twice": (
+        "write repeated",
+        lambda f: f.requests.update([("release", "H-5")]),
+    ),
+    "a release of what nobody wanted back": (
+        "effect unasked",
+        lambda f: f.effects.update([("release", "H-3")]),
+    ),
+    "an undo of what nobody wanted back": (
+        "run doubled",
+        lambda f: f.runs.append(run(8, 3, UNDO)),
+    ),
+    "an undo without end": (
+        "run unfinished",
+        lambda f: _find(f.runs, "id", 7).update(status="running"),
+    ),
+    "a run that is cancelled though nobody did it": (
+        "run failed",
+        lambda f: f.cancelled.clear(),
+    ),
+    "a call asked for after the cancel": (
+        "asked after its cancel",
+        lambda f: _find(f.calls, "id", 16).update(asked_at=102.1),
+    ),
+    "a write sent after the cancel": (
+        "sent after its cancel",
+        lambda f: _find(f.ledger, "app_run_id", 16).update(sent_at=102.1),
+    ),
+    "a write of a cancelled run that was sent and not noted": (
+        "sent unnoted",
+        lambda f: _find(f.ledger, "app_run_id", 16).update(sent_at=None),
+    ),
+    "a write of a cancelled run that happened, and says it did not": (
+        "effect denied",
+        lambda f: _find(f.calls, "id", 16).update(status="failed", effect="none"),
+    ),
+    "a write of a cancelled run that says it happened, and did not": (
+        "effect missing",
+        lambda f: f.effects.pop(("contain", "H-6")),
+    ),
+    "a write of a cancelled run left open": (
+        "call left",
+        lambda f: _find(f.calls, "id", 16).update(status="running"),
+    ),
+    "a question of a cancelled run left open": (
+        "question left",
+        lambda f: _find(f.approvals, "id", 6).update(status="open"),
+    ),
+    "a callback of a cancelled run called twice": (
+        "callback not once",
+        lambda f: (
+            f.joins.append({**f.joins[0], "id": 6, "run_id": 6}),
+            f.heard.extend([(6, {"join": 6})] * 2),
+        ),
+    ),
+    "what is contained at its vendor, and has ended": (
+        "vendor differs",
+        lambda f: _find(f.ledger, "app_run_id", 13).update(ended=True),
+    ),
+    "what is not contained at its vendor, and stands": (
+        "vendor differs",
+        lambda f: f.stands.remove(("contain", "H-3")),
+    ),
+    "four calls at once": ("too many at once", lambda f: f.few.append(0.2)),
+}
+
+
+@pytest.mark.parametrize("name", WRONG_ENDINGS)
+def test_the_auditor_sees_what_comes_after(name: str) -> None:
+    """
+    So is what people and time do besides: sharing, leases, undos, cancels, calls at once.
+    """
+    what, spoil = WRONG_ENDINGS[name]
+    facts = more()
+    spoil(facts)
+
+    assert what in {breach.what for breach in audit(facts)}
+
+
+def test_a_cancelled_run_may_have_done_nothing_at_all() -> None:
+    """
+    A cancel before the first call leaves nothing behind, and no callback is called any more.
+    """
+    facts = more()
+    facts.calls.remove(_find(facts.calls, "id", 16))
+    facts.ledger.remove(_find(facts.ledger, "app_run_id", 16))
+    facts.stands.remove(("contain", "H-6"))
+    del facts.effects["contain", "H-6"], facts.requests["contain", "H-6"]
+    facts.contained_at.pop("H-6")
+    facts.approvals.remove(_find(facts.approvals, "id", 6))
+    facts.joins.append({**facts.joins[0], "id": 6, "run_id": 6})
+
+    assert audit(facts) == []
+
+
+def test_a_containment_of_which_nobody_knows_agrees_with_either_state() -> None:
+    """
+    What the ledger calls unknown may stand at its vendor, or not.
+    """
+    for stands in (True, False):
+        facts = more()
+        _find(facts.ledger, "app_run_id", 13).update(status="unknown")
+        _find(facts.calls, "id", 13).update(status="failed", effect="unknown")
+        if not stands:
+            facts.stands.remove(("contain", "H-3"))
+
+        assert "vendor differs" not in {breach.what for breach in audit(facts)}
 
 
 @pytest.mark.parametrize("name", WRONG)

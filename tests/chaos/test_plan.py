@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 
 from tests.chaos import plan
-from tests.chaos.plan import KINDS, STORIES
+from tests.chaos.plan import KINDS, LATE, MOMENTS, SOON, STORIES
 
 
 @pytest.mark.parametrize("seed", [1, 7, 2026])
@@ -51,12 +51,29 @@ def test_faults_come_in_order_and_while_alerts_are_still_under_way() -> None:
     assert places[-1] < len(made.alerts) * 0.95
 
 
-def test_every_effect_of_a_plan_has_a_target_of_its_own() -> None:
+def test_every_effect_of_a_plan_has_a_target_of_its_own_unless_it_is_shared() -> None:
     """
-    Two alerts never ask for the same effect, so each can be counted at the lab.
+    Two alerts ask for the same effect only where they are to share it: each can be counted.
     """
     made = plan.make(4, runs=300)
-    wants = Counter((w.kind, w.target) for a in made.alerts for w in a.wants)
+    alone = Counter(w for a in made.alerts if a.story != "shared" for w in a.wants)
+    shared = Counter(w for a in made.alerts if a.story == "shared" for w in a.wants)
 
-    assert wants
-    assert set(wants.values()) == {1}
+    assert set(alone.values()) == {1}
+    assert set(shared.values()) == {2}
+    assert not alone & shared
+
+
+def test_most_alerts_of_a_plan_are_left_to_their_runs() -> None:
+    """
+    What people and time do besides is told of some alerts; all moments come up in a long plan.
+    """
+    made = plan.make(1, runs=2000)
+    fates = Counter(a.fate for a in made.alerts)
+
+    assert fates[""] > 0.7 * len(made.alerts)
+    assert min(fates.values()) > 20
+    assert {a.moment for a in made.alerts if a.fate == "cancel"} == set(MOMENTS)
+    assert {a.moment for a in made.alerts if a.fate == "lease"} == {SOON, LATE}
+    assert list(made.compares) == sorted(made.compares)
+    assert made.compares[-1] < len(made.alerts)

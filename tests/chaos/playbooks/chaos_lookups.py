@@ -26,6 +26,11 @@ def on_start(container):
                 "parameters": [{"domain": d} for d in asked["limited"]],
             },
             {
+                "action": "domain reputation",
+                "assets": ["few"],
+                "parameters": [{"domain": d} for d in asked["few"]],
+            },
+            {
                 "action": "geolocate ip",
                 "assets": ["maxmind_prod"],
                 "parameters": [{"ip": ip} for ip in asked["addresses"]],

@@ -1,8 +1,8 @@
 """
 Chaos: two stages
 
-In: an alert that names a host. Out: lookups first, then its isolation, held at the gate until
-somebody answers. Never: an isolation that was denied.
+In: an alert that names a host, and maybe for how many minutes. Out: lookups first, then its
+isolation, held at the gate until somebody answers. Never: an isolation that was denied.
 """
 
 import json
@@ -13,13 +13,14 @@ import phantom.rules as phantom
 def on_start(container):
     """Look up first."""
     asked = phantom.get_artifacts(container_id=container["id"])[0]["cef"]
+    lease = {"lease_minutes": asked["lease"]} if "lease" in asked else {}
     phantom.act(
         "domain reputation",
         assets=["virustotal_prod"],
         parameters=[{"domain": d} for d in asked["domains"]],
         callback=looked,
         name="first",
-        handle=asked["host"],
+        handle={"hostname": asked["host"], **lease},
     )
 
 
@@ -29,7 +30,7 @@ def looked(action, success, container, results, handle):
     phantom.act(
         "quarantine device",
         assets=["crowdstrike_prod"],
-        parameters=[{"hostname": handle}],
+        parameters=[handle],
         callback=isolated,
         name="second",
     )

@@ -13,7 +13,7 @@ from itertools import pairwise
 from typing import Any
 
 from soar.store.suspects import ACCUSED
-from tests.chaos.facts import UNDO, Facts, Row
+from tests.chaos.facts import UNDO, Cancel, Facts, Row
 from tests.chaos.ground import FEW, FEW_SECONDS, LIMIT, SECONDS
 from tests.chaos.plan import Alert
 
@@ -191,16 +191,16 @@ def _numbers(facts: Facts) -> dict[str, int]:
     return {c["source_id"]: c["id"] for c in facts.containers}
 
 
-def _cancelled(facts: Facts) -> dict[int, float]:
-    """Return the containers whose run was cancelled, and when."""
+def _cancelled(facts: Facts) -> dict[int, Cancel]:
+    """Return the containers whose run was cancelled, and how."""
     numbers = _numbers(facts)
-    return {numbers[source]: at for source, at in facts.cancelled.items() if source in numbers}
+    return {numbers[source]: c for source, c in facts.cancelled.items() if source in numbers}
 
 
-def _writes(facts: Facts) -> dict[tuple[str, str], list[Row]]:
+def _writes(facts: Facts, among: list[Row] | None = None) -> dict[tuple[str, str], list[Row]]:
     """Return the calls that write, by what they are to do."""
     calls: dict[tuple[str, str], list[Row]] = defaultdict(list)
-    for call in facts.calls:
+    for call in facts.calls if among is None else among:
         if call["action"] in WRITES:
             kind, parameter = WRITES[call["action"]]
             calls[kind, target_of(call["parameters"].get(parameter, ""))].append(call)
@@ -299,25 +299,17 @@ def what_ends_is_taken_back_once(facts: Facts) -> Iterator[Breach]:
 def the_cancelled_do_nothing_more(facts: Facts) -> Iterator[Breach]:
     """Once a cancel is committed, its run asks for nothing more, and sends nothing."""
     cancelled = _cancelled(facts)
-    calls = {call["id"]: call for call in facts.calls if call["container_id"] in cancelled}
-    for call in calls.values():
-        late = call["asked_at"] - cancelled[call["container_id"]]
+    calls = [call for call in facts.calls if call["container_id"] in cancelled]
+    for call in calls:
+        late = call["asked_at"] - cancelled[call["container_id"]].at
         if late > 0:
             yield _breach("asked after its cancel", f"call {call['id']}", f"{late:.2f} s later")
-    for row in facts.ledger:
-        if row["app_run_id"] in calls and row["sent_at"]:
-            late = row["sent_at"] - cancelled[calls[row["app_run_id"]]["container_id"]]
-            if late > 0:
-                where = f"call {row['app_run_id']} ({row['action']})"
-                yield _breach("sent after its cancel", where, f"{late:.2f} s later")
-    for key, mine in _writes(facts).items():
-        sent = any(row["sent_at"] for row in facts.ledger if row["app_run_id"] in _ids(mine))
-        if facts.requests[key] and not sent and _ids(mine) <= calls.keys():
-            yield _breach("sent unnoted", f"{key[0]} {key[1]}", _said(mine))
-
-
-def _ids(calls: list[Row]) -> set[int]:
-    return {call["id"] for call in calls}
+    for key, mine in _writes(facts, calls).items():
+        cancel = cancelled[mine[0]["container_id"]]
+        late = max(facts.requested_at.get(key, ()), default=0.0) - cancel.at
+        if late > 0 and not any(call["id"] in cancel.sent for call in mine):
+            detail = f"{late:.2f} s later; {_said(mine)}"
+            yield _breach("sent after its cancel", f"{key[0]} {key[1]}", detail)
 
 
 def the_vendors_agree(facts: Facts) -> Iterator[Breach]:

@@ -35,8 +35,8 @@ CALLS = """
       extract(epoch from create_time)::float as asked_at from app_run
 """
 LEDGER = """
-    select app_run_id, action, target, status, ended_at is not null as ended, ended_because,
-      extract(epoch from sent_at)::float as sent_at from effect
+    select app_run_id, action, target, status, ended_at is not null as ended, ended_because
+      from effect
 """
 FLIGHTS = """
     select count(*) as n from flight f join app_run c on c.id = f.app_run_id
@@ -72,6 +72,16 @@ STILL = f"""
 """
 """Where cases stood still longest: between which two things that happened. A run that takes a
 containment back comes when it is wanted, so it is looked at by itself."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Cancel:
+    """The cancel of a run, as whoever did it saw it."""
+
+    at: float
+    """When it had been committed, at the latest."""
+    sent: frozenset[int] = frozenset()
+    """The writes of that run that had been marked as sent when it was committed."""
 
 
 @dataclass(kw_only=True)
@@ -111,8 +121,8 @@ class Facts:
     """When calls of the asset of few at once arrived at the lab."""
     stands: set[tuple[str, str]] = field(default_factory=set)
     """(kind, target): what is contained at the lab in the end."""
-    cancelled: dict[str, float] = field(default_factory=dict)
-    """Alert whose run was cancelled: when that was committed, at the latest."""
+    cancelled: dict[str, Cancel] = field(default_factory=dict)
+    """Alert: the cancel of its run."""
     compared: Counter[str] = field(default_factory=Counter)
     """What vendors said of containments while faults went on, and how often."""
 

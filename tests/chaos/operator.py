@@ -20,6 +20,7 @@ from soar.containment import Reconciliation
 from soar.domain.errors import Conflict, NotFound
 from soar.engine.settling import Settling
 from soar.store.errors import UNREACHABLE
+from tests.chaos.facts import Cancel
 from tests.chaos.ground import Ground
 from tests.chaos.plan import LATE, SOON, Plan
 
@@ -38,6 +39,7 @@ MET = """
     where c.source_id = any(%s) and r.parent_action_run_id is null
     and r.status in ('queued', 'running', 'cancelled')
 """
+SENT = "select id from app_run where run_id = any(%s) and effect <> 'none'"
 STANDING = """
     select e.id from effect e join container c on c.id = e.container_id
     where c.source_id = any(%s) and e.intent = 'standing' and e.action = 'quarantine device'
@@ -55,9 +57,10 @@ class Operator:
 
     plan: Plan
     ground: Ground
-    cancelled: dict[str, float] = field(default_factory=dict)
-    """Alert: when the cancel of its run had been committed, at the latest."""
+    cancelled: dict[str, Cancel] = field(default_factory=dict)
+    """Alert: the cancel of its run."""
     compared: Counter[str] = field(default_factory=Counter)
+    _sent: dict[str, frozenset[int]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         house = self.ground.house
@@ -99,16 +102,21 @@ class Operator:
     def _cancel(self) -> None:
         waiting = self._moments.keys() - self.cancelled.keys()
         for run in self.ground.rows(MET, sorted(waiting)):
-            source = run["source_id"]
+            source, is_cancelled = run["source_id"], run["status"] == "cancelled"
+            if not is_cancelled and not run[self._moments[source]]:
+                continue
             try:
-                if run["status"] != "cancelled":
-                    if not run[self._moments[source]]:
-                        continue
-                    with self.ground.house.database.begin() as work:
-                        cancel(work, run["id"], by=BY, reason="chaos")
+                if not is_cancelled:
+                    self._sent[source] = self._cancel_run(run["id"])
             except (Conflict, *UNREACHABLE):
                 continue  # it has ended, or whether it is cancelled is seen with the next look
-            self.cancelled[source] = time.time()
+            self.cancelled[source] = Cancel(at=time.time(), sent=self._sent[source])
+
+    def _cancel_run(self, run_id: int) -> frozenset[int]:
+        """Cancel a run; return which of its writes were sent before, as none is from then on."""
+        with self.ground.house.database.begin() as work:
+            cancelled = cancel(work, run_id, by=BY, reason="chaos")
+            return frozenset(row["id"] for row in self.ground.rows(SENT, cancelled))
 
     def _undo(self) -> None:
         """Take back what stands, again with each look: only the first one may begin anything."""

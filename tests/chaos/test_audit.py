@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.chaos.audit import audit
-from tests.chaos.facts import UNDO, Facts
+from tests.chaos.facts import UNDO, Cancel, Facts
 from tests.chaos.plan import Alert, Want
 
 HOST, TICKET = Want(kind="contain", target="H-1"), Want(kind="ticket", target="chaos 1")
@@ -66,7 +66,6 @@ def entry(number: int, action: str, target: str, **values: Any) -> dict[str, Any
         "status": "confirmed",
         "ended": False,
         "ended_because": "",
-        "sent_at": 101.0,
         **values,
     }
 
@@ -170,16 +169,17 @@ def more() -> Facts:
     facts.calls.append({**undo, "run_id": 7, "container_id": 5, "join_id": 7, "asked_at": 200.0})
     facts.runs.append(run(7, 5, UNDO))
     _set(facts.runs, 5, status="cancelled")
-    facts.cancelled["alert-000006"] = 102.0
+    facts.cancelled["alert-000006"] = Cancel(at=102.0, sent=frozenset({16}))
     facts.ledger += [
         entry(13, "quarantine device", "hostname=h-3"),
         entry(15, "quarantine device", "hostname=h-5", ended=True, ended_because="undone"),
         entry(16, "quarantine device", "hostname=h-6"),
-        entry(20, "unquarantine device", "hostname=h-5", sent_at=201.0),
+        entry(20, "unquarantine device", "hostname=h-5"),
     ]
     for key in (("contain", "H-3"), ("contain", "H-5"), ("contain", "H-6"), ("release", "H-5")):
         facts.effects[key] = facts.requests[key] = 1
     facts.contained_at.update({"H-3": 101.0, "H-5": 101.0, "H-6": 101.0})
+    facts.requested_at["contain", "H-6"] = [102.5]  # its worker stood still after the mark
     facts.stands |= {("contain", "H-3"), ("contain", "H-6")}
     return facts
 
@@ -364,11 +364,7 @@ WRONG_ENDINGS: dict[str, tuple[str, Callable[[Facts], Any]]] = {
     ),
     "a write sent after the cancel": (
         "sent after its cancel",
-        lambda f: _find(f.ledger, "app_run_id", 16).update(sent_at=102.1),
-    ),
-    "a write of a cancelled run that was sent and not noted": (
-        "sent unnoted",
-        lambda f: _find(f.ledger, "app_run_id", 16).update(sent_at=None),
+        lambda f: f.cancelled.update({"alert-000006": Cancel(at=102.0)}),
     ),
     "a write of a cancelled run that happened, and says it did not": (
         "effect denied",

@@ -235,13 +235,19 @@ class Ledger(Queries):
         )
 
     def not_undone(self) -> list[Row]:
-        """Let what a run failed to undo be tried again: in 1, 2, 4 … minutes, at most an hour."""
+        """
+        Let what a run failed to undo be tried again: in 1, 2, 4 … minutes, at most an hour.
+
+        Not while a release of that run, which was cancelled, may still be on its way.
+        """
         return self._all(
             """
             update effect e set undo_run_id = null,
             undo_at = now() + least(power(2, e.undo_tries - 1), 60) * interval '1 minute'
             from playbook_run r where r.id = e.undo_run_id and e.ended_at is null
-            and r.status not in ('queued', 'running') returning e.id, r.id as run_id,
+            and r.status not in ('queued', 'running') and not exists (select 1 from app_run c
+              where c.run_id = r.id and c.status in ('pending', 'running', 'parked'))
+            returning e.id, r.id as run_id,
             e.run_id as made_by, coalesce((select c.message from app_run c where c.run_id = r.id
               order by c.id desc limit 1), 'run ' || r.id || ' has ended ' || r.status) as why
             """

@@ -441,3 +441,32 @@ def test_a_write_that_can_be_verified_is_looked_at_after_it_was_put_off(bench: B
 
     assert not bench.vendor.done
     assert bench.calls()[0]["effect"] == "confirmed"
+
+
+class TestCancelledUndo:
+    """The run of an undo is cancelled while its release is on its way."""
+
+    def test_what_may_be_released_any_moment_is_not_shared(self, bench: Bench) -> None:
+        """
+        Who wants it contained waits until the release has ended, and contains it again.
+        """
+        bench.play(act("fence"))
+        with bench.database.begin() as work:
+            undo = containment.undo(work, bench.sweep.settling, 1, by="ada")
+        usual = bench.vendor.answer
+
+        def meanwhile(name: str, params: Params) -> Output:
+            bench.vendor.answer = usual  # type: ignore[method-assign]
+            stop(bench, undo)
+            bench.sweep()
+            bench.play(act("fence", note="another wish"), name="other")
+            return usual(name, params)
+
+        bench.vendor.answer = meanwhile  # type: ignore[method-assign]
+        bench.deliver_all()
+        let_pass(bench)
+
+        assert bench.vendor.stands == {"4": "fence"}
+        assert bench.vendor.done == {("fence", "4"): 2, ("unfence", "4"): 1}
+        assert effects(bench)[0] == ("fence", "target=4", "confirmed", True)
+        assert effects(bench)[-1] == ("fence", "target=4", "confirmed", False)

@@ -51,6 +51,7 @@ def audit(facts: Facts, *, limit: int = LIMIT) -> list[Breach]:
         writes_are_not_repeated,
         shared_effects_are_one,
         what_ends_is_taken_back_once,
+        what_is_contested_adds_up,
         the_cancelled_do_nothing_more,
         the_ledger_agrees,
         the_vendors_agree,
@@ -159,7 +160,8 @@ def _set(members: list[list[Any]]) -> str:
 def effects_happen_once(facts: Facts) -> Iterator[Breach]:
     """Every intended effect happened exactly once, or its call says that it is unknown."""
     numbers, calls = _numbers(facts), _writes(facts)
-    wanted: set[tuple[str, str]] = set()
+    contested = _contested(facts)
+    wanted = {(kind, host) for host in contested for kind in ("contain", "release")}
     for alert in facts.alerts:
         if alert.source_id not in numbers:
             continue
@@ -175,7 +177,10 @@ def effects_happen_once(facts: Facts) -> Iterator[Breach]:
 
 def _intended(facts: Facts, alert: Alert) -> Iterator[tuple[str, str]]:
     """Return what an alert is to effect; what was isolated for a time only is released."""
+    contested = _contested(facts)
     for want in alert.wants:
+        if want.kind == "contain" and want.target in contested:
+            continue
         if want.kind != "contain" or alert.allowed:
             yield want.kind, want.target
         if (
@@ -184,6 +189,16 @@ def _intended(facts: Facts, alert: Alert) -> Iterator[tuple[str, str]]:
             and facts.effects["contain", want.target]
         ):
             yield "release", want.target
+
+
+def _contested(facts: Facts) -> dict[str, list[Alert]]:
+    """Return the hosts that two alerts want isolated, one of them for a time only."""
+    wanting: dict[str, list[Alert]] = defaultdict(list)
+    for alert in facts.alerts:
+        for want in alert.wants:
+            if want.kind == "contain":
+                wanting[want.target].append(alert)
+    return {h: two for h, two in wanting.items() if two[1:] and any(a.fate for a in two)}
 
 
 def _numbers(facts: Facts) -> dict[str, int]:
@@ -244,7 +259,9 @@ def _said(calls: list[Row]) -> str:
 
 def writes_are_not_repeated(facts: Facts) -> Iterator[Breach]:
     """No write is sent again, unless the vendor cut the first one off before it did anything."""
-    again = {key: n - 1 for key, n in facts.requests.items() if n > 1}
+    hosts = _contested(facts)
+    once = {key: facts.effects[key] if key[1] in hosts else 1 for key in facts.requests}
+    again = {key: n - once[key] for key, n in facts.requests.items() if n > once[key]}
     for kind in sorted({key[0] for key in again}):
         mine = {target: n for (k, target), n in again.items() if k == kind}
         if sum(mine.values()) > facts.turned_away[kind]:
@@ -260,7 +277,8 @@ def shared_effects_are_one(facts: Facts) -> Iterator[Breach]:
     """What two runs want is one effect: one call made it, the others name that call."""
     wanting = Counter(w.target for a in facts.alerts for w in a.wants if w.kind == "contain")
     calls, rows = _writes(facts), _isolations(facts)
-    for target in (t for t, n in wanting.items() if n > 1):
+    contested = _contested(facts)
+    for target in (t for t, n in wanting.items() if n > 1 and t not in contested):
         mine, where = calls["contain", target], f"contain {target}"
         makers = {c["id"] for c in mine if c["effect"] == "confirmed"}
         for call in mine:
@@ -284,8 +302,8 @@ def _isolations(facts: Facts) -> dict[str, list[Row]]:
 def what_ends_is_taken_back_once(facts: Facts) -> Iterator[Breach]:
     """A lease that is over, and what somebody takes back, is released once and has ended."""
     calls, rows = _writes(facts), _isolations(facts)
-    hosts = [w.target for a in facts.alerts if a.fate in ENDING for w in a.wants]
-    for host in hosts:
+    hosts = {w.target for a in facts.alerts if a.fate in ENDING for w in a.wants}
+    for host in sorted(hosts - _contested(facts).keys()):
         where = f"contain {host}"
         if ("contain", host) in facts.stands:
             yield _breach("not taken back", where, _said(calls["release", host]) or "no undo")
@@ -294,6 +312,25 @@ def what_ends_is_taken_back_once(facts: Facts) -> Iterator[Breach]:
         done = [c for c in calls["release", host] if c["status"] == "success"]
         if len(done) > 1:
             yield _breach("taken back twice", where, _said(done))
+
+
+def what_is_contested_adds_up(facts: Facts) -> Iterator[Breach]:
+    """What one wants for a time and another one too stands as long as the longest wish."""
+    calls, numbers = _writes(facts), _numbers(facts)
+    for host, alerts in _contested(facts).items():
+        mine, where = calls["contain", host], f"contain {host}"
+        made, released = facts.effects["contain", host], facts.effects["release", host]
+        stands, said = ("contain", host) in facts.stands, _said([*mine, *calls["release", host]])
+        came = sum(a.source_id in numbers for a in alerts)
+        if any(c["status"] != "success" and not _is_set_aside(c) for c in mine):
+            yield _breach("effect not shared", where, said)
+        if made > came or made - released != stands:
+            detail = f"isolated {made} times, released {released} times; {said}"
+            yield _breach("effects do not add up", where, detail)
+        fates = {a.fate for a in alerts}
+        if made and stands != (fates != {"lease"}) and "undo" not in fates:
+            detail = f"it {'stands' if stands else 'does not stand'}; {said}"
+            yield _breach("longest wish ignored", where, detail)
 
 
 def the_cancelled_do_nothing_more(facts: Facts) -> Iterator[Breach]:

@@ -43,8 +43,9 @@ SENT = "select id from app_run where run_id = any(%s) and effect <> 'none'"
 STANDING = """
     select e.id from effect e join container c on c.id = e.container_id
     where c.source_id = any(%s) and e.intent = 'standing' and e.action = 'quarantine device'
-    and e.status = 'confirmed' and e.ended_at is null order by e.id
+    and e.status = 'confirmed' and e.ended_at is null
 """
+LEASED = f"{STANDING} and e.expires_at is not null"
 TIME_PASSES = f"""
     update effect set expires_at = now() where expires_at > now() and id in ({STANDING})
     returning id
@@ -93,7 +94,8 @@ class Operator:
         self._cancel()
         self._undo()
         self._let_pass([*self._soon, *self._late])
-        return not self._standing([*self._undone, *self._soon, *self._late])
+        leased = self.ground.rows(LEASED, [*self._soon, *self._late])
+        return not leased and not self._standing(self._undone)
 
     def waits_for(self, source_id: str) -> bool:
         """Tell whether the questions of an alert stay open, as its run is to be cancelled first."""

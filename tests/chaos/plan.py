@@ -56,7 +56,7 @@ class Alert:
     """What becomes of it besides: its isolation ends with a *lease*, or somebody takes it back
     (*undo*); or its run is cancelled (*cancel*)."""
     moment: str = ""
-    """When that happens: see ``MOMENTS`` for a run that is cancelled, ``SOON`` for a lease."""
+    """When its run is cancelled, or a lease ends."""
 
     @property
     def source_id(self) -> str:
@@ -117,6 +117,7 @@ STORIES: Mapping[str, int] = {
     "shared": 6,
     "lease": 6,
     "undone": 6,
+    "contested": 6,
     "cancelled": 8,
 }
 """How often each story is told, compared with the others."""
@@ -219,10 +220,16 @@ LIKE: Mapping[str, tuple[str, ...]] = {
     "shared": ("stages", "containment"),
     "lease": ("stages",),
     "undone": ("stages", "containment"),
+    "contested": ("stages",),
     "cancelled": ("mixed", "stages", "containment", "triage", "parent"),
 }
 """Stories that begin as another one does; what becomes of them is another matter."""
 FATES = {"lease": "lease", "undone": "undo", "cancelled": "cancel"}
+PAIRS: Mapping[str, tuple[tuple[str, str], ...]] = {
+    "shared": (("", ""),),
+    "contested": (("lease", "lease"), ("lease", ""), ("", "lease"), ("undo", "")),
+}
+"""Stories of two alerts that name the same host, and what may become of the one and the other."""
 MEETS: Mapping[str, tuple[str, ...]] = {
     "mixed": ("queued", "called", "sent"),
     "parent": ("queued", "called"),
@@ -231,14 +238,17 @@ MEETS: Mapping[str, tuple[str, ...]] = {
 
 
 def _alerts(chance: random.Random, seed: int, number: int, name: str) -> list[Alert]:
-    """Return the alert of a story; two that name the same host, for an effect that is shared."""
-    first = _alert(chance, seed, number, name)
-    if name != "shared":
-        return [first]
-    return [first, _alert(chance, seed, number + 1, name, host=first.cef["host"])]
+    """Return the alert of a story, or its two that name the same host."""
+    if name not in PAIRS:
+        return [_alert(chance, seed, number, name, fate=FATES.get(name, ""))]
+    one, other = chance.choice(PAIRS[name])
+    first = _alert(chance, seed, number, name, fate=one)
+    return [first, _alert(chance, seed, number + 1, name, fate=other, host=first.cef["host"])]
 
 
-def _alert(chance: random.Random, seed: int, number: int, name: str, *, host: str = "") -> Alert:
+def _alert(
+    chance: random.Random, seed: int, number: int, name: str, *, fate: str, host: str = ""
+) -> Alert:
     as_told = chance.choice(LIKE.get(name, (name,)))
     story, title = TOLD[as_told], f"chaos {seed} alert {number:06}"
     block, host = f"2001:db8:{seed % 65536:x}::{number:x}", host or f"HOST-{seed}-{number:06}"
@@ -249,18 +259,18 @@ def _alert(chance: random.Random, seed: int, number: int, name: str, *, host: st
         story=name,
         name=title,
         label="phishing" if as_told == "triage" else f"chaos-{as_told}",
-        cef=triage if as_told == "triage" else _asked(chance, name, number, block, host),
+        cef=triage if as_told == "triage" else _asked(chance, fate, number, block, host),
         playbooks=story.playbooks,
         children=story.children,
         wants=tuple(Want(kind=kind, target=targets[kind]) for kind in story.wants),
-        allowed=chance.random() < 0.7 or name in ("shared", "cancelled"),
+        allowed=chance.random() < 0.7 or name in PAIRS or fate == "cancel",
         twice=chance.random() < 0.1,
-        fate=FATES.get(name, ""),
-        moment=_moment(chance, name, as_told),
+        fate=fate,
+        moment=_moment(chance, fate, as_told),
     )
 
 
-def _asked(chance: random.Random, name: str, number: int, block: str, host: str) -> dict[str, Any]:
+def _asked(chance: random.Random, fate: str, number: int, block: str, host: str) -> dict[str, Any]:
     asked = {
         "domains": _domains(chance, number),
         "limited": [f"n{number}.limited.example"] if chance.random() < 0.5 else [],
@@ -270,13 +280,13 @@ def _asked(chance: random.Random, name: str, number: int, block: str, host: str)
         "host": host,
         "sourceHostName": host,
     }
-    return {**asked, "lease": LEASE_MINUTES} if name == "lease" else asked
+    return {**asked, "lease": LEASE_MINUTES} if fate == "lease" else asked
 
 
-def _moment(chance: random.Random, name: str, as_told: str) -> str:
-    if name == "cancelled":
+def _moment(chance: random.Random, fate: str, as_told: str) -> str:
+    if fate == "cancel":
         return chance.choice(MEETS.get(as_told, MOMENTS))
-    return chance.choice((SOON, LATE)) if name == "lease" else ""
+    return chance.choice((SOON, LATE)) if fate == "lease" else ""
 
 
 def _domains(chance: random.Random, number: int) -> list[str]:

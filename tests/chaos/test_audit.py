@@ -151,6 +151,32 @@ def alert(number: int, host: str, **values: Any) -> Alert:
     )
 
 
+def contested() -> Facts:
+    """Return right facts of a host that one wants isolated for a time, and another for ever."""
+    facts = right()
+    told = (alert(3, "H-3", fate="lease"), alert(4, "H-3"))
+    facts.alerts += told
+    for number in (3, 4):
+        facts.containers.append({"id": number, "source_id": f"alert-{number:06}"})
+        facts.runs.append(run(number, number, "chaos_stages"))
+        facts.approvals.append({**facts.approvals[0], "id": number, "container_id": number})
+        own = call(10 + number, "quarantine device", hostname="H-3")
+        facts.calls.append({**own, "run_id": number, "container_id": number, "join_id": number})
+    undo = call(20, "unquarantine device", hostname="H-3")
+    facts.calls.append({**undo, "run_id": 7, "container_id": 3, "join_id": 7})
+    facts.runs.append(run(7, 3, UNDO))
+    facts.ledger += [
+        entry(13, "quarantine device", "hostname=h-3", ended=True),
+        entry(20, "unquarantine device", "hostname=h-3", ended=True),
+        entry(14, "quarantine device", "hostname=h-3"),
+    ]
+    for key, count in ((("contain", "H-3"), 2), (("release", "H-3"), 1)):
+        facts.effects[key] = facts.requests[key] = count
+    facts.contained_at["H-3"] = 101.0
+    facts.stands.add(("contain", "H-3"))
+    return facts
+
+
 def more() -> Facts:
     """Return right facts of an effect that two share, one that is taken back, a cancelled run."""
     facts = right()
@@ -194,6 +220,7 @@ def test_facts_as_they_should_be_have_no_breach() -> None:
     """
     assert audit(right()) == []
     assert audit(more()) == []
+    assert audit(contested()) == []
 
 
 WRONG: dict[str, tuple[str, Callable[[Facts], Any]]] = {
@@ -408,6 +435,43 @@ def test_the_auditor_sees_what_comes_after(name: str) -> None:
     """
     what, spoil = WRONG_ENDINGS[name]
     facts = more()
+    spoil(facts)
+
+    assert what in {breach.what for breach in audit(facts)}
+
+
+WRONG_CONTESTS: dict[str, tuple[str, Callable[[Facts], Any]]] = {
+    "isolated more often than anybody asked": (
+        "effects do not add up",
+        lambda f: f.effects.update({("contain", "H-3"): 1, ("release", "H-3"): 1}),
+    ),
+    "released once more": (
+        "effects do not add up",
+        lambda f: f.effects.update([("release", "H-3")]),
+    ),
+    "sent once more": ("write repeated", lambda f: f.requests.update([("contain", "H-3")])),
+    "released though one wants it for ever": (
+        "longest wish ignored",
+        lambda f: f.stands.remove(("contain", "H-3")),
+    ),
+    "isolated though both leases are over": (
+        "longest wish ignored",
+        lambda f: setattr(f, "alerts", (*f.alerts[:3], alert(4, "H-3", fate="lease"))),
+    ),
+    "refused to one of two": (
+        "effect not shared",
+        lambda f: _find(f.calls, "id", 14).update(status="failed"),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", WRONG_CONTESTS)
+def test_the_auditor_sees_what_becomes_of_two_wishes(name: str) -> None:
+    """
+    Where one wants for a time what another one wants too, both are heard, and nothing is doubled.
+    """
+    what, spoil = WRONG_CONTESTS[name]
+    facts = contested()
     spoil(facts)
 
     assert what in {breach.what for breach in audit(facts)}

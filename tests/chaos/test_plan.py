@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 
 from tests.chaos import plan
-from tests.chaos.plan import KINDS, LATE, MOMENTS, SOON, STORIES
+from tests.chaos.plan import KINDS, LATE, MOMENTS, PAIRS, SOON, STORIES
 
 
 @pytest.mark.parametrize("seed", [1, 7, 2026])
@@ -56,8 +56,8 @@ def test_every_effect_of_a_plan_has_a_target_of_its_own_unless_it_is_shared() ->
     Two alerts ask for the same effect only where they are to share it: each can be counted.
     """
     made = plan.make(4, runs=300)
-    alone = Counter(w for a in made.alerts if a.story != "shared" for w in a.wants)
-    shared = Counter(w for a in made.alerts if a.story == "shared" for w in a.wants)
+    alone = Counter(w for a in made.alerts if a.story not in PAIRS for w in a.wants)
+    shared = Counter(w for a in made.alerts if a.story in PAIRS for w in a.wants)
 
     assert set(alone.values()) == {1}
     assert set(shared.values()) == {2}

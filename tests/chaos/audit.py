@@ -106,8 +106,9 @@ def runs_end(facts: Facts) -> Iterator[Breach]:
         where = f"run {run['id']} ({run['playbook']})"
         if run["status"] not in ENDED:
             yield _breach("run unfinished", where, run["status"])
-        elif run["status"] == "cancelled" and run["container_id"] in cancelled:
-            continue
+        elif run["status"] == "cancelled":
+            if run["container_id"] not in cancelled and run["id"] not in facts.stopped:
+                yield _breach("run failed", where, f"{run['status']}: {run['error']}")
         elif run["status"] != "success":
             yield _breach("run failed", where, f"{run['status']}: {run['error']}")
 

@@ -245,6 +245,7 @@ class Conductor:
                 self.plan.alerts,
                 swallowed=self._sender.swallowed,
                 cancelled=self._operator.cancelled,
+                stopped=self._operator.stopped,
                 compared=self._operator.compared,
             ),
             done=done,

@@ -123,6 +123,8 @@ class Facts:
     """(kind, target): what is contained at the lab in the end."""
     cancelled: dict[str, Cancel] = field(default_factory=dict)
     """Alert: the cancel of its run."""
+    stopped: set[int] = field(default_factory=set)
+    """Runs of undos that were to be cancelled."""
     compared: Counter[str] = field(default_factory=Counter)
     """What vendors said of containments while faults went on, and how often."""
 

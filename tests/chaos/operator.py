@@ -20,7 +20,7 @@ from soar.containment import Reconciliation
 from soar.domain.errors import Conflict, NotFound
 from soar.engine.settling import Settling
 from soar.store.errors import UNREACHABLE
-from tests.chaos.facts import Cancel
+from tests.chaos.facts import UNDO, Cancel
 from tests.chaos.ground import Ground
 from tests.chaos.plan import LATE, SOON, Plan
 
@@ -30,14 +30,21 @@ SAMPLE = 8
 
 MET = """
     select c.source_id, r.id, r.status, true as queued,
+      r.parent_action_run_id is not null as child,
       exists (select 1 from app_run a where a.container_id = c.id) as called,
       exists (select 1 from approval a where a.container_id = c.id) as asked,
       exists (select 1 from approval a where a.container_id = c.id and a.status = 'answered')
         as answered,
       exists (select 1 from app_run a where a.container_id = c.id and a.effect = 'sent') as sent
     from container c join playbook_run r on r.container_id = c.id
-    where c.source_id = any(%s) and r.parent_action_run_id is null
-    and r.status in ('queued', 'running', 'cancelled')
+    where c.source_id = any(%s) and r.status in ('queued', 'running', 'cancelled')
+"""
+UNDOING = f"""
+    select c.source_id, r.id, true as called,
+      exists (select 1 from app_run a where a.run_id = r.id and a.effect = 'sent') as sent
+    from container c join playbook_run r on r.container_id = c.id
+    join playbook p on p.id = r.playbook_id
+    where c.source_id = any(%s) and p.name = '{UNDO}' and r.status = 'running'
 """
 SENT = "select id from app_run where run_id = any(%s) and effect <> 'none'"
 STANDING = """
@@ -60,6 +67,8 @@ class Operator:
     ground: Ground
     cancelled: dict[str, Cancel] = field(default_factory=dict)
     """Alert: the cancel of its run."""
+    stopped: set[int] = field(default_factory=set)
+    """Runs of undos that were cancelled."""
     compared: Counter[str] = field(default_factory=Counter)
     _sent: dict[str, frozenset[int]] = field(default_factory=dict)
 
@@ -68,7 +77,9 @@ class Operator:
         self._chance = random.Random(self.plan.seed)
         self._compares = list(self.plan.compares)
         self._moments = {a.source_id: a.moment for a in self.plan.alerts if a.fate == "cancel"}
-        self._undone = [a.source_id for a in self.plan.alerts if a.fate == "undo"]
+        undone = [a for a in self.plan.alerts if a.fate == "undo"]
+        self._undone = [a.source_id for a in undone]
+        self._stops = {a.source_id: a.moment for a in undone if a.moment}
         leases = [a for a in self.plan.alerts if a.fate == "lease"]
         self._soon = [a.source_id for a in leases if a.moment == SOON]
         self._late = [a.source_id for a in leases if a.moment == LATE]
@@ -83,6 +94,7 @@ class Operator:
     def step(self, ended: int) -> None:
         """Do what is to be done now; what cannot be done yet comes with the next step."""
         self._cancel()
+        self._stop()
         self._undo()
         self._let_pass(self._soon)
         if self._compares and self._compares[0] <= ended:
@@ -92,6 +104,7 @@ class Operator:
     def close(self) -> bool:
         """Do what is left, with all leases over; tell whether nothing is left to take back."""
         self._cancel()
+        self._stop()
         self._undo()
         self._let_pass([*self._soon, *self._late])
         leased = self.ground.rows(LEASED, [*self._soon, *self._late])
@@ -105,7 +118,8 @@ class Operator:
         waiting = self._moments.keys() - self.cancelled.keys()
         for run in self.ground.rows(MET, sorted(waiting)):
             source, is_cancelled = run["source_id"], run["status"] == "cancelled"
-            if not is_cancelled and not run[self._moments[source]]:
+            moment = self._moments[source]
+            if run["child"] != (moment == "child") or not (is_cancelled or run[moment]):
                 continue
             try:
                 if not is_cancelled:
@@ -119,6 +133,19 @@ class Operator:
         with self.ground.house.database.begin() as work:
             cancelled = cancel(work, run_id, by=BY, reason="chaos")
             return frozenset(row["id"] for row in self.ground.rows(SENT, cancelled))
+
+    def _stop(self) -> None:
+        """Cancel the runs of some first undos: a release on its way is looked at all the same."""
+        for run in self.ground.rows(UNDOING, sorted(self._stops)):
+            source = run["source_id"]
+            if source not in self._stops or not run[self._stops[source]]:
+                continue
+            self.stopped.add(run["id"])
+            try:
+                self._cancel_run(run["id"])
+            except (Conflict, *UNREACHABLE):
+                continue
+            del self._stops[source]
 
     def _undo(self) -> None:
         """Take back what stands, again with each look: only the first one may begin anything."""

@@ -21,8 +21,9 @@ LEASE_MINUTES = 1
 """The shortest lease that there is."""
 SOON, LATE = "soon", "late"
 """When a lease ends: as soon as it has begun, or after a minute, if that does not take too long."""
-MOMENTS = ("queued", "called", "asked", "answered", "sent")
-"""When a run is cancelled: once it is there, calls, asks, has an answer, or has sent a write."""
+MOMENTS = ("queued", "called", "asked", "answered", "sent", "child")
+"""When a run is cancelled: once it is there, calls, asks, has an answer, or has sent a write; or
+not it is, but its sub-playbook."""
 COMPARE_EVERY = 12
 """So many alerts are about as many as end between two comparisons of ledger and vendors."""
 
@@ -56,7 +57,8 @@ class Alert:
     """What becomes of it besides: its isolation ends with a *lease*, or somebody takes it back
     (*undo*); or its run is cancelled (*cancel*)."""
     moment: str = ""
-    """When its run is cancelled, or a lease ends."""
+    """When its run is cancelled, or a lease ends; or when the run of its first undo is cancelled,
+    if that is."""
 
     @property
     def source_id(self) -> str:
@@ -232,7 +234,9 @@ PAIRS: Mapping[str, tuple[tuple[str, str], ...]] = {
 """Stories of two alerts that name the same host, and what may become of the one and the other."""
 MEETS: Mapping[str, tuple[str, ...]] = {
     "mixed": ("queued", "called", "sent"),
-    "parent": ("queued", "called"),
+    "stages": ("queued", "called", "asked", "answered", "sent"),
+    "containment": ("queued", "called", "asked", "answered", "sent"),
+    "parent": ("queued", "called", "child"),
 }
 """Which moments a story has, if not all of them."""
 
@@ -286,6 +290,8 @@ def _asked(chance: random.Random, fate: str, number: int, block: str, host: str)
 def _moment(chance: random.Random, fate: str, as_told: str) -> str:
     if fate == "cancel":
         return chance.choice(MEETS.get(as_told, MOMENTS))
+    if fate == "undo":
+        return chance.choice(("", "called", "sent"))
     return chance.choice((SOON, LATE)) if fate == "lease" else ""
 
 

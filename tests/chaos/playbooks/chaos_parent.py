@@ -16,11 +16,9 @@ def on_start(container):
 
 
 def after(action, success, container, results, handle):
-    """Write down what the sub-playbook brought."""
-    phantom.comment(
-        container,
-        json.dumps({"join": action["action_run_id"], "child": results[0]["data"][0].get("asked")}),
-    )
+    """Write down what the sub-playbook brought, if it was not cancelled."""
+    asked = results[0]["data"][0].get("asked") if success else None
+    phantom.comment(container, json.dumps({"join": action["action_run_id"], "child": asked}))
 
 
 def on_finish(container, summary):

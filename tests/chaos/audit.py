@@ -352,6 +352,8 @@ def the_cancelled_do_nothing_more(facts: Facts) -> Iterator[Breach]:
 
 def the_vendors_agree(facts: Facts) -> Iterator[Breach]:
     """What is contained at the vendors stands in the ledger once, and nothing else does."""
+    for said in facts.disagreements:
+        yield _breach("vendor differs", "the last comparison", said)
     standing: Counter[tuple[str, str]] = Counter()
     doubted: set[tuple[str, str]] = set()
     for row in facts.ledger:

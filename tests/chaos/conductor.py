@@ -247,6 +247,7 @@ class Conductor:
                 cancelled=self._operator.cancelled,
                 stopped=self._operator.stopped,
                 compared=self._operator.compared,
+                disagreements=self._operator.disagreements(),
             ),
             done=done,
             recoveries=[pulse.after(d.at) for d in done],

@@ -127,6 +127,8 @@ class Facts:
     """Runs of undos that were to be cancelled."""
     compared: Counter[str] = field(default_factory=Counter)
     """What vendors said of containments while faults went on, and how often."""
+    disagreements: list[str] = field(default_factory=list)
+    """Where a vendor, asked by the product in the end, says that a containment does not stand."""
 
 
 KIND_OF_VENDOR = {"servicenow": "ticket", "palo_alto": "block", "crowdstrike": "contain"}

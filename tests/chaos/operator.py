@@ -12,11 +12,12 @@ import random
 import time
 from collections import Counter
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from soar import containment
 from soar.cancellation import cancel
-from soar.containment import Reconciliation
+from soar.containment import Contained, Reconciliation
 from soar.domain.errors import Conflict, NotFound
 from soar.engine.settling import Settling
 from soar.store.errors import UNREACHABLE
@@ -27,6 +28,8 @@ from tests.chaos.plan import LATE, SOON, Plan
 BY = "tess"
 SAMPLE = 8
 """So many containments are compared at once: the run does not stand still meanwhile."""
+MOST = 100
+"""So many, the newest, are compared when all is at rest."""
 
 MET = """
     select c.source_id, r.id, r.status, true as queued,
@@ -165,11 +168,22 @@ class Operator:
 
     def _compare(self) -> None:
         """Ask the vendors about some of what is contained, as ``soar contained reconcile`` does."""
-        house = self.ground.house
-        try:
-            with house.database.begin() as work:
-                standing = containment.contained(work, house.catalog)
+        with suppress(*UNREACHABLE):
+            standing = self._contained()
             for one in self._chance.sample(standing, min(SAMPLE, len(standing))):
                 self.compared[self._asking.look(one).says] += 1
-        except UNREACHABLE:
-            return
+
+    def disagreements(self) -> list[str]:
+        """Compare what is contained when all is at rest; return where a vendor says another."""
+        known = [one for one in self._contained(MOST) if one.status == "confirmed"]
+        findings = [self._asking.look(one) for one in known]
+        return [
+            f"{f.contained.action} {f.contained.target}: {f.says} {f.problem}".strip()
+            for f in findings
+            if f.says != "stands"
+        ]
+
+    def _contained(self, limit: int | None = None) -> list[Contained]:
+        house = self.ground.house
+        with house.database.begin() as work:
+            return containment.contained(work, house.catalog, limit=limit)

@@ -424,6 +424,10 @@ WRONG_ENDINGS: dict[str, tuple[str, Callable[[Facts], Any]]] = {
         "vendor differs",
         lambda f: f.stands.remove(("contain", "H-3")),
     ),
+    "what a vendor does not confirm in the end": (
+        "vendor differs",
+        lambda f: f.disagreements.append("quarantine device h-3: gone"),
+    ),
     "four calls at once": ("too many at once", lambda f: f.few.append(0.2)),
 }
 

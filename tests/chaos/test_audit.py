@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -385,6 +386,10 @@ WRONG_ENDINGS: dict[str, tuple[str, Callable[[Facts], Any]]] = {
         "run failed",
         lambda f: f.cancelled.clear(),
     ),
+    "an undo that is cancelled though nobody did it": (
+        "run failed",
+        lambda f: _find(f.runs, "id", 7).update(status="cancelled"),
+    ),
     "a call asked for after the cancel": (
         "asked after its cancel",
         lambda f: _find(f.calls, "id", 16).update(asked_at=102.1),
@@ -495,6 +500,38 @@ def test_a_cancelled_run_may_have_done_nothing_at_all() -> None:
     facts.joins.append({**facts.joins[0], "id": 6, "run_id": 6})
 
     assert audit(facts) == []
+
+
+def test_the_run_of_an_undo_may_be_cancelled() -> None:
+    """
+    Its release counts if it was sent; if not, another run releases.
+    """
+    facts = more()
+    facts.stopped.add(7)
+    _find(facts.runs, "id", 7).update(status="cancelled")
+
+    assert audit(facts) == []
+
+    facts.runs.append(run(8, 5, UNDO))
+    done = _find(facts.calls, "id", 20)
+    facts.calls.append({**done, "id": 19, "status": "failed", "effect": "none"})
+    done["run_id"] = 8
+
+    assert audit(facts) == []
+
+
+def test_a_sub_playbook_may_never_begin_where_its_caller_is_cancelled() -> None:
+    """
+    It is lost only if nobody cancelled the run that was to call it.
+    """
+    facts = more()
+    facts.alerts = (*facts.alerts[:-1], replace(facts.alerts[-1], children=("chaos_lookups",)))
+
+    assert audit(facts) == []
+
+    facts.cancelled.clear()
+
+    assert "run lost" in {breach.what for breach in audit(facts)}
 
 
 def test_a_containment_of_which_nobody_knows_agrees_with_either_state() -> None:

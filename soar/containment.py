@@ -226,7 +226,10 @@ def settle(work: Work, effect_id: int, *, took_effect: bool, by: str) -> None:
         raise Conflict(f"effect {effect_id} cannot be settled by hand: {under_way}")
     if row["status"] != "unknown":
         raise Conflict(f"effect {effect_id} is not unknown: it is {row['status']}")
-    work.ledger.told(effect_id, took_effect=took_effect, by=by)
+    undoing = f"run {row['undo_run_id']} is undoing it" if row["undo_run_id"] else ""
+    if undoing or not work.ledger.told(effect_id, took_effect=took_effect, by=by):
+        reason = undoing or "what undoes it is under way"
+        raise Conflict(f"effect {effect_id} cannot be settled by hand: {reason}")
     work.audit(by, "effect settled", {"effect": effect_id, "took_effect": took_effect})
 
 
@@ -253,6 +256,8 @@ class Reconciliation:
         if asset is None or row is None:
             return self._unasked(one, f"there is no asset {one.asset!r} any more")
         under_way = _under_way(row)
+        if row["undo_run_id"]:
+            under_way = f"run {row['undo_run_id']} is undoing it"
         if under_way:
             return self._unasked(one, under_way)
         try:

@@ -16,8 +16,9 @@ _LIVE = """
             and l.status in ('pending', 'running', 'parked'))
 """
 
-_LEFT = f"e.status <> 'confirmed' and not {_LIVE}"
-"""Whoever held the intent has ended without an effect, or not knowing whether there is one."""
+_LEFT = f"e.status <> 'confirmed' and not {_LIVE} and e.undo_run_id is null"
+"""Whoever held the intent has ended without an effect, or not knowing whether there is one; while
+it is undone, who wants it waits."""
 
 _REVERSE = """
     effect o join app_run l on l.id = o.app_run_id and l.status in ('pending', 'running', 'parked')
@@ -30,6 +31,14 @@ would stand as whichever ends later, and one that is verified would be found und
 
 _TURNED = "reverse.call is not null and (held.app_run_id <> c.id or held.status = 'claimed')"
 _FOLLOWS = f"((held.app_run_id <> c.id and held.status <> 'confirmed') or ({_TURNED}))"
+
+RELEASING = """
+    exists (select 1 from effect o join app_run l on l.id = o.app_run_id
+            where o.asset = e.asset and o.action = e.undo and o.target = e.target
+            and o.intent = 'standing' and o.ended_at is null and o.status in ('claimed', 'sent')
+            and l.status in ('pending', 'running', 'parked'))
+"""
+"""What takes an effect back is on its way: it would find another one instead, and go on."""
 
 CLAIM_WRITE = f"""
     with call as (
@@ -137,14 +146,14 @@ STOPPED = f"""
 """
 """Finds a claimed call whose run has ended."""
 
-TAKE_OVER = """
+TAKE_OVER = f"""
     with call as (
         select c.id, c.asset, c.action, c.target, c.run_id, c.container_id from app_run c
         where c.id = %(id)s and c.status = 'running' and c.attempt = %(attempt)s for update),
     gone as (
         update effect e set ended_at = now(), checked_at = now(), ended_because = %(why)s
         from call where e.id = %(number)s and e.status = 'confirmed' and e.ended_at is null
-        and e.undo_run_id is null
+        and e.undo_run_id is null and not {RELEASING}
         returning e.undo)
     insert into effect
       (asset, action, target, intent, undo, status, app_run_id, run_id, container_id)
@@ -223,12 +232,12 @@ PARK_WRITE = f"""
 that cannot be verified is as good as *unsent* then. Where the answer was *lost* the last of its
 requests may have left just now."""
 
-SHARE = """
+SHARE = f"""
     update effect e set checked_at = now(), expires_at = case
       when e.expires_at is null or e.vendor_ends then e.expires_at
       when %(lasts)s::float8 is null then null
       else greatest(e.expires_at, now() + make_interval(secs => %(lasts)s)) end
-    where e.id = %(number)s and e.ended_at is null and e.undo_run_id is null
+    where e.id = %(number)s and e.ended_at is null and e.undo_run_id is null and not {RELEASING}
     returning case when e.vendor_ends then e.expires_at at time zone 'UTC' end
 """
 """Lets a further call share an effect that stands: it stands as long as the longest wish, unless

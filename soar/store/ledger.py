@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from soar.store.effects import SETTLE
+from soar.store.effects import RELEASING, SETTLE
 from soar.store.prepared import Written
 from soar.store.rows import Queries, Row, storable
 
@@ -71,6 +71,7 @@ _FOUND_GONE = f"""
     update effect e set checked_at = now(), ended_at = now(), ended_because = :because,
     status = case e.status when 'confirmed' then e.status else 'failed' end
     where e.id = :id and e.ended_at is null and not ({_UNDER_WAY})
+    and e.undo_run_id is null and not {RELEASING}
     and coalesce(e.confirmed_at, e.sent_at, e.create_time) <= coalesce(:before, now())
     returning true as news
 """
@@ -289,19 +290,21 @@ class Ledger(Queries):
         Record what the vendor says of an effect; True if that was news, None if it does not count.
 
         It does not while the effect's call is under way; nor does "gone", unless it was sent, or
-        confirmed, *before* a moment. *lasts*: after how long its vendor ends it.
+        confirmed, *before* a moment, or while a release is on its way, which would find another
+        effect in its place. *lasts*: after how long its vendor ends it.
         """
         if stands:
             because = "the vendor says that what it undoes stands"
             return self._stood(effect_id, because, lasts=lasts)
         return self._gone(effect_id, "the vendor says that it does not stand", before=before)
 
-    def told(self, effect_id: int, *, took_effect: bool, by: str) -> None:
-        """Record what a person says of an effect that nobody knew."""
+    def told(self, effect_id: int, *, took_effect: bool, by: str) -> bool:
+        """Record what a person says of an effect that nobody knew; False if it does not count."""
         if took_effect:
-            self._stood(effect_id, f"{by} looked: what it undoes took effect")
+            found = self._stood(effect_id, f"{by} looked: what it undoes took effect")
         else:
-            self._gone(effect_id, f"{by} looked: it did not take effect")
+            found = self._gone(effect_id, f"{by} looked: it did not take effect")
+        return found is not None
 
     def _stood(
         self, effect_id: int, because: str, *, lasts: timedelta | None = None

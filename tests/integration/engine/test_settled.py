@@ -369,6 +369,84 @@ class TestUndoing:
         assert [e[0] for e in effects(bench) if not e[3]] == ["fence"]
 
 
+class TestReleasing:
+    """While a release is on its way, what it releases is neither gone nor to be had."""
+
+    @pytest.fixture(params=["by an undo", "by a playbook"])
+    def releasing(self, request: pytest.FixtureRequest, bench: Bench) -> str:
+        """A containment that was released, whose answer is lost; return why none may touch it."""
+        bench.play(act("fence"))
+        bench.vendor.moods[("unfence", "4")] = ["lost"]
+        if request.param == "by a playbook":
+            bench.play(act("unfence"))
+            return "it may be on its way, or has changed meanwhile: ask again"
+        undo(bench, 1)
+        bench.deliver_all()
+        return "run 2 is undoing it"
+
+    def test_gone_is_not_believed_before_the_release_has_ended(
+        self, bench: Bench, releasing: str
+    ) -> None:
+        """
+        It would be contained again, and the release, which finds it so, would be sent again.
+        """
+        assert look(bench) == [("not asked", releasing)]
+
+        bench.play(act("fence", note="another wish"))
+        let_pass(bench, 4)
+
+        assert bench.vendor.stands == {"4": "fence"}
+        assert bench.vendor.done == {("fence", "4"): 2, ("unfence", "4"): 1}
+        assert [e[0] for e in effects(bench) if not e[3]] == ["fence"]
+
+    def test_who_wants_what_nobody_knows_waits_while_it_is_undone(self, bench: Bench) -> None:
+        """
+        The release would find the new effect in place of the old one, and be sent again.
+        """
+        number = leave(bench)
+        bench.do("update effect set sent_at = sent_at - interval '10 s'")
+        bench.vendor.moods[("unfence", "4")] = ["lost"]
+        undo(bench, number)
+        bench.deliver_all()
+
+        bench.play(act("fence", note="another wish"))
+        let_pass(bench, 5)
+
+        assert bench.vendor.stands == {"4": "fence"}
+        assert bench.vendor.done == {("fence", "4"): 2, ("unfence", "4"): 1}
+        assert [e[0] for e in effects(bench) if not e[3]] == ["fence"]
+
+    def test_what_a_release_has_not_reached_yet_is_not_shared(self, bench: Bench) -> None:
+        """
+        The vendor says that it stands, and releases it a moment later.
+        """
+        bench.play(act("fence"))
+        usual = bench.vendor.answer
+
+        def slowly(name: str, params: Any) -> Output:
+            bench.vendor.answer = usual  # type: ignore[method-assign]
+            bench.play(act("fence", note="another wish"))
+            return usual(name, params)
+
+        bench.vendor.answer = slowly  # type: ignore[method-assign]
+        bench.play(act("unfence"), name="other")
+        let_pass(bench)
+
+        assert bench.vendor.stands == {"4": "fence"}
+        assert bench.vendor.done == {("fence", "4"): 2, ("unfence", "4"): 1}
+
+    def test_nobody_tells_of_what_is_being_undone(self, bench: Bench) -> None:
+        """
+        Its release knows in a moment.
+        """
+        number = leave(bench)
+        bench.do("update effect set sent_at = sent_at - interval '10 s'")
+        undo(bench, number)
+
+        with pytest.raises(Conflict, match="cannot be settled by hand: run 2 is undoing it"):
+            settle(bench, number, took_effect=False)
+
+
 class TestTelling:
     """What nobody could be asked any more, a person tells."""
 

@@ -325,13 +325,18 @@ def what_is_contested_adds_up(facts: Facts) -> Iterator[Breach]:
         came = sum(a.source_id in numbers for a in alerts)
         if any(c["status"] != "success" and not _is_set_aside(c) for c in mine):
             yield _breach("effect not shared", where, said)
-        if made > came or made - released != stands:
+        told = [_confirmed(mine), _confirmed(calls["release", host])]
+        if made > came or made - released != stands or [made, released] != told:
             detail = f"isolated {made} times, released {released} times; {said}"
             yield _breach("effects do not add up", where, detail)
         fates = {a.fate for a in alerts}
         if made and stands != (fates != {"lease"}) and "undo" not in fates:
             detail = f"it {'stands' if stands else 'does not stand'}; {said}"
             yield _breach("longest wish ignored", where, detail)
+
+
+def _confirmed(calls: list[Row]) -> int:
+    return sum(call["effect"] == "confirmed" for call in calls)
 
 
 def the_cancelled_do_nothing_more(facts: Facts) -> Iterator[Breach]:

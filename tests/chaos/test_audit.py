@@ -458,6 +458,13 @@ WRONG_CONTESTS: dict[str, tuple[str, Callable[[Facts], Any]]] = {
         "effects do not add up",
         lambda f: f.effects.update([("release", "H-3")]),
     ),
+    "isolated and released once more by the same calls": (
+        "effects do not add up",
+        lambda f: (
+            f.calls.remove(_find(f.calls, "id", 14)),
+            f.ledger.remove(_find(f.ledger, "app_run_id", 14)),
+        ),
+    ),
     "sent once more": ("write repeated", lambda f: f.requests.update([("contain", "H-3")])),
     "released though one wants it for ever": (
         "longest wish ignored",

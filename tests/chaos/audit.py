@@ -335,6 +335,13 @@ def what_is_contested_adds_up(facts: Facts) -> Iterator[Breach]:
             yield _breach("longest wish ignored", where, detail)
 
 
+def _callers_of_the_cancelled(facts: Facts) -> set[int]:
+    """Return the runs of which only a sub-playbook was cancelled."""
+    numbers = _numbers(facts)
+    found = {numbers.get(a.source_id) for a in facts.alerts if a.moment == "child"}
+    return {r["id"] for r in facts.runs if r["container_id"] in found and r["parent"] is None}
+
+
 def _confirmed(calls: list[Row]) -> int:
     return sum(call["effect"] == "confirmed" for call in calls)
 
@@ -342,7 +349,12 @@ def _confirmed(calls: list[Row]) -> int:
 def the_cancelled_do_nothing_more(facts: Facts) -> Iterator[Breach]:
     """Once a cancel is committed, its run asks for nothing more, and sends nothing."""
     cancelled = _cancelled(facts)
-    calls = [call for call in facts.calls if call["container_id"] in cancelled]
+    goes_on = _callers_of_the_cancelled(facts)
+    calls = [
+        call
+        for call in facts.calls
+        if call["container_id"] in cancelled and call["run_id"] not in goes_on
+    ]
     for call in calls:
         late = call["asked_at"] - cancelled[call["container_id"]].at
         if late > 0:

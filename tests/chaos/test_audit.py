@@ -527,6 +527,22 @@ def test_the_run_of_an_undo_may_be_cancelled() -> None:
     assert audit(facts) == []
 
 
+def test_a_run_goes_on_whose_sub_playbook_is_cancelled() -> None:
+    """
+    It may ask and send as before; what was cancelled may not.
+    """
+    facts = more()
+    facts.alerts = (*facts.alerts[:-1], replace(facts.alerts[-1], moment="child"))
+    facts.cancelled["alert-000006"] = Cancel(at=99.0)
+
+    assert audit(facts) == []
+
+    _find(facts.runs, "id", 6).update(parent=1)
+    what = {breach.what for breach in audit(facts)}
+
+    assert {"asked after its cancel", "sent after its cancel"} <= what
+
+
 def test_a_sub_playbook_may_never_begin_where_its_caller_is_cancelled() -> None:
     """
     It is lost only if nobody cancelled the run that was to call it.

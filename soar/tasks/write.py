@@ -72,7 +72,7 @@ class Write:
         assert self.claim.standing
         values = {**self._key, "number": self.claim.standing["id"], "why": why}
         if not self.database.run(effects.TAKE_OVER, values):
-            raise RetryLater("another run is doing the same", after=SETTLING)
+            raise RetryLater("another run is doing the same, or takes it back", after=SETTLING)
 
     def share(self, output: Output, *, lasts: timedelta | None) -> Output:
         """Share the effect that another run made, for as long as either wants it."""

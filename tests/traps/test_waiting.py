@@ -116,7 +116,8 @@ def test_more_workers_and_a_stall_do_not_exceed_a_limit(product: Product) -> Non
     """
     30 calls of an asset with 12 per 3 s (for 40 with 4 per minute) while a second worker comes and
     the whole pool stalls for 1.5 s (for 5): no sliding 3 s at the vendor's door hold more than
-    12, they come in order, and a call to another vendor does not wait behind them.
+    12, they come in order (those that a worker has at once aside), and a call to another vendor
+    does not wait behind them.
 
     Source: celery#5732, celery#8119, celery discussion 7803.
     """
@@ -138,7 +139,8 @@ def test_more_workers_and_a_stall_do_not_exceed_a_limit(product: Product) -> Non
     assert (run["status"], product.notes(case)) == ("success", ["30 success"])
     times = product.arrived("virustotal", "scale.example")
     assert max(sum(a <= at < a + SECONDS for at in times) for a in times) <= LIMIT
-    assert max(abs(n - place) for place, n in enumerate(_order(product))) <= LIMIT
+    at_once = max(LIMIT, product.stack.settings.action_threads)
+    assert max(abs(n - place) for place, n in enumerate(_order(product))) <= at_once
     assert beside["status"] == "success"
     assert product.arrived("palo_alto", "198.18.20.")[0] < max(times)
 

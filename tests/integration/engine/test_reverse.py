@@ -8,7 +8,8 @@ Never: a release that is undone by a containment which was sent before it.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -69,8 +70,43 @@ def test_a_containment_that_was_released_is_not_done_again(bench: Bench) -> None
     assert bench.notes() == ["done", "it had taken effect"]
 
 
+def begin(bench: Bench, action: str) -> None:
+    """Let another run send its write, and its worker not say yet how it ended."""
+    bench.start(act(action))
+    bench.deliver(bench.pending.pop(0))
+    bench.deliver(bench.pending.pop(0), ends="later")
+
+
 @pytest.mark.parametrize(("first", "second"), [("fence", "unfence"), ("unfence", "fence")])
-def test_of_two_that_are_claimed_one_is_sent(bench: Bench, first: str, second: str) -> None:
+def test_of_two_that_are_claimed_one_is_sent(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, first: str, second: str
+) -> None:
+    """
+    The second is claimed when the first is sent; it comes back when that has ended.
+    """
+    together = bench.database.run_together
+
+    def sent_meanwhile(statements: str, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+        monkeypatch.undo()
+        begin(bench, first)
+        return together(statements, values)
+
+    monkeypatch.setattr(bench.database, "run_together", sent_meanwhile)
+    bench.play(act(second))
+    assert bench.calls()[0]["message"] == "another run is doing the reverse"
+    bench.record()
+    let_pass(bench)
+
+    assert bench.vendor.done == {(first, "4"): 1, (second, "4"): 1}
+    assert bench.vendor.stands == {"4": second}
+    assert [e[0] for e in effects(bench) if not e[3]] == [second]
+    assert bench.notes() == ["done", "done"]
+
+
+@pytest.mark.parametrize(("first", "second"), [("fence", "unfence"), ("unfence", "fence")])
+def test_what_is_found_gone_is_not_made_again_while_its_reverse_is_sent(
+    bench: Bench, first: str, second: str
+) -> None:
     """
     The second has asked its vendor meanwhile; it comes back when the first has ended.
     """
@@ -81,14 +117,12 @@ def test_of_two_that_are_claimed_one_is_sent(bench: Bench, first: str, second: s
 
     def sent_meanwhile(name: str, params: Params) -> Output | None:
         bench.vendor.verify = verify  # type: ignore[method-assign]
-        bench.start(act(first))
-        bench.deliver(bench.pending.pop(0))
-        bench.deliver(bench.pending.pop(0), ends="later")
+        begin(bench, first)
         return verify(name, params)
 
     bench.vendor.verify = sent_meanwhile  # type: ignore[method-assign]
     bench.play(act(second, note="another wish"))
-    assert bench.calls()[1]["message"] == "another run is doing the reverse"
+    assert bench.calls()[1]["message"] == "another run is doing the same, or takes it back"
     bench.record()
     let_pass(bench)
 

@@ -15,7 +15,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -107,9 +107,10 @@ class Product(Pool):
         self.away.discard(name or role)
 
     def end(self, name: str, number: signal.Signals = signal.SIGTERM) -> None:
-        """Let one process end, wait for it, and start no other."""
+        """Let one process end, unless it just has by itself, wait for it, and start no other."""
         self.away.add(name)
-        self.kill(name, number)
+        with suppress(ProcessLookupError):
+            self.kill(name, number)
         eventually(lambda: name not in self.stack.supervisor._children)
 
     @contextmanager

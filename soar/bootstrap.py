@@ -96,9 +96,7 @@ class House:
             return work.reads.recent_calls(slug, seconds)
 
 
-def house(
-    settings: Settings, *, chord: Callable[..., None] | None = None, doorbells: bool = False
-) -> House:
+def house(settings: Settings, *, chord: Callable[..., None] | None = None) -> House:
     """Connect the parts that every process has."""
     for name in ("database_url", "redis_url"):
         if not getattr(settings, name).get_secret_value():
@@ -106,7 +104,7 @@ def house(
     guard.check(settings)
     configure(settings.log_level, json=settings.log_json)
     database = Database(settings.database_url.get_secret_value())
-    app = bus.create(settings, database=database, doorbells=doorbells)
+    app = bus.create(settings, database=database)
     database.publish = Relay(app, database, chord=chord)
     return House(settings=settings, database=database, app=app, catalog=catalogs.load())
 
@@ -125,7 +123,7 @@ def for_engine(settings: Settings) -> House:
     from soar.engine.program import lend_alias
     from soar.engine.steps import Engine
 
-    made = _served(house(settings, chord=chords.ring, doorbells=True))
+    made = _served(house(settings, chord=chords.ring))
     lend_alias()
     signals.worker_process_init.connect(
         lambda **_: limits.bound_memory(settings.engine_memory_mb), weak=False
@@ -152,7 +150,7 @@ def for_actions(settings: Settings) -> House:
 
     if settings.verify_key_file is None:
         raise BadInput("SOAR_VERIFY_KEY_FILE", "is not set: action workers check approvals with it")
-    made = _served(house(settings, doorbells=True))
+    made = _served(house(settings))
     shop = Shop(
         database=made.database,
         catalog=made.catalog,

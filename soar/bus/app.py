@@ -82,17 +82,10 @@ class App(Celery):
         return super().send_task(name, args, kwargs, countdown=countdown, eta=eta, **options)
 
 
-def create(settings: Settings, *, database: Any = None, doorbells: bool = False) -> App:
-    """
-    Make the app of this process; *database* is where its result backend joins chords.
-
-    *doorbells* is for a process that only takes messages which the sweep sends again: what it has
-    under way is not noted in Redis as well. It stands in PostgreSQL: a claimed call, or what is
-    due in a run.
-    """
+def create(settings: Settings, *, database: Any = None) -> App:
+    """Make the app of this process; *database* is where its result backend joins chords."""
     app = App("soar", set_as_current=False)
     app.conf.update(_configuration(settings))
-    app.conf.broker_transport_options["ack_emulation"] = not doorbells
     app.soar_database = database
     send_together(app)
     return app
@@ -139,6 +132,8 @@ def _broker(url: str) -> dict[str, str]:
 def _transport(settings: Settings) -> dict[str, Any]:
     return {
         **sentinel.transport(settings.redis_url.get_secret_value()),
+        # What a worker has under way stands in PostgreSQL: a claimed call, or what is due in a run.
+        "ack_emulation": False,
         "visibility_timeout": settings.visibility_timeout,
         "unacked_restore_interval": 5,
         "unacked_restore_throttle": 1,

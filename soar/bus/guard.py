@@ -2,7 +2,7 @@
 What would make the broker deliver a message twice, refused before it happens.
 
 In: settings at start-up; the wait of each message about to be sent. Out: nothing, or a refusal.
-Never: a message that waits in the broker: beyond its visibility timeout it comes again and again.
+Never: a message that waits in the broker: what waits is a parked row.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def check(settings: Settings) -> None:
             raise BadInput(
                 f"SOAR_{name.upper()}",
                 f"is {getattr(settings, name):g}: must be less than {half}, which is half of"
-                " SOAR_VISIBILITY_TIMEOUT, or the broker repeats what the sweep should take back",
+                " SOAR_VISIBILITY_TIMEOUT: what is lost would be found later than a call may take",
             )
 
 

@@ -29,6 +29,17 @@ MOST_CRASHES = 2
 
 IN_LANE = "status = 'parked' and parked_for = 'budget'"
 
+WAITED_FOR = f"""
+    lane(asset) as (
+      (select asset from app_run where {IN_LANE} order by asset limit 1)
+      union all
+      select (select r.asset from app_run r where r.{IN_LANE.replace("and ", "and r.")}
+              and r.asset > lane.asset order by r.asset limit 1)
+      from lane where lane.asset is not null)
+"""
+"""The assets that calls wait for, found by jumps in the index: for ``with recursive``. The last one
+is null."""
+
 CLAIMABLE = f"""
     c.id = %(id)s and c.task = %(task)s and (c.status = 'pending'
       or (c.status = 'running' and c.crashes < {MOST_CRASHES - 1} and not {OWNER_ALIVE}))

@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import Any
 
 from soar.store.calls import RUNG
-from soar.store.claims import IN_LANE, USED
+from soar.store.claims import IN_LANE, USED, WAITED_FOR
 from soar.store.prepared import Hot
 from soar.store.rows import Queries, Row, storable
 from soar.store.slots import HELD
@@ -57,6 +57,12 @@ lowered. Calls of candidates stay low."""
 _UNSETTLED = """(effect = 'sent' and exists (
       select 1 from effect e where e.app_run_id = app_run.id and e.ended_at is null))
 """
+_COUNTED = """
+    counted as (select join_id, count(*) as n from ended group by join_id)
+    update action_run j set remaining = remaining - n,
+    end_time = case when remaining - n <= 0 then now() else end_time end
+    from counted where j.id = counted.join_id returning j.id, j.run_id, j.remaining
+"""
 DOUBTFUL = "whether it took effect is unknown"
 _DOUBT = f"""
     with doubted as (
@@ -87,12 +93,7 @@ class Lanes(Queries):
         self._do(WALK)
         return self._all(
             Hot(f"""
-            with recursive lane(asset) as (
-              (select asset from app_run where {IN_LANE} order by asset limit 1)
-              union all
-              select (select r.asset from app_run r where r.{IN_LANE.replace("and ", "and r.")}
-                      and r.asset > lane.asset order by r.asset limit 1)
-              from lane where lane.asset is not null)
+            with recursive {WAITED_FOR}
             select lane.asset, a.updated_at as changed, a.disabled or a.broken <> '' as closed,
               (select count(*) from app_run r where r.asset = lane.asset
                and r.status = 'pending' and r.lane_since is not null) as released,
@@ -207,10 +208,7 @@ class Lanes(Queries):
             with ended as (
               update app_run set status = 'failed', message = :message, end_time = now()
               where asset = :asset and {WAITS} and not {_UNSETTLED} returning join_id),
-            counted as (select join_id, count(*) as n from ended group by join_id)
-            update action_run j set remaining = remaining - n,
-            end_time = case when remaining - n <= 0 then now() else end_time end
-            from counted where j.id = counted.join_id returning j.id, j.run_id, j.remaining
+            {_COUNTED}
             """,
             asset=asset,
             message=storable(message),
@@ -228,10 +226,7 @@ class Lanes(Queries):
                 and rung_at < now() - make_interval(secs => :s)
                 and not exists (select 1 from asset a where a.slug = app_run.asset)
                 order by id limit 500 for update skip locked)) returning join_id),
-            counted as (select join_id, count(*) as n from ended group by join_id)
-            update action_run j set remaining = remaining - n,
-            end_time = case when remaining - n <= 0 then now() else end_time end
-            from counted where j.id = counted.join_id returning j.id, j.run_id, j.remaining
+            {_COUNTED}
             """,
             s=seconds,
         )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from soar.store.claims import IN_LANE
+from soar.store.claims import IN_LANE, WAITED_FOR
 from soar.store.election import CLOCK
 from soar.store.rows import Queries, Row
 
@@ -135,12 +135,7 @@ KINDS: Mapping[str, str] = {
           where c.asset = a.slug and c.status = 'parked' and c.parked_for = 'budget')
     """,
     "asset gone": f"""
-        with recursive lane(asset) as (
-          (select asset from app_run where {IN_LANE} order by asset limit 1)
-          union all
-          select (select r.asset from app_run r where r.{IN_LANE.replace("and ", "and r.")}
-                  and r.asset > lane.asset order by r.asset limit 1)
-          from lane where lane.asset is not null),
+        with recursive {WAITED_FOR},
         waits as (
           select c.* from lane cross join lateral (
             select id, asset, action, lane_since as since from app_run

@@ -16,7 +16,6 @@ from kombu import Connection, Consumer, Queue
 from kombu.asynchronous import Hub
 
 from soar.bootstrap import House
-from soar.bus import app as bus
 from soar.bus.app import START_RUN, send_task
 from soar.bus.transport import together
 from soar.domain.model import Outcome
@@ -91,16 +90,6 @@ def test_the_event_of_a_message_leaves_with_its_batch(house: House, broker: redi
     bodies = [json.loads(b64decode(json.loads(text)["body"])) for text in told[1:]]
     assert [body["uuid"] for body in bodies] == ["start_run-2", "start_run-3"]
     heard.close()
-
-
-def test_a_worker_that_only_takes_bells_notes_nothing_in_redis(house: House) -> None:
-    """
-    An action worker's messages are claimed rows; the engine's are runs and joins that are due.
-    """
-    apps = [bus.create(house.settings, doorbells=bells) for bells in (True, False)]
-
-    noted = [app.conf.broker_transport_options["ack_emulation"] for app in (*apps, house.app)]
-    assert noted == [False, True, False]
 
 
 def test_an_engine_that_stops_in_order_puts_back_what_it_has_not_done(

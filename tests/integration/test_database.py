@@ -67,7 +67,8 @@ def test_a_process_that_stands_still_in_a_transaction_holds_nobody_up_for_ever(
     def stand_still() -> None:
         with frozen.begin() as work:
             work.calls._do(lock)
-            assert house.database.run(lock, {}) == [("frozen",)]
+            patient = f"select set_config('lock_timeout', '20s', true); {lock}"
+            assert house.database.run_together(patient, {}) == [("frozen",)]
             work.calls._do(lock)
 
     with closing(frozen), pytest.raises(DBAPIError):

@@ -200,7 +200,7 @@ def _be_present(presence: Presence, shop: Shop) -> None:
 
     def begin(**_: Any) -> None:
         shop.owner = presence.start()
-        shop.held_since = presence.held_since
+        shop.held_since, shop.renew = presence.held_since, presence.renew
 
     signals.worker_process_init.connect(begin, weak=False)
     signals.worker_ready.connect(begin, weak=False)

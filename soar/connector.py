@@ -161,7 +161,7 @@ class Notes(threading.local):
     """Whether a vendor that speaks something other than HTTP has answered."""
 
     fence: Callable[[], None] = staticmethod(_let_pass)
-    """Asked before each write; raises if the call belongs to somebody else by now."""
+    """Asked before each request; raises if the call belongs to somebody else by now."""
 
     def clear(self, fence: Callable[[], None] = _let_pass) -> None:
         """Begin a new call."""
@@ -220,7 +220,7 @@ class VendorSession(requests.Session):
         """
         changes = method.upper() in WRITE_VERBS if writes is None else writes
         kwargs.setdefault("allow_redirects", False)  # a redirect would carry a key elsewhere
-        stand_behind(self.notes.fence if changes else _let_pass)
+        stand_behind(self.notes.fence)
         try:
             with self.request(method, url, stream=True, **kwargs) as response:
                 return _bounded(response)

@@ -61,6 +61,7 @@ class Presence:
         self._stopped = threading.Event()
         self._pid = 0
         self._since, self._until = 0.0, 0.0
+        self._renewing = threading.Lock()
         self.owner = ""
 
     def start(self) -> str:
@@ -92,6 +93,18 @@ class Presence:
         A process that stood still for longer than its lease finds its calls in other hands.
         """
         return self._since <= moment and time.monotonic() < self._until
+
+    def renew(self) -> None:
+        """
+        Beat at once if the lease has run out; to be asked before each claim.
+
+        What a process claims without one would be taken for a dead one's, and made twice.
+        """
+        if time.monotonic() < self._until:
+            return
+        with self._renewing:
+            if time.monotonic() >= self._until:
+                self._beat()
 
     def _let_go(self, as_of: datetime) -> None:
         """Free what was claimed before *as_of* and is not being made: both looked at in order."""

@@ -160,6 +160,8 @@ class Claim:
     """Whether an approval policy may concern it."""
     shadow: bool = False
     """Whether it is a write that is only simulated."""
+    since: float = 0.0
+    """When this process asked for it (``time.monotonic``): its lease must last from then on."""
 
     @property
     def reuses(self) -> bool:

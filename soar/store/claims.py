@@ -170,8 +170,8 @@ FORGOTTEN = """
 word of their end, was lost with a connection. The sweep rings for them at once."""
 
 
-def claim_of(row: tuple[Any, ...]) -> Claim:
-    """Read one row of :data:`CLAIM`."""
+def claim_of(row: tuple[Any, ...], since: float = 0.0) -> Claim:
+    """Read one row of :data:`CLAIM`, asked for at a moment of this process's clock."""
     names = (
         "id",
         "run_id",
@@ -202,7 +202,7 @@ def claim_of(row: tuple[Any, ...]) -> Claim:
     values = dict(zip(names, row, strict=False))  # what follows told the server how to commit
     values["shadow"] = bool(values["shadow"])
     values["held"], values["tenant"] = _held(values["held"])
-    return Claim(**values)
+    return Claim(**values, since=since)
 
 
 @lru_cache(maxsize=MOST_ROWS)

@@ -109,8 +109,8 @@ class ActionTask(Task):  # type: ignore[type-arg]
         elif not self.spec.read_only:
             statement = effects.CLAIM_WRITE
             values.update(undo=self.spec.undo, containment=self.spec.is_containment)
-        rows = patiently(lambda: self.shop.database.run(statement, values))
-        claim = claim_of(rows[0]) if rows else None
+        since, rows = patiently(lambda: self.shop.claim(statement, values))
+        claim = claim_of(rows[0], since) if rows else None
         if claim is None or claim.follows is not None:
             raise Ignore
         return claim
@@ -239,7 +239,7 @@ class ActionTask(Task):  # type: ignore[type-arg]
     def _context(self, visit: Visit) -> ActionContext:
         claim = visit.claim
         desk = self.shop.desk(visit.asset)
-        desk.session.notes.clear(self.shop.fence())
+        desk.session.notes.clear(self.shop.fence(claim.since))
         visit.session = desk.session
         return ActionContext(
             asset=desk.config,

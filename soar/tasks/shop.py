@@ -65,6 +65,8 @@ class Shop:
     owner: str
     held_since: Callable[[float], bool] = lambda _: True
     """Whether this process has kept its lease since a moment."""
+    renew: Callable[[], None] = lambda: None
+    """Takes the lease anew if it has run out."""
     chance: random.Random = field(default_factory=random.SystemRandom)
     desks: dict[str, Desk] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -86,18 +88,24 @@ class Shop:
         wanted = float(asset.configuration.get("action_timeout") or spec.timeout)
         return min(wanted, self.settings.most_call_seconds)
 
-    def fence(self) -> Callable[[], None]:
-        """
-        Return what to ask before each write from now on; raises once the lease was lost.
+    def claim(
+        self, statement: str, values: Mapping[str, Any]
+    ) -> tuple[float, list[tuple[Any, ...]]]:
+        """Run a claim under a lease that lasts; return since when it must last, and the rows."""
+        self.renew()
+        return time.monotonic(), self.database.run(statement, values)
 
-        The call then comes back by itself if it is still ours, and is verified before it acts;
-        if somebody else has it, nothing happens to it here.
+    def fence(self, since: float) -> Callable[[], None]:
         """
-        began = time.monotonic()
+        Return what to ask before each request; raises if the lease was lost *since* the claim.
+
+        The call then comes back by itself if it is still ours, and a write is verified before it
+        acts; if somebody else has it, nothing happens to it here.
+        """
 
         def ask() -> None:
-            if not self.held_since(began):
-                log.warning("write_withheld", owner=self.owner)
+            if not self.held_since(since):
+                log.warning("request_withheld", owner=self.owner)
                 raise RetryLater("its worker stood still too long", after=AFTER_STANDSTILL)
 
         return ask

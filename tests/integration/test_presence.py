@@ -53,6 +53,32 @@ def test_a_lease_that_is_renewed_in_time_is_held_since_before(
     assert presence.held_since(before)
 
 
+def test_a_lease_is_renewed_only_when_it_has_run_out(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    Who asks before each claim pays for one beat, and has a lease from then on.
+    """
+    presence = Presence(house.database, "actions", seconds=60)
+    now = time.monotonic()
+    monkeypatch.setattr("soar.bus.presence.time.monotonic", lambda: now)
+    presence.start()
+    presence.stop()
+    beats: list[float] = []
+    beat = presence._beat
+    monkeypatch.setattr(presence, "_beat", lambda: (beats.append(now), beat()))
+
+    now += 59
+    presence.renew()
+    assert beats == []
+    now += 2
+    presence.renew()
+    presence.renew()
+
+    assert beats == [now]
+    assert presence.held_since(now)
+
+
 def test_a_process_lets_go_of_calls_that_it_holds_and_does_not_make(house: House) -> None:
     """
     The answer to their claim, or the word of their end, was lost with a connection.

@@ -13,6 +13,7 @@ import pytest
 import redis
 
 from soar import drill
+from soar.bus.presence import Presence
 from soar.connector import ActionContext, BadCredentials, Output, Params
 from soar.domain.errors import RetryLater
 from tests.integration.engine.test_lanes import limit, many, next_calls
@@ -341,12 +342,13 @@ def test_a_late_outcome_of_a_dead_worker_is_not_counted(bench: Bench) -> None:
     assert bench.rows("select remaining from action_run") == [{"remaining": 0}]
 
 
-def test_a_worker_that_lost_its_lease_withholds_its_writes(bench: Bench) -> None:
+@pytest.mark.parametrize("source", [LOOK_UP, BLOCK])
+def test_a_worker_that_lost_its_lease_withholds_its_requests(bench: Bench, source: str) -> None:
     """
-    Each call brings a fence to its session. Once the worker has lost its lease since the call
-    began, the fence lets no write pass: somebody else may be making the call by now.
+    Each call brings a fence to its session. Once the worker has lost its lease since the call was
+    claimed, it lets nothing pass: somebody else may be making the call by now.
     """
-    bench.play(BLOCK)
+    bench.play(source)
     fence = bench.shop.desks["sham"].session.notes.fence
     fence()
 
@@ -354,6 +356,31 @@ def test_a_worker_that_lost_its_lease_withholds_its_writes(bench: Bench) -> None
 
     with pytest.raises(RetryLater, match="stood still"):
         fence()
+
+
+def test_a_worker_that_comes_back_claims_nothing_without_a_lease(bench: Bench) -> None:
+    """
+    It stood still for longer than that lasts: the sweep finds a living worker's call, not a dead's.
+    """
+    presence = Presence(bench.database, "actions", seconds=60)
+    presence.start()
+    presence.stop()
+    presence.owner = "alive"
+    bench.shop.renew, bench.shop.held_since = presence.renew, presence.held_since
+    bench.start(LOOK_UP)
+    bench.deliver(bench.pending.pop(0))
+    bench.do("update worker set expires_at = now() - interval '3 s'")
+    presence._until = 0.0
+
+    bench.deliver(bench.pending.pop(0), ends="later")
+    bench.sweep()
+
+    (call,) = bench.calls()
+    assert (call["status"], call["crashes"]) == ("running", 0)
+    bench.record()
+    bench.deliver_all()
+    assert [call["attempt"] for call in bench.calls()] == [1]
+    assert bench.notes() == ["done"]
 
 
 def test_calls_that_one_answer_lets_go_are_sent_in_their_order(bench: Bench) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import BigInteger, Column, DateTime, Index, Table, Text
 
-from soar.store.claims import CALL_SECONDS, LAZILY
+from soar.store.claims import CALL_SECONDS
 from soar.store.columns import metadata, text_column
 
 if TYPE_CHECKING:
@@ -54,10 +54,11 @@ _TAKE = f"""
            where s.asset = %(asset)s and s.holder <> %(holder)s and {HELD})
         + ({_EARLIER}) < %(most)s
     on conflict (holder) do update set asset = excluded.asset, until = excluded.until
-    returning holder, {LAZILY}
+    returning holder
 """
 """One after the other for each asset: the second statement counts what was taken before. A call
-that takes a slot has committed its claim, so whoever counts later finds it running."""
+that takes a slot has committed its claim, so whoever counts later finds it running. It waits for
+the disk, and so for the claim before it: a server that crashes forgets none that is under way."""
 
 
 @dataclass(frozen=True, slots=True)

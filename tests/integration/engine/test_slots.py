@@ -17,6 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from soar.connector import Output, Params
+from soar.store.claims import LAZILY
 from soar.store.slots import Slots
 from tests.integration.engine.test_lanes import LOOK_UP, MANY, limit, went_well
 from tests.integration.engine.test_ledger import act
@@ -68,6 +69,20 @@ def test_a_call_that_does_not_run_any_more_holds_no_slot(
     assert under_way(bench) == 1
     assert [slots.take("sham", 2, call) for call in "34"] == [True, False]
     assert under_way(bench) == 2
+
+
+def test_a_slot_is_on_the_disk_before_its_call_is_made(bench: Bench, slots: Slots) -> None:
+    """
+    Its claim, written before it, is so too: a server that crashes under way forgets neither.
+    """
+    end(bench, 1, "pending")
+    claimed = bench.database.run("select pg_current_wal_insert_lsn()", {})[0][0]
+    bench.database.run(f"update app_run set status = 'running' where id = 1 returning {LAZILY}", {})
+
+    slots.take("sham", 1, "1")
+
+    kept = "select pg_current_wal_flush_lsn() > %(at)s::pg_lsn"
+    assert bench.database.run(kept, {"at": claimed}) == [(True,)]
 
 
 def test_a_call_that_is_made_again_keeps_its_own_slot(slots: Slots) -> None:

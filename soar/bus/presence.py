@@ -20,6 +20,15 @@ from soar.store.claims import FORGOTTEN, HEARTBEAT
 from soar.store.database import Database
 from soar.telemetry import log
 
+_CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+"""Goes on while the machine is suspended, where ``time.monotonic`` stands still on Linux
+(clock_gettime(2)): its leases run out meanwhile."""
+
+
+def moment() -> float:
+    """Return the seconds since this machine was started."""
+    return time.clock_gettime(_CLOCK)
+
 
 class Making:
     """The calls that this process is making: from before their claim until their end is written."""
@@ -86,25 +95,26 @@ class Presence:
             except Exception as error:
                 log.warning("heartbeat_failed", role=self._role, error=type(error).__name__)
 
-    def held_since(self, moment: float) -> bool:
+    def held_since(self, since: float) -> bool:
         """
-        Tell whether the lease lasts and has never run out since a moment (``time.monotonic``).
+        Tell whether the lease lasts and has never run out since a :func:`moment`.
 
         A process that stood still for longer than its lease finds its calls in other hands.
         """
-        return self._since <= moment and time.monotonic() < self._until
+        return self._since <= since and moment() < self._until
 
-    def renew(self) -> None:
+    def renew(self) -> float:
         """
-        Beat at once if the lease has run out; to be asked before each claim.
+        Beat at once if the lease has run out, and return a :func:`moment`: to be asked before
+        each claim, which is good for as long as the lease is held since then.
 
         What a process claims without one would be taken for a dead one's, and made twice.
         """
-        if time.monotonic() < self._until:
-            return
-        with self._renewing:
-            if time.monotonic() >= self._until:
-                self._beat()
+        if moment() >= self._until:
+            with self._renewing:
+                if moment() >= self._until:
+                    self._beat()
+        return moment()
 
     def _let_go(self, as_of: datetime) -> None:
         """Free what was claimed before *as_of* and is not being made: both looked at in order."""
@@ -114,7 +124,7 @@ class Presence:
             log.warning("calls_let_go", calls=[number for (number,) in freed])
 
     def _beat(self) -> None:
-        began = time.monotonic()  # the database counts from later: ours ends first
+        began = moment()  # the database counts from later: ours ends first
         values = {"owner": self.owner, "role": self._role, "seconds": self._seconds}
         as_of = self._database.run(HEARTBEAT, values)[0][0]
         self._let_go(as_of)

@@ -65,8 +65,8 @@ class Shop:
     owner: str
     held_since: Callable[[float], bool] = lambda _: True
     """Whether this process has kept its lease since a moment."""
-    renew: Callable[[], None] = lambda: None
-    """Takes the lease anew if it has run out."""
+    renew: Callable[[], float] = lambda: 0.0
+    """Takes the lease anew if it has run out, and returns since when a claim counts."""
     chance: random.Random = field(default_factory=random.SystemRandom)
     desks: dict[str, Desk] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -92,8 +92,7 @@ class Shop:
         self, statement: str, values: Mapping[str, Any]
     ) -> tuple[float, list[tuple[Any, ...]]]:
         """Run a claim under a lease that lasts; return since when it must last, and the rows."""
-        self.renew()
-        return time.monotonic(), self.database.run(statement, values)
+        return self.renew(), self.database.run(statement, values)
 
     def fence(self, since: float) -> Callable[[], None]:
         """

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from soar.bootstrap import House
-from soar.bus.presence import Making, Presence
+from soar.bus.presence import Making, Presence, moment
 from tests.integration.waiting import add_asset, add_calls
 
 
@@ -18,8 +18,8 @@ def test_a_lease_that_ran_out_is_not_held_since_before_even_when_it_is_renewed(
     Whoever stood still for longer than the lease has lost what was claimed before, not after.
     """
     presence = Presence(house.database, "actions", seconds=60)
-    now = time.monotonic()
-    monkeypatch.setattr("soar.bus.presence.time.monotonic", lambda: now)
+    now = moment()
+    monkeypatch.setattr("soar.bus.presence.moment", lambda: now)
     presence.start()
     presence.stop()
     before = now
@@ -42,8 +42,8 @@ def test_a_lease_that_is_renewed_in_time_is_held_since_before(
     A process that beats in time keeps everything that it has claimed.
     """
     presence = Presence(house.database, "actions", seconds=60)
-    now = before = time.monotonic()
-    monkeypatch.setattr("soar.bus.presence.time.monotonic", lambda: now)
+    now = before = moment()
+    monkeypatch.setattr("soar.bus.presence.moment", lambda: now)
     presence.start()
     presence.stop()
     for _ in range(5):
@@ -60,8 +60,8 @@ def test_a_lease_is_renewed_only_when_it_has_run_out(
     Who asks before each claim pays for one beat, and has a lease from then on.
     """
     presence = Presence(house.database, "actions", seconds=60)
-    now = time.monotonic()
-    monkeypatch.setattr("soar.bus.presence.time.monotonic", lambda: now)
+    now = moment()
+    monkeypatch.setattr("soar.bus.presence.moment", lambda: now)
     presence.start()
     presence.stop()
     beats: list[float] = []
@@ -69,14 +69,31 @@ def test_a_lease_is_renewed_only_when_it_has_run_out(
     monkeypatch.setattr(presence, "_beat", lambda: (beats.append(now), beat()))
 
     now += 59
-    presence.renew()
-    assert beats == []
+    assert (presence.renew(), beats) == (now, [])
     now += 2
-    presence.renew()
-    presence.renew()
+    assert [presence.renew(), presence.renew()] == [now, now]
 
     assert beats == [now]
     assert presence.held_since(now)
+
+
+def test_a_lease_runs_out_while_its_machine_is_suspended(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    A processor's time stands still meanwhile, the database's does not.
+    """
+    presence = Presence(house.database, "actions", seconds=60)
+    presence.start()
+    presence.stop()
+    since = presence.renew()
+    read = time.clock_gettime
+    slept = {time.CLOCK_BOOTTIME: 61.0}
+
+    monkeypatch.setattr(time, "clock_gettime", lambda clock: read(clock) + slept.get(clock, 0.0))
+
+    assert not presence.held_since(since)
+    assert presence.held_since(presence.renew())
 
 
 def test_a_process_lets_go_of_calls_that_it_holds_and_does_not_make(house: House) -> None:

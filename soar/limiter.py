@@ -115,7 +115,7 @@ class Limiter:
         self._client: Any = client
         self._script: Any = client.register_script(script)
         self._recent_calls, self._slots = recent_calls, slots
-        self._breaker, self._clock = breaker or Breaker(), clock
+        self.breaker, self._clock = breaker or Breaker(), clock
         self._reports = Reports()
         self._passes = passes or Passes()
         self._thread: threading.Thread | None = None
@@ -338,9 +338,9 @@ class Limiter:
             "lease": _micro(LEASE),
             "hold": _micro(HOLD),
             "told": CHANNEL,
-            "failures": self._breaker.failures,
-            "closed": _micro(self._breaker.closed),
-            "longest": _micro(self._breaker.longest),
+            "failures": self.breaker.failures,
+            "closed": _micro(self.breaker.closed),
+            "longest": _micro(self.breaker.longest),
         }
 
     def _start_reporting(self) -> None:

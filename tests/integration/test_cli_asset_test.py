@@ -16,6 +16,7 @@ import pytest
 
 from soar import inventory
 from soar.bootstrap import House
+from soar.domain.budget import Budget
 from soar.lab.server import LabServer, build
 from soar.lab.simulator import Fault
 from soar.lab.world import World
@@ -195,6 +196,21 @@ def test_the_test_of_a_vendor_that_was_away_is_the_one_call_that_tries_again(soa
     assert tried(soar)[0] == 0
 
     assert (lane(house).failures, lane(house).closed) == (0, timedelta(0))
+
+
+def test_a_test_beside_the_one_call_that_tries_again_says_so(soar, house, asset):
+    """
+    Neither a budget nor the vendor holds it up.
+    """
+    limiter = house.limiter()
+    for _ in range(5):
+        limiter.no_answer("vt")
+    limiter._script.registered_client.hdel("soar:lane:{vt}", "closed")  # its time is over
+    assert limiter.take("vt", Budget(), call="7").granted
+
+    code, told = tried(soar)
+
+    assert (code, "another call tries whether it does now" in told["error"]) == (5, True)
 
 
 def test_a_vendor_that_does_not_answer_a_test_is_told_to_its_lane(soar, house, asset):

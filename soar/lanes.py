@@ -197,6 +197,8 @@ def _state(asset: Asset, found: LaneState | None) -> tuple[str, str]:
         return "closed", f"the vendor does not answer; one call tries again in {seconds} s"
     if found.blocked:
         return "waits", f"the vendor asked to wait {int(found.blocked.total_seconds()) + 1} s more"
+    if found.half_open:
+        return "closed", "the vendor did not answer; one call tries whether it does now"
     return "open", ""
 
 

@@ -69,6 +69,8 @@ class LaneState:
     last_minute: int
     """How many calls were granted within a minute, to the second."""
     failures: int
+    half_open: bool
+    """Whether one call may go, to try whether the vendor answers again, and no other."""
     blocked: timedelta
     closed: timedelta
 
@@ -115,7 +117,7 @@ class Limiter:
         self._client: Any = client
         self._script: Any = client.register_script(script)
         self._recent_calls, self._slots = recent_calls, slots
-        self.breaker, self._clock = breaker or Breaker(), clock
+        self._breaker, self._clock = breaker or Breaker(), clock
         self._reports = Reports()
         self._passes = passes or Passes()
         self._thread: threading.Thread | None = None
@@ -192,6 +194,7 @@ class Limiter:
             asked=int(found["asked"]),
             last_minute=int(found["minute"]),
             failures=int(found["failures"]),
+            half_open=found["failures"] >= self._breaker.failures and not found["closed"],
             blocked=timedelta(microseconds=found["blocked"]),
             closed=timedelta(microseconds=found["closed"]),
         )
@@ -297,13 +300,7 @@ class Limiter:
         return recent, past
 
     def _run(
-        self,
-        slug: str,
-        budget: Budget,
-        doing: str,
-        more: dict[str, Any],
-        *,
-        spent: Sequence[int] = (),
+        self, slug: str, budget: Budget, doing: str, more: Any, *, spent: Sequence[int] = ()
     ) -> list[bytes]:
         key = f"soar:lane:{{{slug}}}"
         self.asked += 1
@@ -338,9 +335,9 @@ class Limiter:
             "lease": _micro(LEASE),
             "hold": _micro(HOLD),
             "told": CHANNEL,
-            "failures": self.breaker.failures,
-            "closed": _micro(self.breaker.closed),
-            "longest": _micro(self.breaker.longest),
+            "failures": self._breaker.failures,
+            "closed": _micro(self._breaker.closed),
+            "longest": _micro(self._breaker.longest),
         }
 
     def _start_reporting(self) -> None:

@@ -104,16 +104,16 @@ def _taken(asset: Asset, question: Question[Found], limiter: Limiter) -> Admissi
             return admission
         wait = admission.wait.total_seconds()
         if time.monotonic() + wait > until:
-            raise NotYet(_why(asset, limiter, state, admission), after=admission.wait)
+            raise NotYet(_why(asset, state, admission), after=admission.wait)
         Event().wait(wait)
 
 
-def _why(asset: Asset, limiter: Limiter, state: LaneState, admission: Admission) -> str:
+def _why(asset: Asset, state: LaneState, admission: Admission) -> str:
     if state.closed:
         return "its vendor does not answer"
     if state.blocked:
         return "its vendor asked to wait"
-    if state.failures >= limiter.breaker.failures:
+    if state.half_open:
         return "its vendor did not answer, and another call tries whether it does now"
     if admission.why == "concurrency":
         return "as many calls as may be at once are under way"

@@ -161,6 +161,22 @@ def test_a_lane_says_what_keeps_it_from_being_open(soar, house, how, why):
     assert how in soar("lanes").stdout
 
 
+def test_a_lane_stays_closed_while_one_call_tries_its_vendor_again(soar, house):
+    """
+    Its time is over, and yet no other call may go.
+    """
+    add_asset(house)
+    close(house, "closed")
+    limiter = house.limiter()
+    limiter._script.registered_client.hdel("soar:lane:{vt}", "closed")
+
+    (document,) = asked(soar, "lanes", "vt")
+    assert (document["state"], "one call tries" in document["why"]) == ("closed", True)
+
+    limiter.answered("vt")
+    assert asked(soar, "lanes", "vt")[0]["state"] == "open"
+
+
 def test_a_lane_whose_redis_is_away_is_unknown(soar, house):
     """
     Who waits is still told, and the command succeeds.

@@ -127,7 +127,8 @@ class Presence:
         began = moment()  # the database counts from later: ours ends first
         values = {"owner": self.owner, "role": self._role, "seconds": self._seconds}
         as_of = self._database.run(HEARTBEAT, values)[0][0]
+        answered = moment()
+        if answered >= self._until:  # a beat may have been on its way for longer than the lease
+            self._since = answered
+        self._until = max(self._until, began + self._seconds)
         self._let_go(as_of)
-        if began >= self._until:
-            self._since = began
-        self._until = began + self._seconds

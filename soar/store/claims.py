@@ -148,7 +148,8 @@ PARK = f"{PARKED} returning id"
 HEARTBEAT = """
     insert into worker (owner, role, expires_at)
     values (%(owner)s, %(role)s, now() + make_interval(secs => %(seconds)s))
-    on conflict (owner) do update set expires_at = excluded.expires_at returning now()
+    on conflict (owner) do update
+    set expires_at = greatest(worker.expires_at, excluded.expires_at) returning now()
 """
 
 HOMELESS = """

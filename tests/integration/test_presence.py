@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import pytest
 
@@ -51,6 +52,32 @@ def test_a_lease_that_is_renewed_in_time_is_held_since_before(
         presence._beat()
 
     assert presence.held_since(before)
+
+
+def test_a_lease_that_ran_out_while_its_renewal_was_on_its_way_is_not_held_since_before(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    It began in time and came too late: the sweep may have taken everything back in between.
+    """
+    presence = Presence(house.database, "actions", seconds=60)
+    now = before = moment()
+    monkeypatch.setattr("soar.bus.presence.moment", lambda: now)
+    presence.start()
+    presence.stop()
+
+    def slow(*given: Any) -> Any:
+        nonlocal now
+        now += 3
+        return run(*given)
+
+    run = house.database.run
+    monkeypatch.setattr(house.database, "run", slow)
+    now += 58
+    presence._beat()
+
+    assert not presence.held_since(before)
+    assert presence.held_since(presence.renew())
 
 
 def test_a_lease_is_renewed_only_when_it_has_run_out(

@@ -21,7 +21,7 @@ from soar import sentinel
 from soar.bus import app as bus
 from soar.bus import guard
 from soar.bus.departure import leave
-from soar.bus.presence import Presence
+from soar.bus.presence import Making, Presence
 from soar.bus.queues import consume_assets
 from soar.bus.relay import Afterwards, Relay
 from soar.bus.stall import notice_stalls
@@ -41,7 +41,6 @@ if TYPE_CHECKING:
     from soar.engine.clock import Clock
     from soar.ingest.stream import StreamReader
     from soar.notify.courier import Courier
-    from soar.tasks.shop import Shop
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,6 +150,8 @@ def for_actions(settings: Settings) -> House:
     if settings.verify_key_file is None:
         raise BadInput("SOAR_VERIFY_KEY_FILE", "is not set: action workers check approvals with it")
     made = _served(house(settings))
+    seconds, making = settings.worker_lease_seconds, Making()
+    presence = Presence(made.database, "actions", seconds=seconds, making=making)
     shop = Shop(
         database=made.database,
         catalog=made.catalog,
@@ -158,17 +159,17 @@ def for_actions(settings: Settings) -> House:
         limiter=made.limiter(),
         vault=made.vault(),
         verifier=load_verifier(settings.verify_key_file),
-        owner="",
+        lease=presence,
+        making=making,
     )
     _tell_of_short_limits(settings, made.catalog)
     bind(made.app, made.catalog, shop)
     consume_assets(made.app)
     notice_stalls(made.app, settings)
     _leave_when_hung(settings)
-    made.app.soar_ended = shop.making.end
+    made.app.soar_ended = making.end
     _task(made.app, bus.SEND_NOTICE, made.courier().send)
-    lease = settings.worker_lease_seconds
-    _be_present(Presence(made.database, "actions", seconds=lease, making=shop.making), shop)
+    _be_present(presence)
     return made
 
 
@@ -195,15 +196,10 @@ def _leave_when_hung(settings: Settings) -> None:
     signals.worker_ready.connect(begin, weak=False)
 
 
-def _be_present(presence: Presence, shop: Shop) -> None:
+def _be_present(presence: Presence) -> None:
     """Take a lease in each process that makes calls: the worker itself, or each child."""
-
-    def begin(**_: Any) -> None:
-        shop.owner = presence.start()
-        shop.held_since, shop.renew = presence.held_since, presence.renew
-
-    signals.worker_process_init.connect(begin, weak=False)
-    signals.worker_ready.connect(begin, weak=False)
+    signals.worker_process_init.connect(lambda **_: presence.start(), weak=False)
+    signals.worker_ready.connect(lambda **_: presence.start(), weak=False)
 
 
 def for_ingest(settings: Settings, consumer: str) -> StreamReader:

@@ -15,6 +15,7 @@ import time
 import uuid
 from collections import Counter
 from datetime import datetime
+from typing import Protocol
 
 from soar.store.claims import FORGOTTEN, HEARTBEAT
 from soar.store.database import Database
@@ -55,6 +56,18 @@ class Making:
             return list(self._calls)
 
 
+class Lease(Protocol):
+    """What a process that makes calls must hold: see :class:`Presence`."""
+
+    owner: str
+
+    def renew(self) -> float:
+        """Take the lease if it has run out; return since when a claim is good."""
+
+    def held_since(self, since: float) -> bool:
+        """Tell whether the lease has lasted since then."""
+
+
 class Presence:
     """
     Beats from a thread of the process that calls :meth:`start`, after any fork.
@@ -70,19 +83,23 @@ class Presence:
         self._stopped = threading.Event()
         self._pid = 0
         self._since, self._until = 0.0, 0.0
-        self._renewing = threading.Lock()
+        self._starting, self._renewing = threading.Lock(), threading.Lock()
         self.owner = ""
 
-    def start(self) -> str:
-        """Begin to beat and return the owner name of this process."""
-        if self._pid != os.getpid():
-            self._pid = os.getpid()
-            self._stopped = threading.Event()
-            self._until = 0.0
-            self.owner = f"{socket.gethostname()}-{self._pid}-{uuid.uuid4().hex[:8]}"
-            self._beat()
+    def start(self) -> None:
+        """
+        Begin to beat in this process, under a name of its own.
+
+        If the database is away just now, later beats take the lease, or the first claim does.
+        """
+        with self._starting:
+            if self._pid == os.getpid():
+                return
+            self._stopped, self._until = threading.Event(), 0.0
+            self.owner = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
             threading.Thread(target=self._run, args=(self._stopped,), daemon=True).start()
-        return self.owner
+            self._pid = os.getpid()
+        self._try()
 
     def stop(self) -> None:
         """Stop beating; the lease runs out by itself."""
@@ -90,10 +107,13 @@ class Presence:
 
     def _run(self, stopped: threading.Event) -> None:
         while not stopped.wait(self._seconds / 3):
-            try:
-                self._beat()
-            except Exception as error:
-                log.warning("heartbeat_failed", role=self._role, error=type(error).__name__)
+            self._try()
+
+    def _try(self) -> None:
+        try:
+            self._beat()
+        except Exception as error:
+            log.warning("heartbeat_failed", role=self._role, error=type(error).__name__)
 
     def held_since(self, since: float) -> bool:
         """
@@ -110,6 +130,7 @@ class Presence:
 
         What a process claims without one would be taken for a dead one's, and made twice.
         """
+        self.start()
         if moment() >= self._until:
             with self._renewing:
                 if moment() >= self._until:

@@ -101,7 +101,7 @@ class ActionTask(Task):  # type: ignore[type-arg]
 
         What another call is doing already is parked by the claim: it follows.
         """
-        values = {"id": app_run_id, "owner": self.shop.owner, "task": self.name}
+        values = {"id": app_run_id, "task": self.name}
         statement = CLAIM_READ
         if self.spec.freshness:
             statement = CLAIM_LOOKUP

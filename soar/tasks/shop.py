@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from soar.bus.presence import Making
+from soar.bus.presence import Lease, Making
 from soar.catalog import ActionSpec, Catalog
 from soar.connector import AssetConfig, VendorSession
 from soar.deadline import GRACE
@@ -62,11 +62,7 @@ class Shop:
     limiter: Limiter
     vault: Vault
     verifier: Verifier
-    owner: str
-    held_since: Callable[[float], bool] = lambda _: True
-    """Whether this process has kept its lease since a moment."""
-    renew: Callable[[], float] = lambda: 0.0
-    """Takes the lease anew if it has run out, and returns since when a claim counts."""
+    lease: Lease
     chance: random.Random = field(default_factory=random.SystemRandom)
     desks: dict[str, Desk] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -92,7 +88,8 @@ class Shop:
         self, statement: str, values: Mapping[str, Any]
     ) -> tuple[float, list[tuple[Any, ...]]]:
         """Run a claim under a lease that lasts; return since when it must last, and the rows."""
-        return self.renew(), self.database.run(statement, values)
+        since = self.lease.renew()
+        return since, self.database.run(statement, {**values, "owner": self.lease.owner})
 
     def fence(self, since: float) -> Callable[[], None]:
         """
@@ -103,8 +100,8 @@ class Shop:
         """
 
         def ask() -> None:
-            if not self.held_since(since):
-                log.warning("request_withheld", owner=self.owner)
+            if not self.lease.held_since(since):
+                log.warning("request_withheld", owner=self.lease.owner)
                 raise RetryLater("its worker stood still too long", after=AFTER_STANDSTILL)
 
         return ask

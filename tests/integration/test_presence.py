@@ -5,10 +5,12 @@ from __future__ import annotations
 import time
 from typing import Any
 
+import psycopg2
 import pytest
 
 from soar.bootstrap import House
 from soar.bus.presence import Making, Presence, moment
+from tests.conftest import eventually
 from tests.integration.waiting import add_asset, add_calls
 
 
@@ -80,6 +82,47 @@ def test_a_lease_that_ran_out_while_its_renewal_was_on_its_way_is_not_held_since
     assert presence.held_since(presence.renew())
 
 
+def test_a_process_that_starts_while_the_database_is_away_has_a_lease_before_it_claims(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """
+    Its start does not fail, which its pool would not hear; it beats from then on.
+    """
+    presence = Presence(house.database, "actions", seconds=3)
+    with monkeypatch.context() as away:
+
+        def refuse(*_: Any) -> None:
+            raise psycopg2.OperationalError
+
+        away.setattr(house.database, "run", refuse)
+        presence.start()
+        assert not presence.held_since(moment())
+        with pytest.raises(psycopg2.OperationalError):
+            presence.renew()
+
+    def until() -> Any:
+        query = "select expires_at from worker where owner = %(owner)s"
+        return house.database.run(query, {"owner": presence.owner})[0][0]
+
+    assert presence.held_since(presence.renew())
+    claimed = until()
+    eventually(lambda: until() > claimed)
+    presence.stop()
+
+
+def test_a_lease_is_taken_by_whoever_claims_before_it_was_started(house: House) -> None:
+    """
+    Nobody claims for a process without a name, whose calls the sweep takes back at once.
+    """
+    presence = Presence(house.database, "actions", seconds=60)
+
+    since = presence.renew()
+    presence.stop()
+
+    assert presence.owner
+    assert presence.held_since(since)
+
+
 def test_a_lease_is_renewed_only_when_it_has_run_out(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -132,12 +175,12 @@ def test_a_process_lets_go_of_calls_that_it_holds_and_does_not_make(house: House
     making = Making()
     making.begin(made)
     presence = Presence(house.database, "actions", seconds=60, making=making)
-    owner = presence.start()
+    presence.start()
     presence.stop()
     house.database.run(
         "update app_run set status = 'running', claimed_at = now() - interval '5 s',"
         " owner = case when id = %(others)s then 'somebody' else %(owner)s end",
-        {"owner": owner, "others": others},
+        {"owner": presence.owner, "others": others},
     )
 
     presence._beat()

@@ -191,12 +191,29 @@ def _room(vendor: Vendor) -> types.ModuleType:
 
 
 @dataclass
+class Held:
+    """The lease of a worker, as a test wants it."""
+
+    owner: str = "alive"
+    held: bool = True
+
+    def renew(self) -> float:
+        """Do nothing: the bench keeps the row of the worker that is alive."""
+        return 0.0
+
+    def held_since(self, since: float) -> bool:
+        """Answer as the test wants."""
+        return self.held
+
+
+@dataclass
 class Bench:
     """Everything between a commit and its consequences, in the test's hands."""
 
     house: House = field(repr=False)
     empty: Callable[[], None]
     vendor: Vendor = field(default_factory=Vendor)
+    lease: Held = field(default_factory=Held)
     pending: list[Message] = field(default_factory=list)
     unrecorded: list[tuple[Outcome, Mapping[str, Any]]] = field(default_factory=list)
     """Calls that were made by workers which have not written down their ends yet."""
@@ -225,7 +242,7 @@ class Bench:
             limiter=limiter,
             vault=self.house.vault(),
             verifier=load_verifier(self.settings.verify_key_file),
-            owner="alive",
+            lease=self.lease,
             chance=random.Random(1),
         )
         bind(self.house.app, CATALOG, self.shop)
@@ -282,7 +299,7 @@ class Bench:
         """Let a worker make one call and count its end, as the action task and backend do."""
         mood = self.vendor.moods.get(self._effect_of(body["app_run_id"]), [])
         died = ends == "never" or mood[:1] in (["died before"], ["died after"])
-        self.shop.owner = "gone" if died else "alive"
+        self.lease.owner = "gone" if died else "alive"
         try:
             outcome: Outcome = self.house.app.tasks[body["task"]].run(body["app_run_id"])
         except (Ignore, WorkerDied):

@@ -329,7 +329,7 @@ def test_a_late_outcome_of_a_dead_worker_is_not_counted(bench: Bench) -> None:
     bench.deliver(bench.pending.pop(0))
     (message,) = bench.pending
     bench.pending.clear()
-    bench.shop.owner = "gone"
+    bench.lease.owner = "gone"
     late = bench.house.app.tasks[message.body["task"]].run(message.body["app_run_id"])
     bench.sweep()
 
@@ -352,7 +352,7 @@ def test_a_worker_that_lost_its_lease_withholds_its_requests(bench: Bench, sourc
     fence = bench.shop.desks["sham"].session.notes.fence
     fence()
 
-    bench.shop.held_since = lambda _: False
+    bench.lease.held = False
 
     with pytest.raises(RetryLater, match="stood still"):
         fence()
@@ -366,7 +366,7 @@ def test_a_worker_that_comes_back_claims_nothing_without_a_lease(bench: Bench) -
     presence.start()
     presence.stop()
     presence.owner = "alive"
-    bench.shop.renew, bench.shop.held_since = presence.renew, presence.held_since
+    bench.shop.lease = presence
     bench.start(LOOK_UP)
     bench.deliver(bench.pending.pop(0))
     bench.do("update worker set expires_at = now() - interval '3 s'")

@@ -185,7 +185,7 @@ def test_the_call_of_a_dead_worker_is_taken_back(bench: Bench) -> None:
     asked(bench)
     (message,) = bench.pending
     bench.pending.clear()
-    bench.shop.owner = "alive"
+    bench.lease.owner = "alive"
     bench.house.app.tasks[message.body["task"]].run(message.body["app_run_id"])
     bench.sweep.reclaim_calls()
     assert bench.pending == []
@@ -204,7 +204,7 @@ def test_a_call_that_a_living_worker_has_lost_is_taken_back(bench: Bench) -> Non
     asked(bench)
     (message,) = bench.pending
     bench.pending.clear()
-    bench.shop.owner = "alive"
+    bench.lease.owner = "alive"
     bench.house.app.tasks[message.body["task"]].run(message.body["app_run_id"])
 
     bench.do("update app_run set claimed_at = now() - interval '181 s'")

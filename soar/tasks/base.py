@@ -262,19 +262,22 @@ class ActionTask(Task):  # type: ignore[type-arg]
                 stands = output is not None
                 output = output or write.already(visit, context, params)
             if output is None and not self.spec.read_only:
+                visit.leaving = True
                 breaker.send(self.shop, write, visit)
             output = output or self._act(visit, context, params)
         except InShadow:
             return shadow.simulated(self.spec, visit)
         except OutcomeUnknown as lost:
+            if not visit.doubtful:  # it was a question whose answer was lost
+                return self._outcome(claim, visit, failed=str(lost))
             return self._unknown(visit, lost)
         except RetryLater as wait:
             visit.wait = wait
             raise
         except (SoarError, Withdrawn, *UNREACHABLE):
             raise
-        except Exception as error:  # a write may have been sent before it
-            return self._bug(claim, visit, error, unknown=not self.spec.read_only)
+        except Exception as error:
+            return self._bug(claim, visit, error, unknown=visit.leaving)
         finally:
             patience.tell_lane(
                 self.shop, visit, requests=self.spec.requests, answered=output is not None
@@ -341,7 +344,7 @@ class ActionTask(Task):  # type: ignore[type-arg]
 
     def given_up(self, visit: Visit, why: str) -> Outcome | None:
         """Return how a call ends whose thread hangs; none if it waits to be verified instead."""
-        if self.spec.read_only:
+        if not visit.doubtful:
             return self._outcome(visit.claim, visit, failed=why)
         try:
             return self._unknown(visit, OutcomeUnknown(why))

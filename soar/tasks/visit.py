@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from soar.connector import RetryLater, VendorSession
 from soar.domain.model import Asset, Claim
+from soar.domain.states import Effect
 from soar.limiter import Admission
 
 
@@ -36,8 +37,15 @@ class Visit:
     """Whether its vendor has answered the action itself, if only that it must wait."""
     wait: RetryLater | None = None
     """What it was put off with, if it was."""
+    leaving: bool = False
+    """Whether a write was about to be sent: from then on nobody knows without asking."""
     undone: bool = False
     """Whether the vendor has said that an earlier try of a write certainly took no effect."""
+
+    @property
+    def doubtful(self) -> bool:
+        """Whether a write of this call, in this try or an earlier one, may have been sent."""
+        return self.leaving or self.claim.effect == Effect.SENT
 
     @property
     def made(self) -> int:

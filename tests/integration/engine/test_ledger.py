@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 
 from soar import containment
-from soar.connector import Output, Params
+from soar.connector import OutcomeUnknown, Output, Params
 from soar.domain import gate
 from soar.domain.errors import Conflict
 from tests.integration.engine.conftest import CATALOG
@@ -55,6 +56,11 @@ def let_pass(bench: Bench, times: int = 3) -> None:
         bench.sweep()
         bench.pump.turn()
     bench.deliver_all()
+
+
+def failing(error: Exception, *_: Any) -> NoReturn:
+    """A vendor whose state cannot be read."""
+    raise error
 
 
 class TestOneIntent:
@@ -165,6 +171,31 @@ class TestOneIntent:
 
         assert [c["status"] for c in bench.calls()] == ["failed", "success"]
         assert bench.vendor.done == {("fence", "4"): 1}
+
+    @pytest.mark.parametrize("error", [KeyError("state"), OutcomeUnknown("no answer")])
+    def test_who_cannot_learn_whether_it_stands_fails(self, bench: Bench, error: Exception) -> None:
+        """
+        It has sent nothing of which a person could be asked whether it took effect.
+        """
+        bench.play(act("fence"))
+        bench.vendor.verify = partial(failing, error)  # type: ignore[method-assign]
+        run_id = bench.play(act("fence", note="another wish"))
+        let_pass(bench)
+
+        assert bench.run(run_id)["status"] == "success"
+        assert (bench.calls()[1]["status"], bench.questions()) == ("failed", [])
+        assert effects(bench) == [("fence", "target=4", "confirmed", False)]
+
+    def test_a_lookup_whose_answer_was_lost_fails(self, bench: Bench) -> None:
+        """
+        Its connector took the question for a write: nobody is asked whether it took effect.
+        """
+        bench.vendor.moods[("look up", "4")] = ["lost"]
+        run_id = bench.play(act("look up"))
+        let_pass(bench)
+
+        assert bench.run(run_id)["status"] == "success"
+        assert bench.notes() == ["the answer was lost"]
 
     def test_an_effect_that_was_taken_back_by_hand_is_made_again(self, bench: Bench) -> None:
         """

@@ -17,10 +17,11 @@ from soar.store.claims import USED
 from soar.store.prepared import Hot
 from soar.store.rows import Queries, Row, as_json, storable
 
-LET_GO = """
-    status = case when due_at > now() then 'parked' else 'pending' end,
-    parked_for = case when due_at > now() then 'schedule' end
-"""  # a permission does not bring a start time forward
+_EARLY = "due_at > now() and exists (select 1 from asset a where a.slug = app_run.asset)"
+LET_GO = f"""
+    status = case when {_EARLY} then 'parked' else 'pending' end,
+    parked_for = case when {_EARLY} then 'schedule' end
+"""  # a permission does not bring a start time forward, unless its asset is gone: then it ends
 RUNG = "id, task, asset, join_id, run_id, severity_rank, lane_turn, status"
 """What :func:`messages` reads of a call."""
 Lane = tuple[str, int]

@@ -154,10 +154,11 @@ HEARTBEAT = """
 
 HOMELESS = """
     select c.id from app_run c where c.id = %(id)s and c.status = 'running'
-    and c.attempt = %(attempt)s and c.effect = 'none'
+    and c.attempt = %(attempt)s and (c.effect = 'none' or %(unsent)s)
     and not exists (select 1 from asset a where a.slug = c.asset)
 """
-"""Finds a claimed call that was not sent and whose asset was deleted: nothing will wake it."""
+"""Finds a claimed call that was not sent, or is as good as *unsent*, and whose asset was deleted:
+nothing will wake it."""
 
 MOST_ROWS = 1_000
 """So many texts of asset rows a process keeps with what it has read from them, secrets sealed."""

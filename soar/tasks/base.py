@@ -313,7 +313,10 @@ class ActionTask(Task):  # type: ignore[type-arg]
         wait = patience.put_off(self.shop, claim, visit, put_off)
         if wait.over:
             return self._outcome(claim, visit, failed=wait.over)
-        if self.shop.database.run(HOMELESS, {"id": claim.id, "attempt": claim.attempt}):
+        told = visit is not None and visit.answered
+        unsent = told and type(self).verify is None
+        values = {"id": claim.id, "attempt": claim.attempt, "unsent": unsent}
+        if self.shop.database.run(HOMELESS, values):
             return self._outcome(claim, visit, failed=f"there is no asset {claim.asset!r} any more")
         raise self._park(
             claim,
@@ -323,7 +326,7 @@ class ActionTask(Task):  # type: ignore[type-arg]
             counts=wait.counts,
             costs=wait.costs,
             made=visit.made if visit else 0,
-            answered=visit is not None and visit.answered,
+            answered=told,
         )
 
     def _unknown(self, visit: Visit, lost: OutcomeUnknown) -> NoReturn:

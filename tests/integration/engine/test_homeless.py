@@ -47,28 +47,33 @@ def unheard(bench: Bench, times: int = 3) -> None:
 
 
 @pytest.mark.parametrize("waiting", ["fail", "park"])
+@pytest.mark.parametrize("action", ["look up", "shout"])
 @pytest.mark.parametrize("mood", ["later", "too many", "busy", "no answer"])
 def test_a_call_that_was_under_way_is_not_tried_again(
-    bench: Bench, mood: str, waiting: str
+    bench: Bench, mood: str, action: str, waiting: str
 ) -> None:
     """
     It waits for nothing: it was not among those that were kept.
+
+    Nor does a write whose vendor has told it to wait, and that cannot be verified.
     """
-    bench.vendor.moods[("look up", "4")] = [mood]
+    bench.vendor.moods[(action, "4")] = [mood]
     delete_during(bench, waiting)
 
-    run_id = bench.play(act("look up"))
+    run_id = bench.play(act(action))
     unheard(bench)
 
     assert bench.run(run_id)["status"] == "success"
     assert bench.notes() == [GONE]
 
 
-def test_a_call_that_is_approved_after_its_asset_is_gone_fails(bench: Bench) -> None:
+@pytest.mark.parametrize("planned", ["due_at", "now() + interval '1 h'"])
+def test_a_call_that_is_approved_after_its_asset_is_gone_fails(bench: Bench, planned: str) -> None:
     """
-    Its message waits where nobody hears it.
+    Its message waits where nobody hears it; one that is planned is not kept until its time.
     """
     run_id = bench.play(act("isolate"))
+    bench.do(f"update app_run set due_at = {planned}")
     delete(bench)
     bench.answer(bench.questions()[0]["id"])
     unheard(bench)

@@ -106,6 +106,14 @@ def dismiss(work: Work, slug: str, why: str) -> int:
     return count
 
 
+def dismiss_shut_out(work: Work) -> None:
+    """Fail what came back to a lane that was closed meanwhile, where calls are not to wait."""
+    for slug in work.lanes.shut_out():
+        asset = work.assets.get(slug)
+        if asset.closed and not asset.parks_when_closed:
+            dismiss(work, slug, asset.closed)
+
+
 def send(work: Work, rows: list[dict[str, object]]) -> int:
     """Send calls again that have become pending."""
     for body in messages(rows):

@@ -121,10 +121,11 @@ class Sweep:
                     work.send_task(RESUME_RUN, run_id, join_id)
 
     def wake_calls(self) -> None:
-        """Send the calls whose schedule is due, and lookups whose forerunner is over."""
+        """Send calls that are due, lookups whose forerunner is over; end what is not to wait."""
         self.wake_due()
         with self.database.begin() as work:
             parking.wake_followers(work)
+            parking.dismiss_shut_out(work)
 
     def wake_due(self) -> None:
         """Send the calls that are due, or go one at a time; looked at oftener than all else."""

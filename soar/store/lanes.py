@@ -231,6 +231,17 @@ class Lanes(Queries):
             s=seconds,
         )
 
+    def shut_out(self) -> list[str]:
+        """Return the closed assets whose calls are not to wait, and for which some do."""
+        rows = self._all(
+            f"""
+            select a.slug from asset a where (a.disabled or a.broken <> '')
+            and a.configuration->>'when_closed' = 'fail' and exists (
+              select 1 from app_run c where c.asset = a.slug and {IN_LANE})
+            """
+        )
+        return [row["slug"] for row in rows]
+
     def keep(self, asset: str, message: str) -> int:
         """Park every call that is on its way to an asset; returns how many wait for it now."""
         self._do(

@@ -315,6 +315,30 @@ def test_refused_credentials_fail_what_waits_where_the_owner_wants_that(bench: B
     assert bench.calls()[2]["message"] == "asset 'sham' is closed: the vendor refused the key"
 
 
+def test_a_call_that_comes_back_to_a_lane_that_was_closed_fails_with_it(bench: Bench) -> None:
+    """
+    It was under way when another one's key was refused, and was told to wait: it waits for nobody.
+    """
+    limit(bench, when_closed="fail")
+    bench.vendor.moods = {("look up", "4"): ["too many"], ("look up", "5"): ["bad key"]}
+    usual = bench.vendor.answer
+
+    def refused_meanwhile(name: str, params: Params) -> Output:
+        bench.vendor.answer = usual  # type: ignore[method-assign]
+        bench.play(LOOK_UP.replace("'4'", "'5'"), name="other")
+        return usual(name, params)
+
+    bench.vendor.answer = refused_meanwhile  # type: ignore[method-assign]
+    run_id = bench.play(LOOK_UP)
+    assert bench.calls()[0]["parked_for"] == "budget"
+
+    bench.sweep()
+    bench.deliver_all()
+
+    assert bench.run(run_id)["status"] == "success"
+    assert "closed until it is edited" in bench.calls()[0]["message"]
+
+
 def test_the_lane_of_an_asset_that_is_gone_holds_no_other_lane_up(bench: Bench) -> None:
     """
     Its calls wait for an asset of that name; every other lane is pumped.

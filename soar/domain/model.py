@@ -161,7 +161,7 @@ class Claim:
     shadow: bool = False
     """Whether it is a write that is only simulated."""
     since: float = 0.0
-    """When this process asked for it (``time.monotonic``): its lease must last from then on."""
+    """When this process asked for it, in its own seconds: its lease must last from then on."""
 
     @property
     def reuses(self) -> bool:

@@ -17,7 +17,7 @@ from soar.store.claims import USED
 from soar.store.prepared import Hot
 from soar.store.rows import Queries, Row, as_json, storable
 
-_EARLY = "due_at > now() and exists (select 1 from asset a where a.slug = app_run.asset)"
+_EARLY = "due_at > now() and exists (select 1 from asset a where a.slug = asset)"
 LET_GO = f"""
     status = case when {_EARLY} then 'parked' else 'pending' end,
     parked_for = case when {_EARLY} then 'schedule' end

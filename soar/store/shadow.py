@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 
 from sqlalchemy import Table, UniqueConstraint
 
-from soar.store.calls import RUNG
+from soar.store.calls import LET_GO, RUNG
 from soar.store.columns import id_column, metadata, now_column, text_column
 from soar.store.rows import Queries, Row
 
@@ -136,9 +136,7 @@ class Shadow(Queries):
         )
         return self._all(
             f"""
-            update app_run c set shadow = true, rung_at = now(),
-            status = case when c.due_at > now() then 'parked' else 'pending' end,
-            parked_for = case when c.due_at > now() then 'schedule' end
+            update app_run c set shadow = true, rung_at = now(), {LET_GO}
             where {_HELD} and {SHADOWED}
             returning {RUNG}
             """,

@@ -14,6 +14,7 @@ import pytest
 from soar import health, inventory
 from soar.connector import Output, Params
 from tests.integration.engine.test_ledger import act, effects, let_pass
+from tests.integration.engine.test_shadow import switch
 
 if TYPE_CHECKING:
     from tests.integration.engine.conftest import Bench
@@ -81,6 +82,20 @@ def test_a_call_that_is_approved_after_its_asset_is_gone_fails(bench: Bench, pla
     assert bench.run(run_id)["status"] == "success"
     assert bench.notes() == [GONE]
     assert all(status == "failed" for _, _, status, _ in effects(bench))
+
+
+def test_a_planned_call_that_is_only_simulated_once_its_asset_is_gone_fails(bench: Bench) -> None:
+    """
+    The switch lets it go without an answer, and nobody hears it at its time.
+    """
+    run_id = bench.play(act("isolate"))
+    bench.do("update app_run set due_at = now() + interval '1 h'")
+    delete(bench)
+    switch(bench)
+    unheard(bench)
+
+    assert bench.run(run_id)["status"] == "success"
+    assert bench.notes() == [GONE]
 
 
 def test_a_call_that_was_planned_while_its_asset_was_deleted_fails(bench: Bench) -> None:

@@ -22,6 +22,7 @@ from soar.domain.errors import BadInput
 from soar.inventory import save
 from soar.tasks import overdue
 from tests.conftest import eventually
+from tests.integration.engine.test_ledger import act
 
 if TYPE_CHECKING:
     from tests.integration.engine.conftest import Bench
@@ -137,6 +138,34 @@ def test_a_write_that_hangs_is_verified_and_done_once(
     assert bench.calls()[0]["effect"] == "confirmed"
     assert bench.notes() == ["done; it had taken effect" if after else "done; done"]
     assert bench.run(run)["status"] == "success"
+
+
+def test_who_hangs_while_asking_whether_an_effect_stands_fails(
+    bench: Bench, hold: Callable[..., Hold]
+) -> None:
+    """
+    It has sent nothing: no person is asked, and its run goes on.
+    """
+    bench.play(act("fence"))
+    held = hold("fence")
+    verify = bench.vendor.verify
+
+    def hang(name: str, params: Params) -> Output | None:
+        held.reached.set()
+        held.let_go.wait(60)
+        return verify(name, params)
+
+    bench.vendor.verify = hang  # type: ignore[method-assign]
+    run = bench.start(act("fence", note="another wish"))
+    bench.deliver(bench.pending.pop(0))
+    bench.do("update app_run set tries = 100")
+    held.deliver()
+
+    eventually(lambda: held.deliver() or bench.run(run)["status"] == "success", within=20)
+    assert bench.calls()[1]["message"] == "fence did not end within its 1 s"
+    held.let_go.set()
+    eventually(lambda: not WATCH._calls, within=20)
+    assert bench.vendor.done == {("fence", "4"): 1}
 
 
 def test_the_log_says_where_a_hung_call_is_and_no_value(

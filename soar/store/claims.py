@@ -101,7 +101,8 @@ _FRESH = """
 """
 
 CLAIM_LOOKUP = f"""
-    with call as (select c.id, c.severity_rank, case when {_SERVED} then c.lookup end as lookup
+    with call as (select c.id, c.severity_rank, c.lane_turn,
+        case when {_SERVED} then c.lookup end as lookup
         from app_run c where {CLAIMABLE} for update),
     flight as (
         insert into flight as f (lookup, app_run_id) select lookup, id from call
@@ -111,9 +112,10 @@ CLAIM_LOOKUP = f"""
           then f.app_run_id else excluded.app_run_id end
         returning app_run_id),
     promoted as (
-        update app_run l set severity_rank = call.severity_rank from call where l.id = any(array(
-          select l.id from app_run l, flight where l.id = flight.app_run_id
-          and l.id <> call.id and l.severity_rank > call.severity_rank
+        update app_run l set severity_rank = call.severity_rank, lane_turn = call.lane_turn
+        from call where l.id = any(array(
+          select l.id from app_run l, flight where l.id = flight.app_run_id and l.id <> call.id
+          and (l.severity_rank, l.lane_turn) > (call.severity_rank, call.lane_turn)
           for update of l skip locked)))
     update app_run c set {TAKEN},
     status = case when flight.app_run_id <> c.id then 'parked' else 'running' end,
@@ -124,8 +126,8 @@ CLAIM_LOOKUP = f"""
     returning {CLAIMED}, c.follows, {_FRESH}, null, null, null, null, false, false, {LAZILY}
 """
 """Claims a lookup that others may ask for as well. The first of them flies; the others follow
-it: they wait for its answer. A newer one of higher severity lends it its place in the lane. What
-its asset does not serve follows nobody: it is refused."""
+it: they wait for its answer. One that would go before it lends it its place in the lane. What its
+asset does not serve follows nobody: it is refused."""
 
 USED = """
     earlier_ids = case when {column} is null then earlier_ids

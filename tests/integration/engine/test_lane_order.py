@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.integration.engine.test_lanes import IMPORT, LOOK_UP, limit, many, next_calls
+from tests.integration.engine.test_lanes import IMPORT, LOOK_UP, MANY, limit, many, next_calls
 from tests.integration.rest.stage import client_of, serving
 
 if TYPE_CHECKING:
@@ -228,3 +228,30 @@ def test_what_a_raised_call_follows_lends_it_its_place(bench: Bench) -> None:
     change_severity(bench, second, "high")
 
     assert (ranks(bench, first), ranks(bench, second)) == ([1], [1])
+
+
+JUDGE = LOOK_UP.replace("look up", "ip reputation").replace("'4'", "'9'")
+
+
+@pytest.mark.parametrize("severity", ["low", "critical"])
+def test_a_lookup_that_another_run_waits_for_goes_at_that_run_s_turn(
+    bench: Bench, severity: str
+) -> None:
+    """
+    The last of ten that one alert asks for does not keep the only one of the next alert waiting.
+    """
+    limit(bench, max_requests_per_minute=1)
+    play(bench, MANY.replace("look up", "ip reputation"), 10)
+    first = many(bench, 1, severity)
+    bench.start(JUDGE)
+    bench.do(
+        "update container set severity = :s where id = (select max(id) from container)", s=severity
+    )
+    bench.deliver_all()
+    for _ in range(3):
+        many(bench, 1, severity)
+
+    order = [row for _ in range(3) for row in next_calls(bench)]
+
+    assert "9" in [row["parameters"]["target"] for row in order]
+    assert first in [row["run_id"] for row in order]

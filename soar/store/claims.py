@@ -47,9 +47,11 @@ CLAIMABLE = f"""
 
 TAKEN = """
     attempt = attempt + 1, rings = 0, claimed_at = now(), due_at = null,
-    start_time = coalesce(start_time, now()), crashes = crashes + (c.status = 'running')::int
+    start_time = coalesce(start_time, now()), crashes = crashes + (c.status = 'running')::int,
+    made = made + (c.status = 'running')::int
 """
-"""What every claim writes; one that takes a dead worker's call over counts the crash."""
+"""What every claim writes; one that takes a dead worker's call over counts the crash, and a request
+that its vendor may have got."""
 
 _BEHIND = f"""
     c.lane_since is null and (
@@ -166,12 +168,14 @@ MOST_ROWS = 1_000
 """So many texts of asset rows a process keeps with what it has read from them, secrets sealed."""
 
 FORGOTTEN = """
-    update app_run set status = 'pending', owner = null, rung_at = now() - interval '1 day'
+    update app_run set status = 'pending', owner = null, rung_at = now() - interval '1 day',
+    made = made + 1
     where status = 'running' and owner = %(owner)s and claimed_at < %(as_of)s
     and not id = any(%(making)s::bigint[]) returning id
 """
 """Frees the calls that a living process holds and does not make: the answer to its claim, or its
-word of their end, was lost with a connection. The sweep rings for them at once."""
+word of their end, was lost with a connection. The sweep rings for them at once. A request may have
+been made."""
 
 
 def claim_of(row: tuple[Any, ...], since: float = 0.0) -> Claim:

@@ -32,7 +32,7 @@ _DIED = f"""
       and c.crashes < {ACCUSED} and not {OWNER_ALIVE} order by c.id for update),
     single as (
       select owner from dead where crashes >= {MOST_CRASHES} group by owner having count(*) = 1)
-    update app_run c set owner = null, rung_at = now(),
+    update app_run c set owner = null, rung_at = now(), made = c.made + 1,
     crashes = case when d.crashes < {MOST_CRASHES} then d.crashes + 1
       when d.owner in (select owner from single) then {ACCUSED} else d.crashes end,
     status = case when d.crashes + 1 < {MOST_CRASHES} then 'pending' else 'parked' end,

@@ -13,6 +13,7 @@ import redis
 
 from soar.bus.mark import KEY, Mark
 from soar.engine import sweep
+from tests.integration.engine.test_lanes import limit, many
 from tests.integration.engine.test_sweep import IMPORT, LOOK_UP, asked, queued
 
 if TYPE_CHECKING:
@@ -80,6 +81,24 @@ def test_runs_that_were_rung_just_before_are_started_at_once(
     bench.sweep()
 
     assert kinds(bench) == ["soar.engine.start_run"] * 200
+
+
+def test_calls_whose_workers_died_are_counted_by_a_lane_that_lost_its_past(bench: Bench) -> None:
+    """
+    A machine that goes down takes both: what its vendor may have got is not sent beyond the limit.
+    """
+    limit(bench, rate_limit="2/hour")
+    for target in ("0", "1"):
+        bench.vendor.moods[("look up", target)] = ["died after"]
+    many(bench, 2)
+    lose(bench)
+    bench.sweep.reclaim_calls()
+
+    for _ in range(3):
+        bench.pump.turn()
+        bench.deliver_all()
+
+    assert bench.vendor.done.total() == 2
 
 
 def test_a_redis_that_has_lost_nothing_is_rung_no_more_than_ever(bench: Bench) -> None:

@@ -279,6 +279,7 @@ class Limiter:
             return self._run(slug, Budget(), doing, more)
         except RetryLater as error:
             log.warning("lane_not_told", what=doing, asset=slug, reason=str(error))
+            self._reports.keep(slug, more.get("reports", []))
             return []
 
     def _ask(self, slug: str, budget: Budget, doing: str, **more: Any) -> list[bytes]:

@@ -624,6 +624,18 @@ def test_without_redis_no_call_is_granted(away: Limiter, slug: str) -> None:
         assert refused.value.after == OUTAGE
 
 
+def test_without_redis_a_late_call_is_reported_later(away: Limiter, slug: str) -> None:
+    """
+    Its lane would count it from too early a moment for ever.
+    """
+    report = {"grant": 1, "cost": 1, "late": 1_000_000}
+    away._reports.add(slug, report, within=0)
+
+    away.flush()
+
+    assert away._reports.of(slug) == [report]
+
+
 def test_without_redis_news_are_only_logged(away: Limiter, slug: str) -> None:
     """
     A call that was made does not fail because its lane cannot hear of it.

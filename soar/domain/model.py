@@ -144,6 +144,8 @@ class Claim:
     """Whether others wait for this asset, so that this call must take its place behind them."""
     wanted: bool = True
     """Whether its run still goes on."""
+    lookup: str | None = None
+    """The key under which it was planned to share one call with its equals."""
     follows: AppRunId | None = None
     """The call that is asking its vendor the same already; this one waits for its answer."""
     fresh: Mapping[str, Any] | None = None

@@ -78,7 +78,7 @@ CLAIMED = f"""
     c.id, c.run_id, c.container_id, c.asset, c.app, c.action, c.task, c.parameters, c.attempt,
     c.tries, c.waited, c.approval_id, c.effect, c.severity_rank,
     {_HELD}, {_BEHIND},
-    (select r.status in ('queued', 'running') from playbook_run r where r.id = c.run_id)
+    (select r.status in ('queued', 'running') from playbook_run r where r.id = c.run_id), c.lookup
 """
 
 CLAIM = f"""
@@ -130,6 +130,12 @@ CLAIM_LOOKUP = f"""
 """Claims a lookup that others may ask for as well. The first of them flies; the others follow
 it: they wait for its answer. One that would go before it lends it its place in the lane. What its
 asset does not serve follows nobody: it is refused."""
+
+UNSHARED = """
+    update app_run set lookup = null where id = %(id)s and status = 'running'
+    and attempt = %(attempt)s
+"""
+"""Keeps the answer to a lookup from those who ask the same of its asset's former settings."""
 
 USED = """
     earlier_ids = case when {column} is null then earlier_ids
@@ -198,6 +204,7 @@ def claim_of(row: tuple[Any, ...], since: float = 0.0) -> Claim:
         "held",
         "behind",
         "wanted",
+        "lookup",
         "follows",
         "fresh",
         "standing",

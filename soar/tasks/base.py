@@ -28,6 +28,7 @@ from soar.connector import (
     RetryLater,
     VerifyFunction,
 )
+from soar.domain import lookup
 from soar.domain.errors import SoarError
 from soar.domain.gate import digest
 from soar.domain.model import Asset, Claim, Kept, Outcome
@@ -35,7 +36,7 @@ from soar.domain.states import Effect, ParkedFor
 from soar.domain.verdict import judge
 from soar.parking import NOTHING, park
 from soar.store import effects
-from soar.store.claims import CLAIM_LOOKUP, CLAIM_READ, HOMELESS, claim_of
+from soar.store.claims import CLAIM_LOOKUP, CLAIM_READ, HOMELESS, UNSHARED, claim_of
 from soar.store.errors import UNREACHABLE
 from soar.store.patience import patiently
 from soar.store.rows import as_json
@@ -118,7 +119,7 @@ class ActionTask(Task):  # type: ignore[type-arg]
     def _reused(self, claim: Claim) -> Outcome | None:
         """Return an earlier answer to the same question, if it is young enough for its verdict."""
         found = claim.fresh
-        if not (found and claim.reuses):
+        if self._is_of_former_settings(claim) or not (found and claim.reuses):
             return None
         if found["age"] > self.spec.fresh_for(judge(self.spec.name, found["summary"])):
             return None
@@ -136,6 +137,17 @@ class ActionTask(Task):  # type: ignore[type-arg]
             shared=True,
             reused_from=found["id"],
         )
+
+    def _is_of_former_settings(self, claim: Claim) -> bool:
+        """Tell whether a lookup's asset was edited since it was asked: then nobody shares it."""
+        if claim.lookup is None or claim.held is None:
+            return False
+        contains = {p.name: p.contains for p in self.spec.parameters}
+        key = lookup.key(claim.held, self.spec.name, claim.parameters, contains=contains)
+        if key == claim.lookup:
+            return False
+        self.shop.database.run(UNSHARED, {"id": claim.id, "attempt": claim.attempt})
+        return True
 
     def _make(self, claim: Claim) -> Outcome:
         visit: Visit | None = None

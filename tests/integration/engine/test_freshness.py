@@ -14,6 +14,7 @@ import pytest
 from soar import catalog, timeline
 from soar.catalog import ActionSpec
 from soar.connector import Output, Params
+from tests.integration.engine.test_lanes import limit
 
 if TYPE_CHECKING:
     from tests.integration.engine.conftest import Bench
@@ -70,6 +71,41 @@ def test_an_answer_holds_for_as_long_as_its_verdict_does(
         run_id = bench.play(JUDGE)
         assert (len(asked), bench.run(run_id)["status"]) == (times, "success")
     assert [row["reused_from"] for row in bench.calls()] == [None, 1, None]
+
+
+def planned(bench: Bench) -> None:
+    """Let a run ask, whose call is not made yet."""
+    bench.start(JUDGE)
+    bench.deliver(bench.pending.pop(0))
+
+
+def test_an_answer_to_former_settings_is_not_used_again(bench: Bench) -> None:
+    """
+    Neither by a call that was asked for before its asset was edited, and is made after that.
+    """
+    limit(bench, base_url="https://former.example")
+    bench.play(JUDGE)
+    planned(bench)
+    limit(bench, base_url="https://now.example")
+    bench.deliver_all()
+
+    assert [row["reused_from"] for row in bench.calls()] == [None, None]
+
+
+def test_an_answer_to_later_settings_is_not_kept_under_the_former(bench: Bench) -> None:
+    """
+    Once the edit is taken back the vendor is asked; until then equal calls share as ever.
+    """
+    limit(bench, base_url="https://right.example")
+    planned(bench)
+    limit(bench, base_url="https://wrong.example")
+    bench.deliver_all()
+    limit(bench, base_url="https://right.example")
+
+    for _ in range(2):
+        bench.play(JUDGE)
+
+    assert [row["reused_from"] for row in bench.calls()] == [None, None, 2]
 
 
 def test_the_timeline_says_how_old_the_answer_was(bench: Bench, verdicts: None) -> None:

@@ -22,6 +22,11 @@ LET_GO = f"""
     status = case when {_EARLY} then 'parked' else 'pending' end,
     parked_for = case when {_EARLY} then 'schedule' end
 """  # a permission does not bring a start time forward, unless its asset is gone: then it ends
+AT_HEAD = """
+    lane_turn = least(lane_turn, {place} + coalesce((select w.lane_turn from app_run w
+      where w.asset = app_run.asset and w.severity_rank = app_run.severity_rank
+      and w.status = 'parked' and w.parked_for = 'budget' order by w.lane_turn limit 1), 0))
+"""  # its turn was of the lane as that was when the call was asked for
 RUNG = "id, task, asset, join_id, run_id, severity_rank, lane_turn, status"
 """What :func:`messages` reads of a call."""
 Lane = tuple[str, int]
@@ -126,7 +131,7 @@ class Calls(Queries):
         """Let a held call go under an answer that covers it; False if its time is to come."""
         row = self._one(
             f"""
-            update app_run set approval_id = :approval, {LET_GO}
+            update app_run set approval_id = :approval, {LET_GO}, {AT_HEAD.format(place=0)}
             where id = :id and status = 'parked' and parked_for = 'approval' returning status
             """,
             id=app_run_id,
@@ -182,8 +187,11 @@ class Calls(Queries):
         """Let the calls go that an approval held, and return what to send now."""
         rows = self._all(
             f"""
-            update app_run set rung_at = now(), {LET_GO}
-            where {TIED} and status = 'parked'
+            update app_run set rung_at = now(), {LET_GO}, {AT_HEAD.format(place="place")}
+            from (select id as call, row_number() over (partition by run_id, asset, severity_rank
+                order by lane_turn, id) - 1 as place from app_run where {TIED}
+                and status = 'parked' and parked_for = 'approval') held
+            where id = call and {TIED} and status = 'parked'
             and parked_for = 'approval' returning {RUNG}
             """,
             id=approval_id,

@@ -230,6 +230,12 @@ def test_what_a_raised_call_follows_lends_it_its_place(bench: Bench) -> None:
     assert (ranks(bench, first), ranks(bench, second)) == ([1], [1])
 
 
+ISOLATE = IMPORT + (
+    "def on_start(container):\n"
+    "    phantom.act('look up', parameters=[{'target': str(i)} for i in range(9)])\n"
+    "    phantom.act('isolate', parameters=[{'target': '7'}])\n"
+)
+
 JUDGE = LOOK_UP.replace("look up", "ip reputation").replace("'4'", "'9'")
 
 
@@ -255,3 +261,26 @@ def test_a_lookup_that_another_run_waits_for_goes_at_that_run_s_turn(
 
     assert "9" in [row["parameters"]["target"] for row in order]
     assert first in [row["run_id"] for row in order]
+
+
+def test_what_a_person_allows_waits_behind_no_call_that_comes_later(bench: Bench) -> None:
+    """
+    It was asked for behind nine lookups of its run, which have long been made when it is allowed.
+    """
+    limit(bench, max_requests_per_minute=1)
+    bench.start(ISOLATE)
+    bench.do("update container set severity = 'critical'")
+    bench.deliver_all()
+    for _ in range(9):
+        next_calls(bench)
+    many(bench, 2, "critical")
+    (question,) = bench.questions()
+    bench.answer(question["id"])
+    bench.deliver_all()
+
+    order = []
+    for _ in range(3):
+        many(bench, 1, "critical")
+        order += [row["action"] for row in next_calls(bench)]
+
+    assert "isolate" in order

@@ -52,8 +52,8 @@ ADDED = Hot("""
          and w.status = 'parked' and w.parked_for = 'budget' order by w.lane_turn limit 1),
         (select max(x.lane_turn) + 1 from (
            select asset, severity_rank, lane_turn from app_run
-           where run_id = cast(:run_id as bigint) and (status = 'pending'
-             or (status = 'parked' and parked_for in ('budget', 'schedule'))) offset 0) x
+           where run_id = cast(:run_id as bigint) and case status when 'pending' then true
+             when 'parked' then parked_for in ('budget', 'schedule') end offset 0) x
          where x.asset = m.asset and x.severity_rank = m.severity_rank))) end as begin
       from jsonb_to_recordset(cast(:members as jsonb)) as m(number int, place bigint,
         action_run_id bigint, severity_rank int, turn bigint, lookup text,
@@ -64,7 +64,8 @@ ADDED = Hot("""
     order by m.number returning id, lane_turn
     """)
 """The first call of an act in a lane, where the transaction has put none yet, looks at the head of
-the lane and at what its run has there; by the run's index, not by the asset's, where all wait."""
+the lane and at what its run has there; by the run's index: no index of those who wait answers a
+``case``, and a plan made while nobody did would read them all."""
 TIED = "(approval_id = :id or breaker_id = :id)"
 
 

@@ -183,9 +183,11 @@ def test_the_clock_looks_for_what_is_due_not_at_all_who_wait(house: House, small
         assert work.containers._value(READ) - before < MANY
 
 
-def _add_five(work: Work, act: Act, turns: dict[Lane, int], **others: Any) -> int:
-    """Add five calls to the lane in which thousands wait; return how many calls were read."""
-    member = {"action_run_id": act.join, "severity_rank": 2, "action": "a", "asset": "vt"}
+def _add_five(
+    work: Work, act: Act, turns: dict[Lane, int], *, asset: str = "vt", **others: Any
+) -> int:
+    """Add five calls to a lane; return how many calls were read."""
+    member = {"action_run_id": act.join, "severity_rank": 2, "action": "a", "asset": asset}
     ids: dict[str, Any] = {"run_id": act.run, "join_id": act.join, "container_id": 1, **others}
     before = work.containers._value(READ)
     work.calls.add_all([member] * 5, **ids, turns=turns)
@@ -206,3 +208,19 @@ def test_an_act_looks_once_for_the_head_of_a_lane(house: House, small: Small) ->
         assert _add_five(work, act, turns, run_id=act.run - 1) < MANY
 
     assert turns == {("vt", 2): 10}
+
+
+def test_an_act_reads_a_few_rows_where_nobody_waited_when_the_server_last_looked(
+    house: House,
+) -> None:
+    """
+    It knows of runs with many calls, and takes those who wait for the smaller part.
+    """
+    add_asset(house)
+    for _ in range(20):
+        add_calls(house, *["medium"] * 20)
+    _some_are_done(house, (1, "analyze app_run"))
+    act = _crowd(house)
+    with house.database.begin() as work:
+        work.containers._do("set local plan_cache_mode = force_generic_plan")
+        assert _add_five(work, act, {}, asset="edr") < MANY

@@ -161,9 +161,17 @@ elseif doing == 'answer' then
   return {}
 end
 
+-- The server's clock was set back (by the network's time, after a start with a wrong one). What was
+-- counted and closed until then lies ahead, and would hold the lane for as long: it learns anew.
+local set_back = number('clock') > now + 60000000
+local function forget()
+  redis.call('DEL', LOG, PACE)
+  redis.call('HDEL', LANE, 'clock', 'failures', 'closed', 'probe', 'blocked', 'put off')
+end
+
 -- What the lane has counted without a gap (`counts` of the budget that granted last): the length
 -- of its log, and the names of the rules that are not in it.
-local counted = redis.call('HGET', LANE, 'counts')
+local counted = not set_back and redis.call('HGET', LANE, 'counts')
 local length, has = tonumber(string.match(counted or '', '^%d+') or -1), {}
 if counted ~= given.counts then
   for name in string.gmatch(counted or '', '%S+') do has[name] = true end
@@ -180,6 +188,7 @@ end
 -- What the lane has not counted it learns from PostgreSQL, as if just spent.
 local function learn()
   local past = now + given.hold  -- a call that was granted may still stand at the door
+  if set_back then forget() end
   if #given.limits > 0 and length < given.keep then
     local known = redis.call('ZCOUNT', LOG, '(' .. text(now - given.keep), '+inf')
     for i = known + 1, math.max(given.recent, since(now - given.keep)) do
@@ -199,9 +208,10 @@ local function learn()
     end
   end
   if not counted then  -- all was lost: what is late is among what PostgreSQL knows
-    redis.call('HSET', LANE, 'number', text(now))
+    redis.call('HSET', LANE, 'number', text(math.max(now, number('number'))))
     given.reports = {}
   end
+  for i = 0, set_back and 59 or -1 do redis.call('HDEL', LANE, 'second:' .. i) end
   redis.call('HSET', LANE, 'counts', given.counts)
   counted = given.counts
 end
@@ -222,6 +232,7 @@ if doing == 'take' then
     return {'no', text(at - now)}
   end
   redis.call('HINCRBY', LANE, 'grants', given.cost)
+  redis.call('HSET', LANE, 'clock', text(now))
   count(given.cost, now)
   if counted ~= given.counts then redis.call('HSET', LANE, 'counts', given.counts) end
   local grant = redis.call('HINCRBY', LANE, 'number', given.cost)  -- never again, also after a loss

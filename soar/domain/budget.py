@@ -30,7 +30,9 @@ UNITS = {
 }
 PERIODS = ("day", "month")
 SHORT = {"s": "second", "sec": "second", "min": "minute", "m": "minute", "h": "hour", "d": "day"}
-RULE = re.compile(r"\s*([0-9]{1,12})\s*(?:/|per)\s*([0-9]{0,6})\s*([a-z]{1,10}?)s?\s*")
+RULE = re.compile(
+    r"\s*([0-9]{1,12})\s*(?:/|per)\s*([0-9]{0,6})\s*([a-z](?![a-z])|[a-z]{3,10}?)s?\s*"
+)
 CLOCK = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])")
 ONCE_NONE = (("rate_limit", True), ("concurrency", 0))
 GRAMMAR = 'write it like "4/minute", "10/second" or "4/minute, 500/day"'

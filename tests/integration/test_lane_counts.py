@@ -193,3 +193,51 @@ def test_rules_that_come_again_learn_what_went_meanwhile(ground: Ground) -> None
     ground.seconds, ground.past = 100, 9 + 1
 
     assert not ground.take(budget)
+
+
+@pytest.mark.parametrize("rules", ["4/minute", "4/minute, 900/day", "900/hour"])
+def test_a_clock_set_back_holds_a_lane_no_longer_than_a_loss(ground: Ground, rules: str) -> None:
+    """
+    It counts all that it had let go of late as just spent, and then goes on.
+    """
+    budget = budget_of({"rate_limit": rules, "burst": 4})
+    ground.seconds = 3600 * 5
+    for _ in range(4):
+        assert ground.take(budget)
+    ground.seconds = 0
+
+    assert not ground.take(budget)
+    assert ground.last_minute(budget) == 0
+    ground.seconds = 63
+    assert [ground.take(budget) for _ in range(5)] == [True] * 4 + [False]
+    assert ground.last_minute(budget) == 4
+
+
+def test_a_clock_set_back_opens_what_an_outage_closed(ground: Ground) -> None:
+    """
+    Until when nobody can tell any more; the next calls find out.
+    """
+    ground.seconds = 3600 * 5
+    assert ground.take(Budget())
+    for _ in range(5):
+        ground.limiter.no_answer(ground.slug)
+    ground.limiter.block(ground.slug, timedelta(minutes=5))
+    assert not ground.take(Budget())
+    ground.seconds = 0
+
+    assert ground.take(Budget())
+
+
+def test_a_clock_set_back_a_little_changes_nothing(ground: Ground) -> None:
+    """
+    What is counted stays; the lane waits as long as the clock went back.
+    """
+    budget = budget_of({"rate_limit": "4/minute"})
+    ground.seconds = 30
+    for _ in range(4):
+        assert ground.take(budget)
+    ground.seconds = 0
+
+    assert not ground.take(budget)
+    ground.seconds = 91
+    assert [ground.take(budget) for _ in range(5)] == [True] * 4 + [False]

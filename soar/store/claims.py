@@ -158,9 +158,11 @@ PARK = f"{PARKED} returning id"
 HEARTBEAT = """
     insert into worker (owner, role, expires_at)
     values (%(owner)s, %(role)s, now() + make_interval(secs => %(seconds)s))
-    on conflict (owner) do update
-    set expires_at = greatest(worker.expires_at, excluded.expires_at) returning now()
+    on conflict (owner) do update set expires_at = least(
+      greatest(worker.expires_at, excluded.expires_at),
+      clock_timestamp() + make_interval(secs => %(seconds)s)) returning now()
 """
+"""A beat that was overtaken shortens no lease, and a clock that was set back prolongs none."""
 
 HOMELESS = """
     select c.id from app_run c where c.id = %(id)s and c.status = 'running'

@@ -166,6 +166,23 @@ def test_a_lease_runs_out_while_its_machine_is_suspended(
     assert presence.held_since(presence.renew())
 
 
+def test_a_lease_ends_in_time_though_the_clock_was_set_back(house: House) -> None:
+    """
+    What the database's clock once said lies hours ahead; the next beat counts from what it says.
+    """
+    presence = Presence(house.database, "actions", seconds=60)
+    presence.start()
+    presence.stop()
+    values = {"owner": presence.owner}
+    house.database.run(
+        "update worker set expires_at = now() + interval '5 hours' where owner = %(owner)s", values
+    )
+    presence._beat()
+
+    left = "select extract(epoch from expires_at - now()) from worker where owner = %(owner)s"
+    assert 50 < house.database.run(left, values)[0][0] <= 60
+
+
 def test_a_process_lets_go_of_calls_that_it_holds_and_does_not_make(house: House) -> None:
     """
     The answer to their claim, or the word of their end, was lost with a connection.

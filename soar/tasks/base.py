@@ -217,10 +217,14 @@ class ActionTask(Task):  # type: ignore[type-arg]
             made=made,
             writes=not self.spec.read_only,
             answered=answered,
-            unsent=answered and type(self).verify is None,
+            unsent=self._as_unsent(answered=answered),
             lost=lost,
         )
         return Withdrawn()
+
+    def _as_unsent(self, *, answered: bool) -> bool:
+        """Tell whether a write that is put off counts as never sent: nothing can verify it."""
+        return answered and type(self).verify is None
 
     def _checked(self, claim: Claim) -> Params:
         """Return the parameters, checked against the manifest."""
@@ -326,7 +330,7 @@ class ActionTask(Task):  # type: ignore[type-arg]
         if wait.over:
             return self._outcome(claim, visit, failed=wait.over)
         told = visit is not None and visit.answered
-        unsent = told and type(self).verify is None
+        unsent = self._as_unsent(answered=told)
         values = {"id": claim.id, "attempt": claim.attempt, "unsent": unsent}
         if self.shop.database.run(HOMELESS, values):
             return self._outcome(claim, visit, failed=f"there is no asset {claim.asset!r} any more")

@@ -35,6 +35,7 @@ RULE = re.compile(
 )
 CLOCK = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])")
 ONCE_NONE = (("rate_limit", True), ("concurrency", 0))
+ONCE_PLURAL = re.compile(r"(?<![a-z])([smhd])s(?![a-z])", re.IGNORECASE)
 GRAMMAR = 'write it like "4/minute", "10/second" or "4/minute, 500/day"'
 
 
@@ -157,8 +158,19 @@ def budget_of(configuration: Mapping[str, Any]) -> Budget:
 
 
 def kept_budget(configuration: Mapping[str, Any]) -> Budget:
-    """Return the budget of an asset as it is kept: what once was taken for no limit still is."""
-    return budget_of({n: v for n, v in configuration.items() if (n, v) not in ONCE_NONE})
+    """
+    Return the budget of an asset as it is kept, however it was once read.
+
+    What was taken for no limit still is, and ``100/ms`` for a hundred a minute.
+    """
+    kept = {n: v for n, v in configuration.items() if (n, v) not in ONCE_NONE}
+    return budget_of({**kept, "rate_limit": _singular(kept.get("rate_limit"))})
+
+
+def _singular(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_singular(text) for text in value]
+    return ONCE_PLURAL.sub(r"\1", value) if isinstance(value, str) else value
 
 
 def _has(quotas: list[Quota], period: str) -> bool:

@@ -236,8 +236,8 @@ class Lanes(Queries):
         rows = self._all(
             f"""
             select a.slug from asset a where (a.disabled or a.broken <> '')
-            and a.configuration->>'when_closed' = 'fail' and exists (
-              select 1 from app_run c where c.asset = a.slug and {IN_LANE})
+            and a.configuration->>'when_closed' = 'fail' and (
+              select true from app_run c where c.asset = a.slug and {IN_LANE} limit 1)
             """
         )
         return [row["slug"] for row in rows]

@@ -169,6 +169,8 @@ def test_the_clock_looks_for_what_is_due_not_at_all_who_wait(house: House, small
     """
     _some_are_done(house, small)
     _crowd(house)
+    add_asset(house, "shut", when_closed="fail")
+    house.database.run("update asset set disabled = slug = 'shut'", {})
     with house.database.begin() as work:
         before = work.containers._value(READ)
         assert not work.calls.wake_due()
@@ -179,6 +181,7 @@ def test_the_clock_looks_for_what_is_due_not_at_all_who_wait(house: House, small
         work.suspects.convict()
         assert not work.suspects.poisoned()
         assert not work.ledger.unasked()
+        assert not work.lanes.shut_out()
 
         assert work.containers._value(READ) - before < MANY
 

@@ -519,6 +519,15 @@ def test_what_was_kept_as_no_limit_still_is_none() -> None:
         kept_budget({"rate_limit": "often"})
 
 
+@pytest.mark.parametrize("value", ["4/ms, 9/2 HS", ["4/ms", "9/2hs"]])
+def test_what_was_kept_under_a_unit_that_is_none_is_read_as_it_was(value: object) -> None:
+    """
+    A vendor sees no more calls after an upgrade, and no less.
+    """
+    assert kept_budget({"rate_limit": value}) == limited("4/m, 9/2 h")
+    assert kept_budget({"rate_limit": "4/2 minutes"}) == limited("4/2 minutes")
+
+
 @pytest.mark.parametrize(
     "value",
     ["25:00", "24:00", "12:60", "5:30", "0530", "05:30:00", "noon", "", " 05:30", 530, 0, True, []],
